@@ -1,0 +1,396 @@
+/*
+ * xai.h: the public interface of libxai, the engine of explaind.
+ *
+ * Everything that the server and the command line use is declared here; nothing else is exported. Types whose inside
+ * is nobody's business are opaque; requests and results are plain data, to be read and written directly.
+ *
+ * Ownership: *_new and *_load give an object that the caller ends with *_free (or *_unref where shared).
+ * Threads: models, pools and method tables are shared freely; everything else belongs to one thread at a time, but
+ * xai_token_cancel may be called from any thread.
+ */
+#ifndef XAI_H
+#define XAI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define XAI_VERSION "0.1.0"
+
+/* ---------------------------------------------------------------- errors (base/errors.def) */
+
+typedef enum xai_class {
+    XAI_CLASS_NONE,
+    XAI_CLASS_INPUT,       /* the caller can mend it */
+    XAI_CLASS_UNSUPPORTED, /* well formed, but beyond this build */
+    XAI_CLASS_LIMIT,       /* too much of something */
+    XAI_CLASS_CANCELLED,   /* ended before it was complete */
+    XAI_CLASS_INTERNAL     /* our defect */
+} xai_class;
+
+typedef enum xai_status {
+    XAI_OK = 0,
+#define XAI_ERROR(name, class_, id, title) XAI_E_##name,
+#include "base/errors.def"
+#undef XAI_ERROR
+} xai_status;
+
+typedef struct xai_error {
+    xai_status status;
+    const char *file; /* where in our sources it arose */
+    int line;
+    char where[192]; /* parameter path, layer, file: what it is about; "" if nothing in particular */
+    char msg[512];   /* what was wrong and what to do, for a person */
+} xai_error;
+
+xai_class xai_status_class(xai_status status);
+const char *xai_status_id(xai_status status);    /* "bad-image" */
+const char *xai_status_title(xai_status status); /* "The image cannot be decoded" */
+
+/* ---------------------------------------------------------------- token: cancel, deadline, progress */
+
+typedef struct xai_progress {
+    const char *stage;
+    double done, total; /* forward-equivalents */
+    double eta_ms;      /* 0: unknown */
+} xai_progress;
+
+typedef void (*xai_progress_fn)(void *user, const xai_progress *progress);
+
+typedef struct xai_token xai_token;
+
+/* timeout_ms <= 0: no deadline. `listener` may be NULL. */
+xai_token *xai_token_new(int64_t timeout_ms, xai_progress_fn listener, void *user);
+void xai_token_free(xai_token *token);
+void xai_token_cancel(xai_token *token); /* from any thread */
+
+/* ---------------------------------------------------------------- pool: the compute threads of the process */
+
+typedef struct xai_pool xai_pool;
+
+/* threads <= 0: as many as this process may use. */
+xai_status xai_pool_new(int threads, xai_pool **out, xai_error *err);
+void xai_pool_free(xai_pool *pool);
+int xai_pool_threads(const xai_pool *pool);
+
+/* The instruction set in use: "scalar", "avx2" or "avx512"; the environment variable XAI_ISA forces one down. */
+const char *xai_isa_name(void);
+
+/* ---------------------------------------------------------------- typed parameters */
+
+/* A value as it comes from outside. Text is also accepted where another type is expected, and parsed. */
+typedef enum xai_value_type { XAI_VALUE_NULL, XAI_VALUE_BOOL, XAI_VALUE_NUMBER, XAI_VALUE_TEXT } xai_value_type;
+typedef struct xai_named_value {
+    const char *name;
+    xai_value_type type;
+    bool boolean;
+    double number;
+    const char *text;
+} xai_named_value;
+
+typedef enum xai_param_type {
+    XAI_PARAM_INT,   /* int64_t */
+    XAI_PARAM_REAL,  /* double, finite */
+    XAI_PARAM_BOOL,  /* bool */
+    XAI_PARAM_ENUM,  /* int: index into the choices */
+    XAI_PARAM_TEXT,  /* const char *, or NULL */
+    XAI_PARAM_LAYER, /* const char *, the name of a tensor or node of the model, or NULL for the default layer */
+} xai_param_type;
+
+/* One row of a parameter table: validation, defaults, JSON Schema, flags and forms are all made from it. */
+typedef struct xai_param {
+    const char *name;
+    xai_param_type type;
+    double def, min, max;   /* INT, REAL, BOOL (0 or 1), ENUM (index) */
+    const char *choices;    /* ENUM: "tent|hard" */
+    size_t offset;          /* of the field in the struct that the table describes */
+    const char *help;       /* one sentence, with the unit */
+} xai_param;
+
+/* ---------------------------------------------------------------- doc: a tree of plain values (graphs, tables, curves) */
+
+typedef struct xai_doc xai_doc; /* see base/doc.h; json/ prints it */
+
+/* ---------------------------------------------------------------- images */
+
+typedef struct xai_image {
+    int width, height; /* oriented */
+    int orientation;   /* EXIF 1..8, as it was in the file; already applied */
+    uint8_t *rgb;      /* height * width * 3 */
+    char sha256[65];   /* of the file's bytes; "" if unknown */
+} xai_image;
+
+typedef struct xai_image_limits {
+    size_t max_bytes;   /* of the file */
+    int64_t max_pixels; /* width * height */
+    int max_side;
+    int max_scans; /* of a progressive JPEG */
+} xai_image_limits;
+
+extern const xai_image_limits XAI_IMAGE_LIMITS; /* 20 MB, 40 MP, 8192, 64 */
+
+/* Decodes JPEG, PNG or BMP. `limits` NULL: XAI_IMAGE_LIMITS. */
+xai_status xai_image_decode(const void *bytes, size_t size, const xai_image_limits *limits, xai_image **out,
+                            xai_error *err);
+/* Takes a copy of pixels decoded elsewhere. */
+xai_status xai_image_from_rgb(const uint8_t *rgb, int width, int height, int orientation, xai_image **out,
+                              xai_error *err);
+void xai_image_free(xai_image *image);
+
+/* ---------------------------------------------------------------- models */
+
+typedef enum xai_head { XAI_HEAD_SOFTMAX, XAI_HEAD_PROBABILITIES, XAI_HEAD_SIGMOID, XAI_HEAD_REGRESSION } xai_head;
+typedef enum xai_filter { XAI_FILTER_NEAREST, XAI_FILTER_BILINEAR, XAI_FILTER_BICUBIC } xai_filter;
+typedef enum xai_channels { XAI_CHANNELS_RGB, XAI_CHANNELS_BGR, XAI_CHANNELS_GRAY } xai_channels;
+typedef enum xai_layout { XAI_LAYOUT_NCHW, XAI_LAYOUT_NHWC } xai_layout;
+
+typedef struct xai_preprocess_step {
+    enum { XAI_STEP_RESIZE, XAI_STEP_CENTER_CROP, XAI_STEP_NORMALIZE } op;
+    int short_side;      /* RESIZE: > 0: aspect kept; else width, height */
+    int width, height;   /* RESIZE, CENTER_CROP */
+    xai_filter filter;   /* RESIZE */
+    bool antialias;      /* RESIZE */
+    float mean[3], scale[3]; /* NORMALIZE: (v - mean) / scale on 0..255, in the order of the model's channels */
+} xai_preprocess_step;
+
+enum { XAI_MAX_STEPS = 8 };
+
+/* What a sidecar says (json/sidecar.h reads one); strings and arrays are copied by xai_model_load. */
+typedef struct xai_model_config {
+    const char *id;         /* NULL: the file's name */
+    const char *sha256;     /* NULL: not checked */
+    const char *input_name; /* NULL: the graph's first input */
+    const char *output_name;/* NULL: the graph's first output */
+    xai_layout layout;
+    xai_channels channels;
+    xai_preprocess_step steps[XAI_MAX_STEPS];
+    int step_count; /* 0: what the graph tells, and ImageNet's usual preprocessing, with a warning */
+    xai_head head;
+    bool head_known; /* false: read from the graph */
+    const char *const *labels;
+    size_t label_count; /* 0: classes are named by their numbers */
+    const char *licence, *provenance;
+} xai_model_config;
+
+typedef struct xai_model xai_model; /* frozen, shared, reference-counted */
+
+/* `config` NULL: read what the graph tells, and warn. */
+xai_status xai_model_load(const char *path, const xai_model_config *config, xai_model **out, xai_error *err);
+xai_model *xai_model_ref(xai_model *model);
+void xai_model_unref(xai_model *model);
+
+typedef struct xai_layer_info {
+    const char *name;     /* of the tensor */
+    const char *node;     /* of the node that makes it; "" if unnamed */
+    const char *op;       /* operator type */
+    const int64_t *shape; /* at batch 1 */
+    int rank;
+    bool spatial;         /* 4-D: can be named as a CAM layer */
+} xai_layer_info;
+
+typedef struct xai_model_info {
+    const char *id, *path, *sha256, *licence, *provenance;
+    const char *input_name, *output_name;
+    int64_t input_shape[4]; /* NCHW, or as `layout` says */
+    xai_layout layout;
+    xai_channels channels;
+    xai_head head;
+    int64_t classes;
+    const char *const *labels; /* `classes` names */
+    const xai_preprocess_step *steps;
+    int step_count;
+    const xai_layer_info *layers; /* every tensor that a node makes, in execution order */
+    size_t layer_count;
+    const char *default_layer; /* NULL: there is no spatial layer */
+    const char *const *warnings;
+    size_t warning_count;
+    int64_t parameters; /* number of weights */
+    double macs;        /* multiply-accumulates of one forward */
+} xai_model_info;
+
+const xai_model_info *xai_model_describe(const xai_model *model);
+
+/* A class by index ("504") or by name; the name must be unique, and case does not matter. */
+xai_status xai_model_find_class(const xai_model *model, const char *text, int64_t *index, xai_error *err);
+
+/* ---------------------------------------------------------------- raw runs (xai run) */
+
+typedef enum xai_dtype { XAI_F32, XAI_I64, XAI_I32, XAI_U8, XAI_BOOL, XAI_F64, XAI_DTYPE_COUNT } xai_dtype;
+
+enum { XAI_MAX_RANK = 8 };
+
+typedef struct xai_array { /* a tensor that owns its data, C order */
+    char *name;
+    xai_dtype dtype;
+    int rank;
+    int64_t shape[XAI_MAX_RANK];
+    void *data;
+} xai_array;
+
+void xai_array_clear(xai_array *array);
+
+typedef struct xai_run_request {
+    const xai_array *inputs; /* named after the graph's inputs */
+    size_t input_count;
+    const char *const *fetch; /* further tensors; the graph's outputs always come first */
+    size_t fetch_count;
+    const char *gradient_output; /* NULL: no gradient; else d output[index] / d every float input */
+    int64_t gradient_index;      /* flat over one sample; summed over the samples of the batch */
+} xai_run_request;
+
+/* Runs the graph on raw tensors. *out: outputs, fetched tensors, then gradients named "grad_<input>"; the caller
+ * clears each and frees the array. */
+xai_status xai_model_run(const xai_model *model, xai_pool *pool, const xai_run_request *request, xai_token *token,
+                         xai_array **out, size_t *out_count, xai_error *err);
+
+/* Reads and writes numpy's .npy, versions 1 to 3, little-endian, C order. */
+xai_status xai_npy_read(const char *path, xai_array *out, xai_error *err);
+xai_status xai_npy_write(const char *path, const xai_array *array, xai_error *err);
+
+/* ---------------------------------------------------------------- methods (explain/methods.def) */
+
+typedef struct xai_method_info {
+    const char *id, *title, *family, *summary, *paper;
+    int version;       /* changes when the numbers change; part of the receipt */
+    const char *needs; /* "forward", "gradient", ...: what the model must offer */
+    const char *cost;  /* at the defaults, in words: "1 forward, 1 backward" */
+    const xai_param *params;
+    size_t param_count;
+} xai_method_info;
+
+size_t xai_method_count(void);
+const xai_method_info *xai_method_at(size_t index);
+const xai_method_info *xai_method_find(const char *id); /* NULL: no such method */
+
+/* Whether this model can serve the method; if not, the error says why. */
+xai_status xai_method_served(const xai_method_info *method, const xai_model *model, xai_error *err);
+
+/* ---------------------------------------------------------------- explanations */
+
+typedef enum xai_space { XAI_SPACE_DEFAULT, XAI_SPACE_LOGIT, XAI_SPACE_PROBABILITY } xai_space;
+
+typedef struct xai_target {
+    int64_t class_index; /* < 0: the top-1 class */
+    int64_t contrast;    /* < 0: none; else explains y[class] - y[contrast] */
+    xai_space space;     /* DEFAULT: the method's own */
+} xai_target;
+
+typedef struct xai_method_call {
+    const char *id;
+    const xai_named_value *params;
+    size_t param_count;
+} xai_method_call;
+
+typedef enum xai_output { XAI_OUTPUT_MAP = 1, XAI_OUTPUT_OVERLAY = 2, XAI_OUTPUT_ALL = 3 } xai_output;
+
+/* What to explain. Exactly one of `image` and `tensor`. Everything is read only and belongs to the caller. */
+typedef struct xai_request {
+    xai_model *model;
+    const xai_image *image;
+    const xai_array *tensor; /* a preprocessed NCHW float32 sample */
+    const xai_method_call *calls;
+    size_t call_count;
+    const xai_target *targets; /* none: the top-1 class */
+    size_t target_count;
+    uint64_t seed;
+    unsigned outputs;        /* xai_output bits; 0: all */
+    int top;                 /* predictions to return; 0: 5 */
+    bool urgent;             /* a short job: goes before long ones at the next batch */
+    const char *emit_draws;  /* directory for masks and noise that were used; NULL: none */
+    const char *use_draws;   /* directory to replay them from; NULL: draw */
+} xai_request;
+
+typedef enum xai_artifact_kind {
+    XAI_ARTIFACT_MAP,   /* values, shape[rank] */
+    XAI_ARTIFACT_MAPS,  /* values, shape[rank], first axis counts the maps */
+    XAI_ARTIFACT_IMAGE, /* bytes of media_type, width, height */
+    XAI_ARTIFACT_GRAPH, /* doc */
+    XAI_ARTIFACT_CURVE, /* doc */
+    XAI_ARTIFACT_TABLE, /* doc */
+    XAI_ARTIFACT_TEXT   /* bytes of media_type, UTF-8 */
+} xai_artifact_kind;
+
+const char *xai_artifact_kind_name(xai_artifact_kind kind); /* "map", "graph", ... */
+
+typedef struct xai_artifact {
+    const char *name; /* unique within its result */
+    xai_artifact_kind kind;
+    const char *media_type;
+    int rank;
+    int64_t shape[4];
+    const float *values;
+    float min, max;
+    const uint8_t *bytes;
+    size_t size;
+    int width, height;
+    const xai_doc *doc;
+} xai_artifact;
+
+typedef struct xai_prediction {
+    int64_t class_index;
+    const char *name;
+    float probability, logit;
+} xai_prediction;
+
+typedef struct xai_explanation { /* one method on one target */
+    const xai_method_info *method;
+    bool partial; /* ended early; what is here is true but incomplete */
+    xai_target target; /* with class and space filled in */
+    const char *target_name;
+    double target_value; /* on the unperturbed input */
+    const xai_doc *params; /* the parameters as used, defaults filled in */
+    double forwards, backwards; /* passes that were run */
+    const char *const *warnings;
+    size_t warning_count;
+    const xai_artifact *artifacts;
+    size_t artifact_count;
+} xai_explanation;
+
+typedef struct xai_result {
+    bool partial;
+    double engine_ms, render_ms;
+    double crop[4]; /* x, y, width, height of the model's view, in oriented source pixels; 0 without an image */
+    int64_t input_shape[4];
+    const char *isa, *precision;
+    const xai_prediction *predictions;
+    size_t prediction_count;
+    const xai_explanation *explanations; /* every method x every target, methods outermost */
+    size_t explanation_count;
+    size_t memory; /* bytes that the job held at its peak, beside the model's buffers */
+} xai_result;
+
+/* The class scores alone: `calls` empty. A deadline gives a partial result where the method allows it. */
+xai_status xai_explain(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out,
+                       xai_error *err);
+void xai_result_free(xai_result *result);
+
+/* Checks a request without running it: methods, parameters, layers, classes. */
+xai_status xai_request_check(const xai_request *request, xai_error *err);
+
+/* Forward-equivalents that the request will take; for admission and for putting short jobs first. */
+double xai_request_cost(const xai_request *request);
+
+/* Scores of region sets on one image: what `sag` evaluates, for live probing. */
+typedef struct xai_probe_request {
+    xai_model *model;
+    const xai_image *image;
+    xai_target target;
+    const xai_named_value *params; /* of `sag`: regions, grid, baseline */
+    size_t param_count;
+    const char *const *masks; /* lower-case hex, bit i = patch i */
+    size_t mask_count;
+} xai_probe_request;
+
+typedef struct xai_probe_value {
+    char id[65];
+    double p;          /* probability of the target's class */
+    double rel;        /* p / p(all) */
+    int64_t top1;
+    xai_prediction top[5];
+} xai_probe_value;
+
+/* values[mask_count] is the caller's. */
+xai_status xai_probe(const xai_probe_request *request, xai_pool *pool, xai_token *token, xai_probe_value *values,
+                     xai_error *err);
+
+#endif
