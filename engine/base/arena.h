@@ -26,7 +26,4 @@ size_t xai_arena_used(const xai_arena *arena);
 /* T *p = XAI_NEW(arena, T, n): typed allocation. */
 #define XAI_NEW(arena, type, count) ((type *)xai_arena_alloc((arena), (count), sizeof(type)))
 
-/* The error for a NULL from an arena or from malloc. */
-#define XAI_NO_MEMORY(err) XAI_FAIL((err), NO_MEMORY, "", "out of memory")
-
 #endif

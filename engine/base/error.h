@@ -43,4 +43,7 @@ xai_status xai_error_set(xai_error *err, xai_status status, const char *file, in
         goto out;                                                       \
     } while (0)
 
+/* The error for a NULL from an arena or from malloc. */
+#define XAI_NO_MEMORY(err) XAI_FAIL((err), NO_MEMORY, "", "out of memory")
+
 #endif
