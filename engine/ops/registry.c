@@ -13,9 +13,10 @@ static const xai_op *const OPS[] = {
 #define XAI_OP(name) &xai_op_##name,
 #include "ops.def"
 #undef XAI_OP
+    NULL,
 };
 
-size_t xai_op_count(void) { return sizeof OPS / sizeof OPS[0]; }
+size_t xai_op_count(void) { return sizeof OPS / sizeof OPS[0] - 1; }
 const xai_op *xai_op_at(size_t index) { return OPS[index]; }
 
 const xai_op *xai_op_find(const char *type)
