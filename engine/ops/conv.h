@@ -1,0 +1,21 @@
+/*
+ * Convolution: what the fusion passes may change between setup and prepare.
+ *
+ * They may fold a BatchNormalization into weight and bias, merge a Pad into window.pads (in[0] then is the Pad's
+ * input; the output's shape stays), and set the clamp.
+ */
+#ifndef XAI_OPS_CONV_H
+#define XAI_OPS_CONV_H
+
+#include "window.h"
+
+typedef struct xai_conv {
+    int64_t group;
+    int64_t channels;    /* of the output */
+    xai_window window;
+    const float *weight; /* channels x (in / group) x kernel height x kernel width */
+    const float *bias;   /* channels, or NULL */
+    xai_clamp act;       /* applied to the output; xai_clamp_none() after setup */
+} xai_conv;
+
+#endif
