@@ -1,0 +1,18 @@
+/* From the engine's value trees (base/doc.h) to JSON. */
+#ifndef XAI_JSON_DOC_H
+#define XAI_JSON_DOC_H
+
+#include <jansson.h>
+
+#include "base/doc.h"
+
+/* A new reference, or NULL when memory is out. NULL gives null. */
+json_t *xai_json_doc(const xai_doc *doc);
+
+/* A real number, or null where JSON has none (NaN, infinity). */
+json_t *xai_json_real(double value);
+
+/* Text that may not be valid UTF-8 (it comes from a model file): what is not becomes '?'. NULL gives null. */
+json_t *xai_json_text(const char *text);
+
+#endif

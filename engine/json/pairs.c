@@ -1,0 +1,139 @@
+/* Pairs: a query or a command line as the JSON form of a request. No state. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/nearest.h"
+#include "base/param.h"
+#include "request.h"
+
+typedef enum pair_kind { PAIR_TEXT, PAIR_NUMBER, PAIR_LIST, PAIR_TARGET } pair_kind;
+
+static const struct {
+    const char *name;
+    pair_kind kind;
+} PAIRS[] = {{"model", PAIR_TEXT},      {"method", PAIR_LIST},    {"target", PAIR_LIST},
+             {"space", PAIR_TARGET},    {"contrast", PAIR_TARGET}, {"seed", PAIR_NUMBER},
+             {"outputs", PAIR_LIST},    {"top", PAIR_NUMBER},     {"wait_ms", PAIR_NUMBER},
+             {"precision", PAIR_TEXT}};
+
+enum { PAIR_COUNT = sizeof PAIRS / sizeof PAIRS[0] };
+
+static xai_status unknown_pair(const char *name, xai_error *err)
+{
+    xai_nearest search = xai_nearest_to(name);
+    for (size_t i = 0; i < PAIR_COUNT; i++) xai_nearest_try(&search, PAIRS[i].name);
+    if (search.best) XAI_FAIL(err, BAD_REQUEST, name, "unknown \"%.60s\"; did you mean \"%s\"?", name, search.best);
+    XAI_FAIL(err, BAD_REQUEST, name,
+             "unknown \"%.60s\"; known: model, method, target, space, contrast, seed, outputs, top, wait_ms, "
+             "precision, param.NAME", name);
+}
+
+static xai_status set(json_t *object, const char *name, json_t *value, xai_error *err)
+{
+    XAI_CHECK(!json_object_get(object, name) || (json_decref(value), false), err, BAD_REQUEST, name,
+              "\"%.60s\" is given twice", name);
+    XAI_CHECK(json_object_set_new(object, name, value) == 0, err, BAD_REQUEST, name, "\"%.60s\" is not valid UTF-8",
+              name);
+    return XAI_OK;
+}
+
+static json_t *whole_number(const char *text)
+{
+    char *end;
+    double value = 0;
+    if (!xai_parse_number(text, &value)) return json_string(text); /* the reader says what is wrong */
+    long long whole = strtoll(text, &end, 10);
+    return *end == '\0' ? json_integer(whole) : json_real(value);
+}
+
+/* "a,b" as ["a","b"]. */
+static json_t *list_of(const char *text)
+{
+    json_t *list = json_array();
+    for (const char *p = text;; p++) {
+        size_t n = strcspn(p, ",");
+        json_array_append_new(list, json_stringn(p, n));
+        p += n;
+        if (*p == '\0') return list;
+    }
+}
+
+static xai_status add_pair(json_t *root, json_t *target, const char *name, const char *value, xai_error *err)
+{
+    for (size_t i = 0; i < PAIR_COUNT; i++) {
+        if (strcmp(PAIRS[i].name, name) != 0) continue;
+        switch (PAIRS[i].kind) {
+        case PAIR_TEXT: return set(root, name, json_string(value), err);
+        case PAIR_NUMBER: return set(root, name, whole_number(value), err);
+        case PAIR_LIST: return set(root, name, list_of(value), err);
+        case PAIR_TARGET: return set(target, name, json_string(value), err);
+        }
+    }
+    return unknown_pair(name, err);
+}
+
+/* param.NAME goes to every method, param.METHOD.NAME to one. */
+static xai_status add_param(json_t *methods, const char *name, const char *value, xai_error *err)
+{
+    const char *key = name + strlen("param."), *dot = strchr(key, '.');
+    size_t i, used = 0;
+    json_t *method;
+    json_array_foreach(methods, i, method) {
+        const char *id = json_string_value(json_object_get(method, "id"));
+        size_t n = strlen(id);
+        bool own = dot && strncmp(key, id, n) == 0 && key[n] == '.';
+        if (dot && !own) continue;
+        XAI_TRY(set(json_object_get(method, "params"), own ? dot + 1 : key, json_string(value), err));
+        used++;
+    }
+    XAI_CHECK(used > 0, err, BAD_REQUEST, name, "\"%.60s\" belongs to no method of this request", name);
+    return XAI_OK;
+}
+
+/* {"method":["a","b"]} becomes {"methods":[{"id":"a","params":{}}, ...]}. */
+static json_t *expand_methods(json_t *root)
+{
+    json_t *ids = json_object_get(root, "method"), *methods = json_array(), *id;
+    size_t i;
+    json_array_foreach(ids, i, id)
+        json_array_append_new(methods, json_pack("{s:O, s:{}}", "id", id, "params"));
+    if (ids) json_object_set_new(root, "methods", methods);
+    else json_decref(methods);
+    json_object_del(root, "method");
+    return json_object_get(root, "methods");
+}
+
+/* {"target":["1","2"]} and the target's members become {"targets":[{"class":"1", ...}, ...]}. */
+static void expand_targets(json_t *root, json_t *members)
+{
+    json_t *classes = json_object_get(root, "target"), *targets = json_array(), *class;
+    size_t i;
+    json_array_foreach(classes, i, class) {
+        json_t *target = json_copy(members);
+        json_object_set(target, "class", class);
+        json_array_append_new(targets, target);
+    }
+    if (!classes && json_object_size(members) > 0) json_array_append(targets, members);
+    if (json_array_size(targets) > 0) json_object_set(root, "targets", targets);
+    json_decref(targets);
+    json_object_del(root, "target");
+}
+
+xai_status xai_json_request_from_pairs(const char *const *names, const char *const *values, size_t count,
+                                       json_t **out, xai_error *err)
+{
+    json_t *root = json_object(), *target = json_object();
+    xai_status status = XAI_OK;
+    for (size_t i = 0; i < count && status == XAI_OK; i++)
+        if (strncmp(names[i], "param.", 6) != 0) status = add_pair(root, target, names[i], values[i], err);
+    if (status == XAI_OK) {
+        json_t *methods = expand_methods(root);
+        expand_targets(root, target);
+        for (size_t i = 0; i < count && status == XAI_OK; i++)
+            if (strncmp(names[i], "param.", 6) == 0) status = add_param(methods, names[i], values[i], err);
+    }
+    json_decref(target);
+    if (status == XAI_OK) *out = root;
+    else json_decref(root);
+    return status;
+}

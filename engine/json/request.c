@@ -1,0 +1,252 @@
+/*
+ * Request: JSON into xai_request.
+ *
+ * Invariant: what was read points into the caller's arena and JSON only. No state.
+ */
+#include "request.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "read.h"
+
+static const char MEMBERS[] = "model|image|methods|method|params|targets|target|seed|precision|outputs|evaluate|top|wait_ms";
+
+/* ---------------------------------------------------------------- methods */
+
+static xai_status read_value(const xai_json_at *at, xai_named_value *out, xai_error *err)
+{
+    switch (json_typeof(at->value)) {
+    case JSON_NULL: out->type = XAI_VALUE_NULL; return XAI_OK;
+    case JSON_TRUE:
+    case JSON_FALSE:
+        out->type = XAI_VALUE_BOOL;
+        out->boolean = json_is_true(at->value);
+        return XAI_OK;
+    case JSON_INTEGER:
+    case JSON_REAL:
+        out->type = XAI_VALUE_NUMBER;
+        out->number = json_number_value(at->value);
+        return XAI_OK;
+    case JSON_STRING: out->type = XAI_VALUE_TEXT; return xai_json_get_text(at, &out->text, err);
+    case JSON_ARRAY:
+    case JSON_OBJECT: break;
+    }
+    XAI_JSON_FAIL(err, at, "a parameter must be a number, a text, true, false or null");
+}
+
+static xai_status read_params(const xai_json_at *at, xai_arena *arena, xai_method_call *out, xai_error *err)
+{
+    if (!xai_json_given(at)) return XAI_OK;
+    if (!json_is_object(at->value)) XAI_JSON_FAIL(err, at, "must be an object of parameters");
+    size_t n = json_object_size(at->value);
+    if (n > XAI_JSON_MAX_PARAMS) XAI_JSON_FAIL(err, at, "must have at most %d members", XAI_JSON_MAX_PARAMS);
+    xai_named_value *values = XAI_NEW(arena, xai_named_value, n);
+    if (!values) XAI_NO_MEMORY(err);
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)at->value, key, value) {
+        xai_json_at member = xai_json_member(at, key);
+        values[out->param_count].name = key;
+        XAI_TRY(read_value(&member, &values[out->param_count], err));
+        out->param_count++;
+    }
+    out->params = values;
+    return XAI_OK;
+}
+
+static xai_status read_method(const xai_json_at *at, xai_arena *arena, xai_method_call *out, xai_error *err)
+{
+    if (json_is_string(at->value)) return xai_json_get_text(at, &out->id, err);
+    XAI_TRY(xai_json_check_object(at, "id|params", err));
+    xai_json_at id = xai_json_member(at, "id"), params = xai_json_member(at, "params");
+    XAI_TRY(xai_json_get_text(&id, &out->id, err));
+    if (!out->id) XAI_JSON_FAIL(err, &id, "a method needs its \"id\"");
+    return read_params(&params, arena, out, err);
+}
+
+static xai_status read_methods(const xai_json_at *root, xai_arena *arena, xai_json_request *out, xai_error *err)
+{
+    xai_json_at many = xai_json_member(root, "methods"), one = xai_json_member(root, "method");
+    xai_json_at params = xai_json_member(root, "params");
+    if (many.value && (one.value || params.value))
+        XAI_JSON_FAIL(err, &many, "give either \"methods\", or \"method\" with \"params\", not both");
+    if (params.value && !one.value) XAI_JSON_FAIL(err, &params, "\"params\" needs a \"method\"");
+    if (many.value) XAI_TRY(xai_json_check_array(&many, 1, XAI_JSON_MAX_METHODS, err));
+    size_t n = many.value ? json_array_size(many.value) : one.value ? 1 : 0;
+    out->calls = XAI_NEW(arena, xai_method_call, n);
+    if (!out->calls) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < n; i++) {
+        xai_json_at at = many.value ? xai_json_item(&many, i) : one;
+        XAI_TRY(read_method(&at, arena, &out->calls[i], err));
+    }
+    out->call_count = n;
+    if (params.value && json_is_object(one.value)) XAI_JSON_FAIL(err, &params, "\"method\" has parameters of its own");
+    return params.value ? read_params(&params, arena, &out->calls[0], err) : XAI_OK;
+}
+
+/* ---------------------------------------------------------------- targets */
+
+static xai_status read_class(const xai_json_at *at, xai_json_class *out, xai_error *err)
+{
+    out->given = xai_json_given(at);
+    if (json_is_string(at->value)) return xai_json_get_text(at, &out->name, err);
+    return xai_json_get_int(at, 0, INT32_MAX, &out->index, err);
+}
+
+/* Forms of the grammar that this version does not serve: said plainly, not as an unknown member. */
+static xai_status refuse_future_targets(const xai_json_at *at, xai_error *err)
+{
+    static const char *const FORMS[] = {"neuron", "output", "mask", "box"};
+    for (size_t i = 0; i < sizeof FORMS / sizeof FORMS[0]; i++) {
+        xai_json_at member = xai_json_member(at, FORMS[i]);
+        if (member.value)
+            XAI_FAIL(err, UNSUPPORTED, member.pointer, "targets by %s are not supported; give a class", FORMS[i]);
+    }
+    return XAI_OK;
+}
+
+static xai_status read_target(const xai_json_at *at, xai_json_target *out, xai_error *err)
+{
+    if (!json_is_object(at->value)) return read_class(at, &out->class, err);
+    XAI_TRY(refuse_future_targets(at, err));
+    XAI_TRY(xai_json_check_object(at, "class|space|contrast", err));
+    xai_json_at class = xai_json_member(at, "class"), contrast = xai_json_member(at, "contrast");
+    xai_json_at space = xai_json_member(at, "space");
+    int choice = -1;
+    XAI_TRY(read_class(&class, &out->class, err));
+    XAI_TRY(read_class(&contrast, &out->contrast, err));
+    XAI_TRY(xai_json_get_choice(&space, "logit|probability", &choice, err));
+    out->space = choice < 0 ? XAI_SPACE_DEFAULT : choice == 0 ? XAI_SPACE_LOGIT : XAI_SPACE_PROBABILITY;
+    return XAI_OK;
+}
+
+static xai_status read_targets(const xai_json_at *root, xai_arena *arena, xai_json_request *out, xai_error *err)
+{
+    xai_json_at many = xai_json_member(root, "targets"), one = xai_json_member(root, "target");
+    if (many.value && one.value) XAI_JSON_FAIL(err, &many, "give either \"targets\" or \"target\", not both");
+    if (many.value) XAI_TRY(xai_json_check_array(&many, 0, XAI_JSON_MAX_TARGETS, err));
+    size_t n = many.value ? json_array_size(many.value) : xai_json_given(&one) ? 1 : 0;
+    out->targets = XAI_NEW(arena, xai_json_target, n);
+    if (!out->targets) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < n; i++) {
+        xai_json_at at = many.value ? xai_json_item(&many, i) : one;
+        XAI_TRY(read_target(&at, &out->targets[i], err));
+    }
+    out->target_count = n;
+    size_t results;
+    if (__builtin_mul_overflow(n, out->call_count, &results) || results > XAI_JSON_MAX_RESULTS)
+        XAI_FAIL(err, TOO_LARGE, "/targets", "methods times targets must be at most %d", XAI_JSON_MAX_RESULTS);
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- the rest */
+
+static xai_status read_image(const xai_json_at *root, xai_json_request *out, xai_error *err)
+{
+    xai_json_at at = xai_json_member(root, "image");
+    if (!xai_json_given(&at)) return XAI_OK;
+    XAI_TRY(xai_json_check_object(&at, "b64", err));
+    xai_json_at text = xai_json_member(&at, "b64");
+    XAI_TRY(xai_json_get_text(&text, &out->image, err));
+    if (!out->image) XAI_JSON_FAIL(err, &text, "is missing: the image's bytes as base64");
+    out->image_length = json_string_length(text.value);
+    return XAI_OK;
+}
+
+static xai_status read_outputs(const xai_json_at *root, xai_json_request *out, xai_error *err)
+{
+    xai_json_at at = xai_json_member(root, "outputs");
+    if (!xai_json_given(&at)) return XAI_OK;
+    XAI_TRY(xai_json_check_array(&at, 1, 2, err));
+    for (size_t i = 0; i < json_array_size(at.value); i++) {
+        xai_json_at item = xai_json_item(&at, i);
+        int choice = -1;
+        XAI_TRY(xai_json_get_choice(&item, "map|overlay", &choice, err));
+        if (choice < 0) XAI_JSON_FAIL(err, &item, "must be \"map\" or \"overlay\"");
+        out->outputs |= choice == 0 ? XAI_OUTPUT_MAP : XAI_OUTPUT_OVERLAY;
+    }
+    return XAI_OK;
+}
+
+static xai_status refuse_future_members(const xai_json_at *root, xai_error *err)
+{
+    xai_json_at precision = xai_json_member(root, "precision"), evaluate = xai_json_member(root, "evaluate");
+    int choice = 0;
+    XAI_TRY(xai_json_get_choice(&precision, "f32|bf16", &choice, err));
+    XAI_CHECK(choice == 0, err, UNSUPPORTED, precision.pointer, "bf16 is not supported by this build; use f32");
+    if (!xai_json_given(&evaluate)) return XAI_OK;
+    XAI_TRY(xai_json_check_array(&evaluate, 0, XAI_JSON_MAX_METHODS, err));
+    XAI_CHECK(json_array_size(evaluate.value) == 0, err, UNSUPPORTED, evaluate.pointer,
+              "no metrics are supported by this build; leave \"evaluate\" out");
+    return XAI_OK;
+}
+
+static xai_status read_numbers(const xai_json_at *root, xai_json_request *out, xai_error *err)
+{
+    xai_json_at seed = xai_json_member(root, "seed"), top = xai_json_member(root, "top");
+    xai_json_at wait = xai_json_member(root, "wait_ms");
+    out->wait_ms = -1;
+    XAI_TRY(xai_json_get_int(&seed, 0, INT64_MAX, &out->seed, err));
+    XAI_TRY(xai_json_get_int(&top, 1, XAI_JSON_MAX_TOP, &out->top, err));
+    return xai_json_get_int(&wait, 0, INT32_MAX, &out->wait_ms, err);
+}
+
+xai_status xai_json_request_read(const json_t *root, xai_arena *arena, xai_json_request *out, xai_error *err)
+{
+    *out = (xai_json_request){0};
+    xai_json_at at = xai_json_root(root, XAI_E_BAD_REQUEST), model;
+    XAI_TRY(xai_json_check_object(&at, MEMBERS, err));
+    model = xai_json_member(&at, "model");
+    XAI_TRY(xai_json_get_text(&model, &out->model, err));
+    XAI_TRY(read_image(&at, out, err));
+    XAI_TRY(read_methods(&at, arena, out, err));
+    XAI_TRY(read_targets(&at, arena, out, err));
+    XAI_TRY(read_outputs(&at, out, err));
+    XAI_TRY(refuse_future_members(&at, err));
+    return read_numbers(&at, out, err);
+}
+
+/* ---------------------------------------------------------------- binding to a model */
+
+static xai_status bind_class(const xai_json_class *class, xai_model *model, const xai_model_info *info,
+                             xai_json_find_class find, const char *pointer, int64_t *out, xai_error *err)
+{
+    *out = -1;
+    if (!class->given) return XAI_OK;
+    if (class->name) {
+        xai_status status = find(model, class->name, out, err);
+        if (status != XAI_OK && err) snprintf(err->where, sizeof err->where, "%s", pointer);
+        return status;
+    }
+    XAI_CHECK(class->index < info->classes, err, UNKNOWN_CLASS, pointer,
+              "class %lld does not exist: the model has %lld classes, from 0", (long long)class->index,
+              (long long)info->classes);
+    *out = class->index;
+    return XAI_OK;
+}
+
+xai_status xai_json_request_bind(const xai_json_request *request, xai_model *model, const xai_model_info *info,
+                                 xai_json_find_class find, xai_arena *arena, xai_request *out, xai_error *err)
+{
+    xai_target *targets = XAI_NEW(arena, xai_target, request->target_count);
+    if (!targets) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < request->target_count; i++) {
+        const xai_json_target *t = &request->targets[i];
+        char pointer[64];
+        snprintf(pointer, sizeof pointer, "/targets/%zu/class", i);
+        XAI_TRY(bind_class(&t->class, model, info, find, pointer, &targets[i].class_index, err));
+        snprintf(pointer, sizeof pointer, "/targets/%zu/contrast", i);
+        XAI_TRY(bind_class(&t->contrast, model, info, find, pointer, &targets[i].contrast, err));
+        targets[i].space = t->space;
+    }
+    *out = (xai_request){.model = model,
+                         .calls = request->calls,
+                         .call_count = request->call_count,
+                         .targets = targets,
+                         .target_count = request->target_count,
+                         .seed = (uint64_t)request->seed,
+                         .outputs = request->outputs,
+                         .top = (int)request->top};
+    return XAI_OK;
+}
