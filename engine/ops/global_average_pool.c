@@ -1,0 +1,84 @@
+/*
+ * GlobalAveragePool: the mean of each plane. Sums in four interleaved double lanes, so that the order is fixed and the
+ * additions need not wait for each other.
+ */
+#include "op.h"
+
+static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
+{
+    (void)setup;
+    const xai_shape *in = &node->in[0]->shape;
+    XAI_NODE_CHECK(node->in[0]->dtype == XAI_F32, node, UNSUPPORTED_OP, err, "only float32 is served");
+    XAI_NODE_CHECK(in->rank >= 3 && xai_shape_count(in) > 0, node, BAD_MODEL, err, "the input has no plane");
+    xai_shape out = *in;
+    for (int i = 2; i < out.rank; i++) out.dim[i] = 1;
+    return xai_node_output(node, 0, XAI_F32, &out, err);
+}
+
+typedef struct run {
+    const float *x, *gy;
+    float *y, *gx;
+    int64_t size; /* of a plane */
+} run;
+
+static double plane_sum(const float *x, int64_t n)
+{
+    double lane[4] = {0};
+    int64_t i = 0;
+    for (; i + 4 <= n; i += 4)
+        for (int k = 0; k < 4; k++) lane[k] += (double)x[i + k];
+    for (; i < n; i++) lane[i & 3] += (double)x[i];
+    return lane[0] + lane[1] + (lane[2] + lane[3]);
+}
+
+static void forward_plane(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    r->y[index] = (float)(plane_sum(r->x + (int64_t)index * r->size, r->size) / (double)r->size);
+}
+
+static void backward_plane(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    float g = r->gy[index] / (float)r->size, *gx = r->gx + (int64_t)index * r->size;
+    for (int64_t i = 0; i < r->size; i++) gx[i] += g;
+}
+
+static size_t planes(const xai_node *node) { return (size_t)xai_value_count(node->out[0]); }
+
+static int64_t plane_size(const xai_node *node)
+{
+    return xai_shape_span(&node->in[0]->shape, 2, node->in[0]->shape.rank);
+}
+
+static void forward(const xai_node *node, const xai_exec *exec)
+{
+    run r = {.x = xai_in_f32(exec, node, 0), .y = xai_out_f32(exec, node, 0), .size = plane_size(node)};
+    xai_par_for(exec->par, planes(node), forward_plane, &r);
+}
+
+static void backward(const xai_node *node, const xai_exec *exec)
+{
+    run r = {.gy = xai_grad_out(exec, node, 0), .gx = xai_grad_in(exec, node, 0), .size = plane_size(node)};
+    if (r.gx && r.gy) xai_par_for(exec->par, planes(node), backward_plane, &r);
+}
+
+static const xai_op_case CASES[] = {
+    {"square", {"2x3x7x7", NULL}, "", 0},
+    {"one_pixel", {"2x3x1x1", NULL}, "", 0},
+    {"one_dimensional", {"2x3x9", NULL}, "", 0},
+    {0},
+};
+
+const xai_op xai_op_global_average_pool = {
+    .type = "GlobalAveragePool",
+    .min_in = 1,
+    .max_in = 1,
+    .max_out = 1,
+    .setup = setup,
+    .forward = forward,
+    .backward = backward,
+    .cases = CASES,
+};

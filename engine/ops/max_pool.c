@@ -1,0 +1,129 @@
+/*
+ * MaxPool: the largest value of each window; padding never wins. The gradient goes to the first maximum in scan order,
+ * as in PyTorch; it is found again in the backward pass. One piece of work is one plane, so no two threads add into
+ * the same gradient.
+ */
+#include "window.h"
+
+static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
+{
+    (void)setup;
+    xai_window *window = node->state;
+    int64_t out[2];
+    XAI_NODE_CHECK(node->in[0]->dtype == XAI_F32, node, UNSUPPORTED_OP, err, "only float32 is served");
+    XAI_TRY(xai_window_read(node, NULL, xai_attr_int(node, "ceil_mode", 0) != 0, window, out, err));
+    xai_shape shape = xai_window_shape(&node->in[0]->shape, node->in[0]->shape.dim[1], out);
+    return xai_node_output(node, 0, XAI_F32, &shape, err);
+}
+
+typedef struct run {
+    const xai_window *window;
+    xai_plane in, out;
+    const float *x, *gy;
+    float *y, *gx;
+} run;
+
+static run begin(const xai_node *node, const xai_exec *exec)
+{
+    run r = {.window = node->state, .x = xai_in_f32(exec, node, 0)};
+    xai_plane_of(node, &node->in[0]->shape, &r.in, NULL);
+    xai_plane_of(node, &node->out[0]->shape, &r.out, NULL);
+    return r;
+}
+
+/* y[ox] = max over one input row and one kernel column, for the outputs whose tap lies inside the row. */
+static void raise_row(const run *r, const float *row, int64_t kx, float *y)
+{
+    int64_t stride = r->window->stride[1], shift = kx * r->window->dilation[1] - r->window->pads[1];
+    int64_t first = shift < 0 ? (-shift + stride - 1) / stride : 0;
+    int64_t last = r->in.w - shift <= 0 ? 0 : (r->in.w - shift - 1) / stride + 1;
+    if (last > r->out.w) last = r->out.w;
+    for (int64_t ox = first; ox < last; ox++) {
+        float v = row[ox * stride + shift];
+        y[ox] = v > y[ox] || v != v ? v : y[ox];
+    }
+}
+
+static void forward_plane(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    const float *x = r->x + (int64_t)index * r->in.h * r->in.w;
+    float *y = r->y + (int64_t)index * r->out.h * r->out.w;
+    for (int64_t oy = 0; oy < r->out.h; oy++, y += r->out.w) {
+        for (int64_t ox = 0; ox < r->out.w; ox++) y[ox] = -INFINITY;
+        for (int64_t ky = 0; ky < r->window->kernel[0]; ky++) {
+            int64_t iy = oy * r->window->stride[0] + ky * r->window->dilation[0] - r->window->pads[0];
+            if (iy < 0 || iy >= r->in.h) continue;
+            for (int64_t kx = 0; kx < r->window->kernel[1]; kx++) raise_row(r, x + iy * r->in.w, kx, y);
+        }
+    }
+}
+
+static void forward(const xai_node *node, const xai_exec *exec)
+{
+    run r = begin(node, exec);
+    r.y = xai_out_f32(exec, node, 0);
+    xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), forward_plane, &r);
+}
+
+/* Index in the plane of the first maximum of a window, or -1 when the window sees padding only. */
+static int64_t first_maximum(const run *r, const float *x, int64_t oy, int64_t ox)
+{
+    const xai_window *w = r->window;
+    int64_t best = -1;
+    for (int64_t ky = 0; ky < w->kernel[0]; ky++) {
+        int64_t iy = oy * w->stride[0] + ky * w->dilation[0] - w->pads[0];
+        if (iy < 0 || iy >= r->in.h) continue;
+        for (int64_t kx = 0; kx < w->kernel[1]; kx++) {
+            int64_t ix = ox * w->stride[1] + kx * w->dilation[1] - w->pads[1];
+            if (ix < 0 || ix >= r->in.w) continue;
+            int64_t at = iy * r->in.w + ix;
+            if (best < 0 || x[at] > x[best] || x[at] != x[at]) best = at;
+        }
+    }
+    return best;
+}
+
+static void backward_plane(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    const float *x = r->x + (int64_t)index * r->in.h * r->in.w;
+    const float *gy = r->gy + (int64_t)index * r->out.h * r->out.w;
+    float *gx = r->gx + (int64_t)index * r->in.h * r->in.w;
+    for (int64_t oy = 0; oy < r->out.h; oy++)
+        for (int64_t ox = 0; ox < r->out.w; ox++) {
+            int64_t at = first_maximum(r, x, oy, ox);
+            if (at >= 0) gx[at] += gy[oy * r->out.w + ox];
+        }
+}
+
+static void backward(const xai_node *node, const xai_exec *exec)
+{
+    run r = begin(node, exec);
+    r.gy = xai_grad_out(exec, node, 0);
+    r.gx = xai_grad_in(exec, node, 0);
+    if (r.gx && r.gy) xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), backward_plane, &r);
+}
+
+static const xai_op_case CASES[] = {
+    {"three_by_three_stride_two", {"2x3x9x8", NULL}, "kernel_shape=3,3;strides=2,2;pads=1,1,1,1", 0},
+    {"ceil_mode", {"1x2x6x7", NULL}, "kernel_shape=3,3;strides=2,2;ceil_mode=1", 0},
+    {"dilated_uneven_pads", {"1x2x9x10", NULL}, "kernel_shape=2,3;dilations=3,2;pads=1,0,2,1", 0},
+    {"same_upper", {"1x2x5x7", NULL}, "kernel_shape=2,2;strides=2,2;auto_pad=SAME_UPPER", 0},
+    {"one_dimensional", {"2x3x9", NULL}, "kernel_shape=3;strides=2", 0},
+    {0},
+};
+
+const xai_op xai_op_max_pool = {
+    .type = "MaxPool",
+    .min_in = 1,
+    .max_in = 1,
+    .max_out = 1,
+    .state_size = sizeof(xai_window),
+    .setup = setup,
+    .forward = forward,
+    .backward = backward,
+    .cases = CASES,
+};
