@@ -1,9 +1,26 @@
 /*
  * Conv: 1-D and 2-D convolution with a constant weight; any group, stride, dilation and padding.
  *
- * An output sums over (input channel, kernel row, kernel column) in this order, beginning with the bias.
+ * An output is its bias, then the products over (input channel, kernel row, kernel column) in this order. The work is
+ * done by conv_gemm.c and conv_depthwise.c; a clamp may be fused.
  */
-#include "conv.h"
+#include "conv_plan.h"
+
+
+static xai_status check_weight(const xai_node *node, xai_error *err)
+{
+    const xai_tensor *weight = node->in[1]->constant;
+    const xai_tensor *bias = xai_has_input(node, 2) ? node->in[2]->constant : NULL;
+    XAI_NODE_CHECK(weight && (bias || !xai_has_input(node, 2)), node, UNSUPPORTED_OP, err,
+                   "weight and bias must be constants of the model");
+    XAI_NODE_CHECK(node->in[0]->dtype == XAI_F32 && weight->dtype == XAI_F32 && (!bias || bias->dtype == XAI_F32),
+                   node, UNSUPPORTED_OP, err, "only float32 is served");
+    XAI_NODE_CHECK(weight->shape.rank == node->in[0]->shape.rank, node, BAD_MODEL, err,
+                   "weight and input differ in rank");
+    XAI_NODE_CHECK(!bias || xai_tensor_count(bias) == weight->shape.dim[0], node, BAD_MODEL, err,
+                   "the bias has %lld elements", bias ? (long long)xai_tensor_count(bias) : 0LL);
+    return XAI_OK;
+}
 
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {
@@ -11,27 +28,20 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     xai_conv *conv = node->state;
     xai_plane in;
     XAI_TRY(xai_plane_of(node, &node->in[0]->shape, &in, err));
+    XAI_TRY(check_weight(node, err));
     const xai_tensor *weight = node->in[1]->constant;
-    const xai_tensor *bias = xai_has_input(node, 2) ? node->in[2]->constant : NULL;
-    XAI_NODE_CHECK(weight && (bias || !xai_has_input(node, 2)), node, UNSUPPORTED_OP, err,
-                   "the weight must be a constant of the model");
-    XAI_NODE_CHECK(node->in[0]->dtype == XAI_F32 && weight->dtype == XAI_F32 && (!bias || bias->dtype == XAI_F32),
-                   node, UNSUPPORTED_OP, err, "only float32 is served");
-    int rank = node->in[0]->shape.rank;
-    XAI_NODE_CHECK(weight->shape.rank == rank, node, BAD_MODEL, err, "weight and input differ in rank");
     const int64_t *dim = weight->shape.dim;
-    const int64_t kernel[2] = {rank == 4 ? dim[2] : 1, dim[rank - 1]};
+    const int64_t kernel[2] = {weight->shape.rank == 4 ? dim[2] : 1, dim[weight->shape.rank - 1]};
     int64_t out[2];
     XAI_TRY(xai_window_read(node, kernel, false, &conv->window, out, err));
     conv->group = xai_attr_int(node, "group", 1);
     conv->channels = dim[0];
-    XAI_NODE_CHECK(conv->group >= 1 && in.c == dim[1] * conv->group && dim[0] >= 1 && dim[0] % conv->group == 0, node,
-                   BAD_MODEL, err, "%lld input channels do not fit a weight of %lld x %lld in %lld groups",
+    XAI_NODE_CHECK(conv->group >= 1 && dim[0] >= 1 && dim[0] % conv->group == 0 && in.c % conv->group == 0 &&
+                       in.c / conv->group == dim[1] && dim[1] >= 1,
+                   node, BAD_MODEL, err, "%lld input channels do not fit a weight of %lld x %lld in %lld groups",
                    (long long)in.c, (long long)dim[0], (long long)dim[1], (long long)conv->group);
-    XAI_NODE_CHECK(!bias || xai_tensor_count(bias) == dim[0], node, BAD_MODEL, err, "the bias has %lld elements",
-                   bias ? (long long)xai_tensor_count(bias) : 0LL);
     conv->weight = weight->data;
-    conv->bias = bias ? bias->data : NULL;
+    conv->bias = xai_has_input(node, 2) ? node->in[2]->constant->data : NULL;
     conv->act = xai_clamp_none();
     xai_shape shape = xai_window_shape(&node->in[0]->shape, dim[0], out);
     XAI_TRY(xai_node_output(node, 0, XAI_F32, &shape, err));
@@ -39,51 +49,103 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     return XAI_OK;
 }
 
-static float one_output(const xai_conv *c, const xai_plane *in, const float *x, const float *w, int64_t oy, int64_t ox)
+/* Plane sizes and shifts are ints in the inner loops; 2^28 leaves room for every sum and product of them. */
+static xai_status check_extents(const xai_node *node, const xai_conv_plan *plan, const xai_window *w, xai_error *err)
 {
-    float sum = 0;
-    const xai_window *win = &c->window;
-    for (int64_t ch = 0; ch < in->c / c->group; ch++)
-        for (int64_t ky = 0; ky < win->kernel[0]; ky++)
-            for (int64_t kx = 0; kx < win->kernel[1]; kx++, w++) {
-                int64_t iy = oy * win->stride[0] + ky * win->dilation[0] - win->pads[0];
-                int64_t ix = ox * win->stride[1] + kx * win->dilation[1] - win->pads[1];
-                if (iy < 0 || iy >= in->h || ix < 0 || ix >= in->w) continue;
-                sum += *w * x[(ch * in->h + iy) * in->w + ix];
-            }
-    return sum;
+    const int64_t limit = 1 << 28;
+    int64_t reach = 0;
+    for (int axis = 0; axis < 2; axis++) {
+        reach += w->kernel[axis] * w->dilation[axis] + w->pads[axis] + w->pads[2 + axis];
+        XAI_NODE_CHECK(w->stride[axis] < limit, node, TOO_LARGE, err, "the stride is too large");
+    }
+    XAI_NODE_CHECK(plan->in.h * plan->in.w < limit && plan->out.h * plan->out.w < limit && reach < limit &&
+                       w->kernel[0] * w->kernel[1] < 1 << 20,
+                   node, TOO_LARGE, err, "planes or kernel are too large");
+    return XAI_OK;
 }
 
-typedef struct forward_run {
-    const xai_conv *conv;
-    const float *x;
-    float *y;
-    xai_plane in, out;
-} forward_run;
-
-static void forward_channel(void *context, size_t index, int thread)
+static size_t part_scratch(const xai_conv *conv, const xai_lattice *lattice)
 {
-    (void)thread;
-    const forward_run *run = context;
-    const xai_conv *c = run->conv;
-    int64_t image = (int64_t)index / run->out.c, m = (int64_t)index % run->out.c;
-    int64_t per_group = run->in.c / c->group, first = m / (c->channels / c->group) * per_group;
-    const float *x = run->x + (image * run->in.c + first) * run->in.h * run->in.w;
-    const float *w = c->weight + m * per_group * c->window.kernel[0] * c->window.kernel[1];
-    float *y = run->y + (int64_t)index * run->out.h * run->out.w;
-    for (int64_t oy = 0; oy < run->out.h; oy++)
-        for (int64_t ox = 0; ox < run->out.w; ox++) {
-            float sum = (c->bias ? c->bias[m] : 0) + one_output(c, &run->in, x, w, oy, ox);
-            y[oy * run->out.w + ox] = xai_clamp_apply(c->act, sum);
-        }
+    return conv->plan->depthwise ? xai_conv_depthwise_scratch(lattice) : xai_conv_gemm_scratch(conv);
+}
+
+static xai_status pack(const xai_conv *conv, bool backward, xai_conv_part *part, xai_setup *setup, xai_error *err)
+{
+    if (conv->plan->depthwise) return xai_conv_depthwise_pack(conv, part, setup->arena, err);
+    return xai_conv_gemm_pack(conv, backward, part, setup->arena, err);
+}
+
+static xai_status prepare(xai_node *node, xai_setup *setup, xai_error *err)
+{
+    xai_conv *conv = node->state;
+    xai_conv_plan *plan = conv->plan = XAI_NEW(setup->arena, xai_conv_plan, 1);
+    if (!plan) XAI_NO_MEMORY(err);
+    XAI_TRY(xai_plane_of(node, &node->in[0]->shape, &plan->in, err));
+    XAI_TRY(xai_plane_of(node, &node->out[0]->shape, &plan->out, err));
+    XAI_TRY(check_extents(node, plan, &conv->window, err));
+    plan->depthwise = conv->group == plan->in.c && conv->group > 1;
+    XAI_TRY(xai_lattice_forward(&conv->window, &plan->out, setup->arena, &plan->forward.lattice, err));
+    node->scratch = part_scratch(conv, &plan->forward.lattice);
+    return pack(conv, false, &plan->forward, setup, err);
+}
+
+static xai_status prepare_backward(xai_node *node, xai_setup *setup, xai_error *err)
+{
+    const xai_conv *conv = node->state;
+    xai_conv_plan *plan = conv->plan;
+    xai_lattice *lattices;
+    XAI_TRY(xai_lattice_backward(&conv->window, &plan->in, setup->arena, &lattices, &plan->backward_count, err));
+    plan->backward = XAI_NEW(setup->arena, xai_conv_part, (size_t)plan->backward_count);
+    if (!plan->backward) XAI_NO_MEMORY(err);
+    for (int i = 0; i < plan->backward_count; i++) {
+        plan->backward[i].lattice = lattices[i];
+        size_t scratch = part_scratch(conv, &lattices[i]);
+        if (scratch > node->scratch) node->scratch = scratch;
+        XAI_TRY(pack(conv, true, &plan->backward[i], setup, err));
+    }
+    return XAI_OK;
+}
+
+static void run(const xai_conv_run *run)
+{
+    if (run->conv->plan->depthwise) xai_conv_depthwise_run(run);
+    else xai_conv_gemm_run(run);
 }
 
 static void forward(const xai_node *node, const xai_exec *exec)
 {
-    forward_run run = {.conv = node->state, .x = xai_in_f32(exec, node, 0), .y = xai_out_f32(exec, node, 0)};
-    xai_plane_of(node, &node->in[0]->shape, &run.in, NULL);
-    xai_plane_of(node, &node->out[0]->shape, &run.out, NULL);
-    xai_par_for(exec->par, (size_t)(run.out.n * run.out.c), forward_channel, &run);
+    const xai_conv *conv = node->state;
+    run(&(xai_conv_run){
+        .conv = conv,
+        .part = &conv->plan->forward,
+        .exec = exec,
+        .from = conv->plan->in,
+        .to = conv->plan->out,
+        .source = xai_in_f32(exec, node, 0),
+        .target = xai_out_f32(exec, node, 0),
+    });
+}
+
+static void backward(const xai_node *node, const xai_exec *exec)
+{
+    const xai_conv *conv = node->state;
+    xai_conv_run r = {
+        .conv = conv,
+        .exec = exec,
+        .backward = true,
+        .from = conv->plan->out,
+        .to = conv->plan->in,
+        .source = xai_grad_out(exec, node, 0),
+        .policy = exec->policy,
+        .target = xai_grad_in(exec, node, 0),
+    };
+    if (!r.source || !r.target) return;
+    if (!xai_clamp_is_none(conv->act))
+        r.gate_y = exec->policy == XAI_POLICY_DECONV ? r.source : xai_out_f32(exec, node, 0);
+    for (int i = 0; i < conv->plan->backward_count; i++) {
+        r.part = &conv->plan->backward[i];
+        run(&r);
+    }
 }
 
 static const xai_op_case CASES[] = {
@@ -96,6 +158,7 @@ static const xai_op_case CASES[] = {
     {"depthwise_5x5", {"1x3x7x7", "~3x1x5x5", "~3", NULL}, "group=3;pads=2,2,2,2", 0},
     {"depthwise_5x5_stride_two", {"1x3x14x13", "~3x1x5x5", NULL}, "group=3;pads=1,2,2,1;strides=2,2", 0},
     {"depthwise_multiplier_two", {"1x3x6x6", "~6x1x3x3", "~6", NULL}, "group=3;pads=1,1,1,1", 0},
+    {"depthwise_dilated_stride_three", {"1x3x19x17", "~3x1x3x2", NULL}, "group=3;dilations=2,4;strides=3,3;pads=2,3,0,1", 0},
     {"grouped_dilated", {"2x6x8x9", "~4x3x3x2", "~4", NULL}, "group=2;dilations=2,3;pads=2,1,0,2", 0},
     {"stride_beyond_kernel", {"1x2x9x9", "~3x2x2x2", NULL}, "strides=3,4", 0},
     {"one_dimensional", {"2x3x11", "~5x3x4", "~5", NULL}, "strides=2;pads=1,2;dilations=2", 0},
@@ -109,6 +172,9 @@ const xai_op xai_op_conv = {
     .max_out = 1,
     .state_size = sizeof(xai_conv),
     .setup = setup,
+    .prepare = prepare,
+    .prepare_backward = prepare_backward,
     .forward = forward,
+    .backward = backward,
     .cases = CASES,
 };

@@ -16,6 +16,7 @@ typedef struct xai_conv {
     const float *weight; /* channels x (in / group) x kernel height x kernel width */
     const float *bias;   /* channels, or NULL */
     xai_clamp act;       /* applied to the output; xai_clamp_none() after setup */
+    struct xai_conv_plan *plan; /* conv_plan.h; made by prepare */
 } xai_conv;
 
 #endif

@@ -1,0 +1,87 @@
+/*
+ * The kernel table and the small structs by which kernels are called.
+ *
+ * Kernels are pure: they touch what their arguments name, allocate nothing, and are safe on any thread.
+ */
+#ifndef XAI_KERNELS_KERNELS_H
+#define XAI_KERNELS_KERNELS_H
+
+#include "activation.h"
+
+#include <stddef.h>
+
+/*
+ * C[rows x cols] = clamp(start + A * B), summed over k in ascending order from the start, which is C itself
+ * (accumulate), else the bias, else zero. So a sum may be cut into blocks of k without a change of its bytes.
+ */
+typedef struct xai_gemm_panel {
+    const float *a; /* panels of table.rows rows, one after the other; each k x table.rows, the last padded with 0 */
+    const float *b; /* k x table.cols floats, `ldb` apart; all table.cols of each are read */
+    size_t ldb;
+    float *c; /* `rows` rows of `cols` floats, `ldc` apart */
+    size_t ldc, rows, cols, k;
+    const float *bias; /* `rows` floats, or NULL */
+    bool accumulate;
+    xai_clamp clamp;
+} xai_gemm_panel;
+
+/* Which part of an upstream gradient passes a rectifier (ops/rectifier.h). */
+typedef struct xai_gate {
+    xai_clamp clamp;
+    bool by_output;   /* only where clamp.lo < y < clamp.hi */
+    bool by_gradient; /* only where it is positive */
+} xai_gate;
+
+/*
+ * The matrix B of a convolution, never stored: row k = channel * taps + tap, column = position. Its element is the
+ * input at the position shifted by the tap, 0 outside the plane.
+ */
+typedef struct xai_gather {
+    size_t channel;      /* floats from one channel's plane to the next */
+    int height, width;   /* of a plane */
+    int taps;
+    const int (*tap)[2]; /* shift (y, x) of each tap */
+    int step;            /* columns of the input from one position to the next */
+    xai_gate gate;       /* applied where a run has `y` */
+} xai_gather;
+
+/* Neighbouring columns of a panel whose positions lie in one row of one image. */
+typedef struct xai_gather_run {
+    const float *plane; /* of channel 0 */
+    const float *y;     /* the layer's output for the gate, laid out as `plane`; NULL: no gate */
+    int row, column;    /* of the first position, before the shift of the tap */
+    int count, at;      /* how many columns, from which column of the panel on */
+} xai_gather_run;
+
+/* out[r][c] = clamp(bias + sum over taps t of weight[t] * in[r * row_step + offset[t] + c]), t ascending. */
+typedef struct xai_depthwise {
+    const float *in; /* readable to 16 floats beyond the last one used */
+    size_t row_step;
+    const ptrdiff_t *offset;
+    const float *weight;
+    int taps;
+    float bias;
+    xai_clamp clamp;
+    float *out;
+    size_t out_pitch; /* floats from one output row to the next; at least cols */
+    int rows, cols;
+} xai_depthwise;
+
+typedef struct xai_kernels {
+    const char *isa;
+    size_t rows, cols; /* of a gemm panel: MR and NR */
+#define XAI_KERNEL(name, parameters) void(*name) parameters;
+#include "kernels.def"
+#undef XAI_KERNEL
+} xai_kernels;
+
+/* Largest tile of any instruction set, for buffers on the stack. */
+enum { XAI_MAX_PANEL_ROWS = 12, XAI_MAX_PANEL_COLS = 32 };
+
+/* The table in use: the best that this processor has, or what the environment variable XAI_ISA forces down. */
+const xai_kernels *xai_kernels_get(void);
+
+/* The table of one instruction set, or NULL when this processor or build lacks it. For tests. */
+const xai_kernels *xai_kernels_for(const char *isa);
+
+#endif
