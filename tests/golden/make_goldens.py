@@ -207,14 +207,15 @@ def lite0_methods(out: Writer, sample: str, common: dict, net, layers, names, x,
 
 def versions() -> dict:
     return {"torch": torch.__version__, "torchvision": torchvision.__version__,
-            "onnxruntime": onnxruntime.__version__, "captum": captum.__version__, "grad-cam": metadata.version("grad-cam"), "pillow": PIL.__version__, "numpy": np.__version__,
+            "onnxruntime": onnxruntime.__version__, "captum": captum.__version__,
+            "grad-cam": metadata.version("grad-cam"), "pillow": PIL.__version__, "numpy": np.__version__,
             "scikit-image": skimage.__version__}
 
 
 NOTES = {
     "occlusion": "Windows start at i * stride, i = 0 .. ceil((length - window) / stride); the last one may stick "
-                 "out and is clipped at the edge. Value at a pixel = sum over the windows covering it of f(x) - f(hidden), "
-                 "divided by their number. All channels are hidden together. Baseline mean = 0 after normalisation.",
+                 "out and is clipped at the edge. Value at a pixel = sum over the windows covering it of "
+                 "f(x) - f(hidden), divided by their number. All channels are hidden together. Baseline mean = 0 after normalisation.",
     "rise": "S = sum_i f(x * M_i) M_i / (N p) on the normalised input, f = softmax probability.",
     "rise-masks": "s x s grid -> upsampled x upsampled by bilinear interpolation with half-pixel centres, then the "
                   "size x size window at offset (row, column). Edge: clamp repeats the border sample; mirror reflects "
