@@ -67,12 +67,11 @@ INLINE void dot_rows(const float *w, size_t ld, const int rows, const float *x, 
     for (int r = 0; r < rows; r++) out[r] = sum_lanes(v_add(even[r], odd[r]));
 }
 
-static void dots(const float *w, size_t ld, size_t rows, const float *x, size_t k, const float *bias, float *out)
+static void dots(const float *w, size_t ld, size_t rows, const float *x, size_t k, float *out)
 {
     size_t r = 0;
     for (; r + 4 <= rows; r += 4) dot_rows(w + r * ld, ld, 4, x, k, out + r);
     for (; r < rows; r++) dot_rows(w + r * ld, ld, 1, x, k, out + r);
-    for (r = 0; bias && r < rows; r++) out[r] += bias[r];
 }
 
 /* Rows are taken by eights, so that `out` is read and written once for eight of them. */

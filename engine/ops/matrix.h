@@ -1,0 +1,28 @@
+/*
+ * Products of matrices for Gemm and MatMul, where one factor has few rows (the samples of a batch).
+ *
+ * Each element of a product is summed in an order that depends on the length of the sum and the layout of the right
+ * factor alone: a sample's result does not depend on how many there are.
+ */
+#ifndef XAI_OPS_MATRIX_H
+#define XAI_OPS_MATRIX_H
+
+#include "op.h"
+
+typedef struct xai_matrix {
+    float *data; /* of a left or right factor: only read */
+    int64_t rows, cols, row_step, col_step; /* one of the steps is 1 */
+} xai_matrix;
+
+static inline xai_matrix xai_matrix_transposed(xai_matrix m)
+{
+    return (xai_matrix){m.data, m.cols, m.rows, m.col_step, m.row_step};
+}
+
+/* Scratch bytes a thread for products of these three matrices in any order and transposition. */
+size_t xai_matrix_scratch(int64_t m, int64_t n, int64_t k);
+
+/* out += alpha * a * b. */
+void xai_matrix_product(const xai_exec *exec, float alpha, xai_matrix a, xai_matrix b, xai_matrix out);
+
+#endif
