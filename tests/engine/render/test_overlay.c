@@ -54,22 +54,24 @@ static bool is_gray_view(void)
     return true;
 }
 
-START_TEST(strong_is_red_and_weak_is_blue)
+START_TEST(strong_is_red_then_blue_then_dark)
 {
-    const float map[2] = {0, 5};
-    draw(map, 1, 2);
+    const float map[3] = {0, 1, 5};
+    draw(map, 1, 3);
     ck_assert(!degenerate);
     ck_assert_int_gt(pixel(W - 1, 0)[0], pixel(W - 1, 0)[2] + 40);
-    ck_assert_int_gt(pixel(0, 0)[2], pixel(0, 0)[0]);
+    ck_assert_int_gt(pixel(W / 2, 0)[2], pixel(W / 2, 0)[0] + 40);
+    ck_assert_int_lt(pixel(0, 0)[1], pixel(W / 2, 0)[1]);
 }
 END_TEST
 
 START_TEST(rows_run_from_the_top)
 {
-    const float map[2] = {5, 0};
-    draw(map, 2, 1);
+    const float map[3] = {5, 1, 0};
+    draw(map, 3, 1);
     ck_assert_int_gt(pixel(0, 0)[0], pixel(0, 0)[2] + 40);
-    ck_assert_int_gt(pixel(0, H - 1)[2], pixel(0, H - 1)[0]);
+    ck_assert_int_gt(pixel(0, H / 2)[2], pixel(0, H / 2)[0] + 40);
+    ck_assert_int_lt(pixel(0, H - 1)[1], pixel(0, H / 2)[1]);
 }
 END_TEST
 
@@ -191,7 +193,7 @@ int main(void)
     Suite *suite = suite_create("render/overlay");
     TCase *tests = tcase_create("overlay");
     tcase_add_checked_fixture(tests, setup, teardown);
-    tcase_add_test(tests, strong_is_red_and_weak_is_blue);
+    tcase_add_test(tests, strong_is_red_then_blue_then_dark);
     tcase_add_test(tests, rows_run_from_the_top);
     tcase_add_test(tests, signs_have_their_colours_whatever_the_offset);
     tcase_add_test(tests, all_negative_is_blue);
