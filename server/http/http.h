@@ -33,8 +33,8 @@ typedef struct http_config {
     int idle_timeout_ms;    /* 30000: between requests, and between bytes */
     int ping_ms;            /* 15000: heartbeat of event streams */
     int watch_ms;           /* 200: how soon a gone client or a passed deadline is noticed */
-    const char *static_dir; /* served at "/", read once at the start; NULL: none */
-    const char *tls_cert, *tls_key; /* PEM files, both or neither */
+    const char *static_dir; /* served at "/", read once at the start; NULL or "": none */
+    const char *tls_cert, *tls_key; /* PEM files, both or neither (NULL or "") */
     bool access_log;        /* one key=value line a request on stderr */
 } http_config;
 

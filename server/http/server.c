@@ -111,6 +111,8 @@ static xai_status read_pem(const char *path, char **out, xai_error *err)
     XAI_FAIL(err, IO, path, "the PEM file is empty, too large or cannot be read");
 }
 
+static const char *set_or_null(const char *text) { return text && *text ? text : NULL; }
+
 static xai_status read_tls(const http_config *config, char **cert, char **key, xai_error *err)
 {
     if (!config->tls_cert && !config->tls_key) return XAI_OK;
@@ -198,6 +200,9 @@ xai_status http_server_start(const http_config *config, const http_handlers *han
     http_server *server = calloc(1, sizeof *server);
     XAI_CHECK(server, err, NO_MEMORY, "", "out of memory");
     server->config = *config;
+    server->config.static_dir = set_or_null(config->static_dir);
+    server->config.tls_cert = set_or_null(config->tls_cert);
+    server->config.tls_key = set_or_null(config->tls_key);
     server->handlers = *handlers;
     server->listener = -1;
     xai_status status = bring_up(server, err);
