@@ -44,11 +44,15 @@ function classes() {
         { class: 'classes' },
         h('legend', {}, t('classes.title')),
         rows.map((p) => classRow(p, group)),
-        state.model.labels &&
-            combobox(t('class.search'), state.model.labels, (chosen) => {
-                if (chosen !== null) set({ classIndex: chosen });
-            }),
     );
+}
+
+/** A search through all classes of the model. */
+function classSearch() {
+    if (!state.model.labels) return null;
+    return combobox(t('class.search'), state.model.labels, (chosen) => {
+        if (chosen !== null) set({ classIndex: chosen });
+    });
 }
 
 // ---------------------------------------------------------------- method
@@ -89,7 +93,7 @@ function methods() {
     return h(
         'fieldset',
         { class: 'methods' },
-        h('legend', { class: 'visually-hidden' }, t('methods.title')),
+        h('legend', { class: 'small' }, t('methods.title')),
         h(
             'div',
             { class: 'method-list' },
@@ -225,7 +229,8 @@ export function mountQuestion(place) {
                         if (event.target.matches('.ask')) askOpen = event.target.open;
                     },
                 },
-                h('summary', {}, t('methods.title')),
+                h('summary', {}, t('ask.title')),
+                classSearch(),
                 methods(),
                 h(
                     'p',
@@ -234,7 +239,7 @@ export function mountQuestion(place) {
                     ' ',
                     h('span', { class: 'muted' }, paperLink(method.paper)),
                 ),
-                modelField() ?? '',
+                modelField(),
                 settings(method),
                 explainButton(),
             ),

@@ -52,23 +52,30 @@ export function startAndShow(method) {
     return ended;
 }
 
-function strip() {
-    return (
-        state.runs.length > 1 &&
+/** What a finished card shows, small: its overlay, or the first root of its graph; before that the picture. */
+function preview(run, element) {
+    const overlay = element.querySelector('canvas.overlay');
+    if (overlay) {
+        const canvas = h('canvas', { width: 224, height: Math.round((224 * overlay.height) / overlay.width) });
+        canvas.getContext('2d').drawImage(overlay, 0, 0, canvas.width, canvas.height);
+        return canvas;
+    }
+    const root = element.querySelector('.sag .root image');
+    return h('img', { src: root?.getAttribute('href') ?? run.picture.url, alt: '' });
+}
+
+/** All runs in a row, for a comparison at a glance; a click goes to the card. */
+function strip(cards) {
+    const item = (run) =>
         h(
-            'nav',
-            { class: 'strip', 'aria-label': t('results') },
-            state.runs.map((run) =>
-                h(
-                    'button',
-                    { type: 'button', class: 'strip-item', onclick: () => show(run, 'start') },
-                    h('img', { src: run.picture.url, alt: '' }),
-                    h('span', {}, methodTitle(run.method)),
-                    h('span', { class: 'muted' }, run.className),
-                ),
-            ),
-        )
-    );
+            'button',
+            { type: 'button', class: `strip-item ${run.status}`, onclick: () => show(run, 'start') },
+            preview(run, cards.get(run).element),
+            h('span', {}, methodTitle(run.method)),
+            h('span', { class: 'muted' }, run.className),
+        );
+    const runs = [...cards.keys()];
+    return runs.length > 1 && h('nav', { class: 'strip', 'aria-label': t('results') }, runs.map(item));
 }
 
 /** Keeps the results up to date; finished cards are kept as they are, with what was opened and set in them. */
@@ -78,7 +85,6 @@ export function mountResults(place) {
     place.append(bar, grid);
     let cards = new Map();
     const render = () => {
-        bar.replaceChildren(...[suggestions(), strip()].filter(Boolean));
         const next = new Map(
             state.runs.map((run) => {
                 const old = cards.get(run);
@@ -90,6 +96,7 @@ export function mountResults(place) {
             if (grid.children[i] !== element) grid.insertBefore(element, grid.children[i] ?? null);
         });
         cards = next;
+        bar.replaceChildren(...[suggestions(), strip(cards)].filter(Boolean));
     };
     subscribe(['runs', 'picture', 'prediction', 'classIndex', 'methods'], render);
     subscribe(['language'], () => {

@@ -46,7 +46,7 @@ function drawEdge(edge, from, to, thumbHeight) {
         'g',
         { class: 'edge', 'data-from': edge.from, 'data-to': edge.to },
         s('path', { d: `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}` }),
-        s('text', { x: lx, y: ly + 4, 'text-anchor': 'middle' }, percent(-edge.drop)),
+        s('text', { x: lx, y: ly + 4, 'text-anchor': 'middle' }, percent(-edge.drop).replace('-', '−')),
     );
 }
 

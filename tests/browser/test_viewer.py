@@ -48,7 +48,7 @@ def test_heat_map_can_be_read_by_keyboard(page):
 
 def test_another_class_is_explained_by_name(page):
     page.choose_sample("coffee")
-    page.wait(".classes input[role=combobox]").send_keys("eggnog" + Keys.ENTER)
+    page.wait(".ask > .combobox input").send_keys("eggnog" + Keys.ENTER)
     assert "class=969" in page.driver.current_url
     page.click("#explain")
     page.until(lambda: len(page.all(".card.done")) == 2, what="the second map")
