@@ -6,42 +6,43 @@ import { set, state } from './state.js';
 
 const SERVED = new Set(['image/jpeg', 'image/png', 'image/bmp', 'image/x-ms-bmp']);
 const PREVIEW = 480;
+const SHARP = 2000; // longest side that is kept for drawing; the file that is sent stays as it is
 const TOP = 5;
 
-function drawn(bitmap, width, height) {
+/** The picture on a canvas, at most `longest` pixels along a side. */
+function drawn(bitmap, longest) {
+    const scale = Math.min(1, longest / Math.max(bitmap.width, bitmap.height));
     const canvas = document.createElement('canvas');
-    canvas.width = width;
-    canvas.height = height;
+    canvas.width = Math.max(1, Math.round(bitmap.width * scale));
+    canvas.height = Math.max(1, Math.round(bitmap.height * scale));
     const context = canvas.getContext('2d');
     context.fillStyle = '#fff'; // the server composes alpha over white, too
-    context.fillRect(0, 0, width, height);
-    context.drawImage(bitmap, 0, 0, width, height);
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
     return canvas;
 }
 
-const toBlob = (canvas, type) =>
+const toPng = (canvas) =>
     new Promise((resolve) => {
-        canvas.toBlob(resolve, type, 0.9);
+        canvas.toBlob(resolve, 'image/png');
     });
 
 /** Reads a blob into a Picture; throws if this browser cannot decode it. */
 async function readPicture(blob, name) {
-    const raw = await createImageBitmap(blob, { imageOrientation: 'from-image' });
-    const whole = drawn(raw, raw.width, raw.height);
+    const bitmap = await createImageBitmap(blob, { imageOrientation: 'from-image' });
+    const { width, height } = bitmap;
     const converted = !SERVED.has(blob.type);
-    const scale = Math.min(1, PREVIEW / Math.max(raw.width, raw.height));
-    const preview = drawn(
-        raw,
-        Math.max(1, Math.round(raw.width * scale)),
-        Math.max(1, Math.round(raw.height * scale)),
-    );
-    return {
-        blob: converted ? await toBlob(whole, 'image/png') : blob,
+    const picture = {
+        blob: converted ? await toPng(drawn(bitmap, Infinity)) : blob,
         name: converted ? name.replace(/(\.\w+)?$/, '.png') : name,
-        bitmap: await createImageBitmap(whole),
-        url: preview.toDataURL('image/jpeg', 0.85),
+        canvas: drawn(bitmap, SHARP),
+        width,
+        height,
+        url: drawn(bitmap, PREVIEW).toDataURL('image/jpeg', 0.85),
         converted,
     };
+    bitmap.close();
+    return picture;
 }
 
 let latest = 0;

@@ -117,12 +117,14 @@ export function paint(context, raster, range, colormap, opacity, fade) {
 
 /** A canvas with the part of the picture that the model saw, or the whole picture if the crop isn't known. */
 export function cropCanvas(picture, crop, width) {
-    const [x, y, w, h] = crop?.[2] > 0 ? crop : [0, 0, picture.bitmap.width, picture.bitmap.height];
+    const scale = picture.canvas.width / picture.width;
+    const box = crop?.[2] > 0 ? crop : [0, 0, picture.width, picture.height];
+    const [x, y, w, h] = box.map((v) => v * scale);
     const canvas = document.createElement('canvas');
     canvas.width = width;
     canvas.height = Math.max(1, Math.round((width * h) / w));
     canvas
         .getContext('2d', { willReadFrequently: true })
-        .drawImage(picture.bitmap, x, y, w, h, 0, 0, canvas.width, canvas.height);
+        .drawImage(picture.canvas, x, y, w, h, 0, 0, canvas.width, canvas.height);
     return canvas;
 }

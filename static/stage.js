@@ -95,7 +95,7 @@ function current(chosen) {
                 { class: 'file-name' },
                 picture.name,
                 h('br'),
-                h('span', { class: 'muted' }, `${picture.bitmap.width} × ${picture.bitmap.height}`),
+                h('span', { class: 'muted' }, `${picture.width} × ${picture.height}`),
             ),
             dropTarget(chosen),
         ),

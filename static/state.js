@@ -7,7 +7,9 @@
  * @typedef {Object} Picture
  * @property {Blob} blob      what is sent to the server
  * @property {string} name
- * @property {ImageBitmap} bitmap upright, alpha over white
+ * @property {HTMLCanvasElement} canvas upright, alpha over white, for drawing: large pictures are kept smaller here
+ * @property {number} width   of the picture itself
+ * @property {number} height
  * @property {string} url     of a small preview
  * @property {boolean} converted the browser made a PNG of a format that the server does not read
  */

@@ -12,11 +12,11 @@ const FINE = 64 * 64; // from here on a map is fine enough to have outliers wort
 
 /** The whole picture, what lies outside the crop dimmed, the crop outlined. */
 function originalCanvas(picture, crop) {
-    const { width, height } = picture.bitmap;
+    const { width, height } = picture;
     const scale = Math.min(1, 800 / Math.max(width, height));
     const canvas = h('canvas', { width: Math.round(width * scale), height: Math.round(height * scale), role: 'img' });
     const context = canvas.getContext('2d');
-    context.drawImage(picture.bitmap, 0, 0, canvas.width, canvas.height);
+    context.drawImage(picture.canvas, 0, 0, canvas.width, canvas.height);
     if (!(crop?.[2] > 0)) return canvas;
     const [x, y, w, hh] = crop.map((v) => v * scale);
     context.fillStyle = 'rgb(20 22 26 / 55%)';

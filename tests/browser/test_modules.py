@@ -140,3 +140,28 @@ def test_nothing_needs_an_exception_from_the_content_policy():
     forbidden = re.compile(r"\sstyle\s*=\s*[\"']|innerHTML|eval\(|<script>|https?://(?!arxiv\.org|www\.w3\.org)")
     for path in [STATIC / "index.html", *STATIC.rglob("*.js")]:
         assert not forbidden.search(path.read_text("utf-8")), path
+
+
+def test_errors_are_said_in_words(page):
+    said = page.module("""
+        const { errorText, parameterOf } = await load('errors.js');
+        const { ApiError } = await load('api.js');
+        const detail = 'All 64 places are taken.';
+        const busy = new ApiError({ status: 503, title: 'The queue is full', detail, retryAfter: 5 });
+        const wrong = new ApiError({ status: 422, title: 'Invalid', pointer: '/methods/0/params/window' });
+        return [errorText(busy), errorText(new ApiError({ status: 418 })), parameterOf(wrong), parameterOf(busy)];
+    """)
+    assert said[0].startswith("The queue is full. All 64 places are taken.") and "5 s" in said[0]
+    assert "418" in said[1]
+    assert said[2:] == ["window", None]
+
+
+def test_curl_command_is_the_request(page):
+    command = page.module("""
+        const { curlCommand } = await load('files.js');
+        const request = { methods: [{ id: 'rise', params: { p: 0.5 } }] };
+        return curlCommand({ picture: { name: "it's.png" }, request });
+    """)
+    assert command.startswith("curl -sS " + page.url + "/api/v1/explanations")
+    assert "'image=@it'\\''s.png'" in command
+    assert """'request={"methods":[{"id":"rise","params":{"p":0.5}}]}'""" in command

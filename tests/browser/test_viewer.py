@@ -165,3 +165,39 @@ def test_methods_on_the_page_are_the_servers(page, server):
         page.choose_method(method["id"])
         labels = page.script("return [...document.querySelectorAll('.form label')].map((l) => l.textContent)")
         assert labels == list(method["params"]["properties"])
+
+
+def test_picture_that_only_the_browser_reads_is_converted(page):
+    page.script("""
+        const canvas = document.createElement('canvas');
+        canvas.width = 300; canvas.height = 200;
+        const context = canvas.getContext('2d');
+        context.fillStyle = '#a33'; context.fillRect(0, 0, 300, 200);
+        context.fillStyle = '#fff'; context.fillRect(90, 60, 80, 80);
+        canvas.toBlob((blob) => {
+            const data = new DataTransfer();
+            data.items.add(new File([blob], 'picture.webp', { type: 'image/webp' }));
+            document.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true }));
+        }, 'image/webp');
+    """)
+    page.wait(".card.done canvas.overlay")
+    assert "picture.png" in page.text(".file-name") and "300 × 200" in page.text(".file-name")
+
+
+def test_result_comes_without_the_event_stream(page):
+    page.expected = ["ERR_", "Failed to fetch"]
+    page.script("""
+        const real = window.fetch;
+        window.fetch = (path, options) => (String(path).endsWith('/events') ? Promise.reject(new TypeError('cut'))
+            : real(path, options));
+    """)
+    page.choose_sample("coffee")
+    page.choose_method("occlusion")
+    page.click("#explain")
+    page.until(lambda: len(page.all(".card.done")) == 2, what="the result by polling")
+
+
+def test_server_that_is_away_is_said_in_words(page):
+    page.script("window.fetch = () => Promise.reject(new TypeError('cut'));")
+    page.click('[data-sample^="coffee"]')
+    assert "cannot be reached" in page.wait("#stage .error").text
