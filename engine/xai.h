@@ -210,7 +210,7 @@ typedef struct xai_model_info {
 
 const xai_model_info *xai_model_describe(const xai_model *model);
 
-/* A class by index ("504") or by name; the name must be unique, and case does not matter. */
+/* A class by index ("504") or by name, as it is written or, if that is unknown, without case; it must be unique. */
 xai_status xai_model_find_class(const xai_model *model, const char *text, int64_t *index, xai_error *err);
 
 /* ---------------------------------------------------------------- raw runs (xai run) */
@@ -238,10 +238,10 @@ typedef struct xai_run_request {
     int64_t gradient_index;      /* flat over one sample; summed over the samples of the batch */
 } xai_run_request;
 
-/* Runs the graph on raw tensors. *out: outputs, fetched tensors, then gradients named "grad_<input>"; the caller
+/* Runs the graph of the file `path` on raw tensors; it need not be a classifier of images. *out: outputs, fetched tensors, then gradients named "grad_<input>"; the caller
  * clears each and frees the array. */
-xai_status xai_model_run(const xai_model *model, xai_pool *pool, const xai_run_request *request, xai_token *token,
-                         xai_array **out, size_t *out_count, xai_error *err);
+xai_status xai_run(const char *path, xai_pool *pool, const xai_run_request *request, xai_token *token,
+                   xai_array **out, size_t *out_count, xai_error *err);
 
 /* Reads and writes numpy's .npy, versions 1 to 3, little-endian, C order. */
 xai_status xai_npy_read(const char *path, xai_array *out, xai_error *err);
@@ -281,6 +281,7 @@ typedef struct xai_method_call {
     size_t param_count;
 } xai_method_call;
 
+/* What a result holds: raw values (maps, graphs, ...), pictures. */
 typedef enum xai_output { XAI_OUTPUT_MAP = 1, XAI_OUTPUT_OVERLAY = 2, XAI_OUTPUT_ALL = 3 } xai_output;
 
 /* What to explain. Exactly one of `image` and `tensor`. Everything is read only and belongs to the caller. */
@@ -293,7 +294,7 @@ typedef struct xai_request {
     const xai_target *targets; /* none: the top-1 class */
     size_t target_count;
     uint64_t seed;
-    unsigned outputs;        /* xai_output bits; 0: all */
+    unsigned outputs;        /* xai_output bits for xai_result_render; 0: all */
     int top;                 /* predictions to return; 0: 5 */
     bool urgent;             /* a short job: goes before long ones at the next batch */
     const char *emit_draws;  /* directory for masks and noise that were used; NULL: none */
@@ -347,8 +348,11 @@ typedef struct xai_explanation { /* one method on one target */
 } xai_explanation;
 
 typedef struct xai_result {
+    struct xai_arena *arena; /* owns everything here */
     bool partial;
     double engine_ms, render_ms;
+    const uint8_t *view; /* what the model saw: view_height * view_width * 3 RGB bytes; NULL without an image */
+    int view_width, view_height;
     double crop[4]; /* x, y, width, height of the model's view, in oriented source pixels; 0 without an image */
     int64_t input_shape[4];
     const char *isa, *precision;
@@ -359,10 +363,15 @@ typedef struct xai_result {
     size_t memory; /* bytes that the job held at its peak, beside the model's buffers */
 } xai_result;
 
-/* The class scores alone: `calls` empty. A deadline gives a partial result where the method allows it. */
+/* The class scores alone: `calls` empty. A deadline gives a partial result where the method allows it. The artifacts
+ * are raw values; xai_result_render adds the pictures. */
 xai_status xai_explain(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out,
                        xai_error *err);
 void xai_result_free(xai_result *result);
+
+/* Adds the pictures that the artifacts call for (an overlay for a map, a picture for a graph), and drops what
+ * `outputs` (xai_output bits; 0: all) leaves out. Once, after xai_explain. */
+xai_status xai_result_render(xai_result *result, unsigned outputs, xai_error *err);
 
 /* Checks a request without running it: methods, parameters, layers, classes. */
 xai_status xai_request_check(const xai_request *request, xai_error *err);

@@ -94,6 +94,7 @@ struct xai_op {
     const char *type;     /* ONNX operator type */
     int min_in, max_in, max_out;
     size_t state_size;
+    bool shape_only;      /* its value depends on its inputs' shapes alone: known before anything runs */
     bool view;            /* out[0] has the bytes of in[0]: no copy, no forward, no backward needed */
     xai_status (*setup)(xai_node *node, xai_setup *setup, xai_error *err);
     xai_status (*prepare)(xai_node *node, xai_setup *setup, xai_error *err); /* may be NULL */

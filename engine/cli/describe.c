@@ -1,0 +1,44 @@
+/* xai methods, xai model: the engine's lists as JSON. */
+#include "cli.h"
+
+#include "json/schema.h"
+
+#include <string.h>
+
+xai_status cli_methods(cli_call *call, xai_error *err)
+{
+    const char *id;
+    XAI_TRY(cli_argument(call, "METHOD", true, &id, err));
+    json_t *list = json_array();
+    for (size_t i = 0; i < xai_method_count(); i++) {
+        const xai_method_info *m = xai_method_at(i);
+        if (!id || strcmp(m->id, id) == 0) json_array_append_new(list, xai_json_method(m));
+    }
+    if (json_array_size(list)) return cli_print(list, err);
+    json_decref(list);
+    XAI_FAIL(err, UNKNOWN_METHOD, id ? id : "", "there is no method '%s'; `xai methods` lists them", id ? id : "");
+}
+
+static json_t *methods_served(const xai_model *model)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < xai_method_count(); i++) {
+        xai_error why = {0};
+        xai_status status = xai_method_served(xai_method_at(i), model, &why);
+        json_array_append_new(list, xai_json_served(xai_method_at(i), status, &why));
+    }
+    return list;
+}
+
+xai_status cli_model(cli_call *call, xai_error *err)
+{
+    const char *path;
+    xai_model *model;
+    XAI_TRY(cli_argument(call, "FILE", true, &path, err));
+    cli_values *option = &call->options[CLI_MODEL];
+    if (path && !option->count) option->items[option->count++] = path;
+    XAI_TRY(cli_load_model(call, &model, err));
+    json_t *json = xai_json_model(xai_model_describe(model), methods_served(model));
+    xai_model_unref(model);
+    return cli_print(json, err);
+}

@@ -1,0 +1,147 @@
+/* xai explain: heatmaps and graphs, as the same result object that the server returns; pictures to --out. */
+#include "cli.h"
+
+#include "base/token.h"
+#include "json/request.h"
+#include "json/result.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static xai_token *running; /* what an interrupt cancels */
+
+static void interrupt(int signal_number)
+{
+    (void)signal_number;
+    xai_token_cancel(running); /* an atomic store */
+}
+
+static void show_progress(void *user, const xai_progress *p)
+{
+    (void)user;
+    fprintf(stderr, "\r%s %.0f / %.0f forwards, %.1f s left   ", p->stage, p->done, p->total, p->eta_ms * 1e-3);
+    if (p->done >= p->total) fprintf(stderr, "\r%60s\r", "");
+}
+
+/* The options as the name=value pairs of a query, so that one reader serves both. */
+typedef struct pairs {
+    const char *names[CLI_MAX_REPEATS + 8], *values[CLI_MAX_REPEATS + 8];
+    size_t count;
+} pairs;
+
+static void add_pair(pairs *p, const char *name, const char *value)
+{
+    if (!value) return;
+    p->names[p->count] = name;
+    p->values[p->count++] = value;
+}
+
+static xai_status collect_pairs(cli_call *call, pairs *p, xai_error *err)
+{
+    static const struct {
+        cli_option option;
+        const char *name;
+    } SAME[] = {{CLI_METHOD, "method"}, {CLI_TARGET, "target"}, {CLI_SPACE, "space"}, {CLI_CONTRAST, "contrast"},
+                {CLI_SEED, "seed"},     {CLI_TOP, "top"}};
+    for (size_t i = 0; i < sizeof SAME / sizeof SAME[0]; i++)
+        add_pair(p, SAME[i].name, cli_text(call, SAME[i].option, NULL));
+    for (size_t i = 0; i < call->options[CLI_PARAM].count; i++) {
+        const char *name, *value;
+        XAI_TRY(cli_pair(call, call->options[CLI_PARAM].items[i], &name, &value, err));
+        char *full = xai_arena_printf(call->arena, "param.%s", name);
+        if (!full) XAI_NO_MEMORY(err);
+        add_pair(p, full, value);
+    }
+    return XAI_OK;
+}
+
+/* The overlay and every other picture or text as DIR/<result>-<artifact>.<extension>, maps as .npy. */
+static xai_status write_artifact(cli_call *call, const char *dir, size_t result, const xai_artifact *a, xai_error *err)
+{
+    const char *extension = xai_json_artifact_extension(xai_artifact_kind_name(a->kind), a->media_type);
+    char *path = xai_arena_printf(call->arena, "%s/%zu-%s.%s", dir, result, cli_file_name(call, a->name), extension);
+    if (!path) XAI_NO_MEMORY(err);
+    if (a->bytes) return cli_write_file(path, a->bytes, a->size, err);
+    if (!a->values) return XAI_OK;
+    xai_array array = {.dtype = XAI_F32, .rank = a->rank, .data = (void *)(uintptr_t)a->values};
+    memcpy(array.shape, a->shape, sizeof a->shape);
+    return xai_npy_write(path, &array, err);
+}
+
+static xai_status write_artifacts(cli_call *call, const xai_result *r, xai_error *err)
+{
+    const char *dir = cli_text(call, CLI_OUT, NULL);
+    if (!dir) return XAI_OK;
+    XAI_TRY(cli_make_directory(dir, err));
+    for (size_t i = 0; i < r->explanation_count; i++)
+        for (size_t k = 0; k < r->explanations[i].artifact_count; k++)
+            XAI_TRY(write_artifact(call, dir, i, &r->explanations[i].artifacts[k], err));
+    return XAI_OK;
+}
+
+static xai_status finish(cli_call *call, const cli_subject *s, xai_result *r, xai_error *err)
+{
+    XAI_TRY(xai_result_render(r, s->request.outputs, err));
+    XAI_TRY(write_artifacts(call, r, err));
+    xai_json_head head = {.status = r->partial ? "partial" : "done", .queue_ms = -1, .decode_ms = s->decode_ms,
+                          .engine_ms = r->engine_ms, .render_ms = r->render_ms};
+    xai_json_context context = {.image = s->request.image, .model = xai_model_describe(s->request.model),
+                                .seed = s->request.seed};
+    return cli_print(xai_json_result(r, &head, &context), err);
+}
+
+static xai_status explain(cli_call *call, cli_subject *s, xai_error *err)
+{
+    int64_t seconds;
+    XAI_TRY(cli_int(call, CLI_TIMEOUT, 0, 1, 1000000, &seconds, err));
+    bool quiet = call->options[CLI_QUIET].count || !isatty(STDERR_FILENO);
+    running = xai_token_new(seconds * 1000, quiet ? NULL : show_progress, NULL);
+    if (!running) XAI_NO_MEMORY(err);
+    struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    xai_result *result = NULL;
+    xai_status status = xai_explain(&s->request, s->pool, running, &result, err);
+    if (status == XAI_OK) status = finish(call, s, result, err);
+    xai_result_free(result);
+    signal(SIGINT, SIG_DFL);
+    xai_token_free(running);
+    return status;
+}
+
+/* Options -> pairs -> JSON -> request, bound to the model. */
+static xai_status read_request(cli_call *call, cli_subject *s, json_t **json, xai_error *err)
+{
+    pairs p = {.count = 0};
+    xai_json_request read;
+    xai_request request;
+    XAI_CHECK(cli_text(call, CLI_METHOD, NULL), err, USAGE, "--method", "give --method; `xai methods` lists them");
+    XAI_CHECK(strcmp(cli_text(call, CLI_PRECISION, "f32"), "f32") == 0, err, USAGE, "--precision",
+              "this build has precision f32 only");
+    XAI_TRY(collect_pairs(call, &p, err));
+    XAI_TRY(xai_json_request_from_pairs(p.names, p.values, p.count, json, err));
+    XAI_TRY(xai_json_request_read(*json, call->arena, &read, err));
+    XAI_TRY(xai_json_request_bind(&read, s->request.model, xai_model_describe(s->request.model), xai_model_find_class,
+                                  call->arena, &request, err));
+    request.image = s->request.image;
+    request.tensor = s->request.tensor;
+    request.emit_draws = cli_text(call, CLI_EMIT_DRAWS, NULL);
+    request.use_draws = cli_text(call, CLI_USE_DRAWS, NULL);
+    if (request.emit_draws) XAI_TRY(cli_make_directory(request.emit_draws, err));
+    s->request = request;
+    return XAI_OK;
+}
+
+xai_status cli_explain(cli_call *call, xai_error *err)
+{
+    cli_subject subject;
+    json_t *json = NULL; /* the request's text lives in it */
+    xai_status status = cli_open_subject(call, &subject, err);
+    if (status == XAI_OK) status = read_request(call, &subject, &json, err);
+    if (status == XAI_OK) status = explain(call, &subject, err);
+    json_decref(json);
+    cli_close_subject(&subject);
+    return status;
+}

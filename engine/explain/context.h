@@ -1,0 +1,80 @@
+/*
+ * Context: one image on one model, and everything that several methods on several targets share: the input, the
+ * base forward, the gradient session, the lanes. Each is made when it is first needed, and once.
+ */
+#ifndef XAI_EXPLAIN_CONTEXT_H
+#define XAI_EXPLAIN_CONTEXT_H
+
+#include "graph/lanes.h"
+#include "graph/model.h"
+
+typedef struct xai_context {
+    xai_model *model;
+    xai_pool *pool;
+    xai_token *token;
+    xai_arena *arena; /* of the job: what is allocated here lives as long as the result */
+    bool urgent;
+
+    /* the input: one sample, in the model's layout */
+    int channels, height, width;
+    size_t input_count;                          /* channels * height * width */
+    size_t channel_stride, row_stride, x_stride; /* element (c, y, x) = c * channel_stride + ... */
+    float *input;
+    uint8_t *view; /* height * width * 3: what the model sees, as RGB bytes; NULL if only a tensor was given */
+    double crop[4];
+
+    /* the program and its base forward */
+    xai_program *program;
+    bool program_owned;
+    const xai_value *in, *logits;
+    int64_t classes;
+    float *base_logits, *base_probabilities; /* `classes` each, of the unperturbed input; after xai_context_base */
+
+    xai_lanes *forward_lanes, *gradient_lanes;
+    bool gradient_ready;        /* the gradient session holds the base forward */
+    double forwards, backwards; /* passes that were run */
+} xai_context;
+
+/* What to set up; exactly one of image and tensor. `layers`: further tensors that must be available. */
+typedef struct xai_context_spec {
+    xai_model *model;
+    xai_pool *pool;
+    xai_token *token;
+    xai_arena *arena;
+    bool urgent;
+    const xai_image *image;
+    const xai_array *tensor;
+    const char *const *layers;
+    size_t layer_count;
+} xai_context_spec;
+
+/* Whatever the status, xai_context_deinit releases what was set up. */
+xai_status xai_context_init(xai_context *context, const xai_context_spec *spec, xai_error *err);
+void xai_context_deinit(xai_context *context);
+
+/* Runs the unperturbed input, unless that has been done: fills base_logits and base_probabilities. */
+xai_status xai_context_base(xai_context *context, xai_error *err);
+
+/* The same in a session that keeps every activation, so that backward passes and suffixes can follow. */
+xai_status xai_context_gradient_base(xai_context *context, xai_session **session, xai_error *err);
+
+/* Lanes for many variants of the input. */
+xai_status xai_context_lanes(xai_context *context, xai_lanes **out, xai_error *err);
+
+/* One class's probability by the model's head, in double precision; a regression's own value. */
+double xai_context_probability(const xai_context *context, const float *logits, int64_t class_index);
+
+/* The baseline as model input: what a hidden pixel shows. */
+typedef enum xai_baseline {
+    XAI_BASELINE_BLACK,
+    XAI_BASELINE_WHITE,
+    XAI_BASELINE_MEAN,
+    XAI_BASELINE_BLUR
+} xai_baseline;
+#define XAI_BASELINE_CHOICES "black|white|mean|blur"
+
+/* out[input_count]. `mean` is 0 in normalised space; `blur` is a Gaussian of `sigma` pixels over the input itself. */
+xai_status xai_context_baseline(const xai_context *context, xai_baseline baseline, double sigma, float *out,
+                                xai_error *err);
+
+#endif

@@ -1,0 +1,74 @@
+/*
+ * The anatomy of a method: one file, one `const xai_method xai_method_<id>`, one line in methods.def.
+ *
+ * A method gets a task (the shared context, the target, the seed, where its result goes) and its parameters as the
+ * struct that its table describes. It calls the context, evaluate.h and the session, and attaches artifacts: raw
+ * values only, at its own resolution and sign; pictures are made later, in render/. Loops over samples, progress,
+ * cancel and deadline are in evaluate.h and lanes.h; a method has none of its own.
+ */
+#ifndef XAI_EXPLAIN_METHOD_H
+#define XAI_EXPLAIN_METHOD_H
+
+#include "base/param.h"
+#include "base/rng.h"
+#include "base/token.h"
+#include "context.h"
+
+typedef struct xai_task {
+    xai_context *context;
+    xai_arena *arena; /* of the result */
+    xai_target target; /* class and space filled in; contrast < 0: none */
+    uint64_t seed;
+    const char *emit_draws, *use_draws; /* directories, or NULL */
+    xai_explanation *result;
+} xai_task;
+
+typedef enum xai_need { XAI_NEEDS_GRADIENT = 1, XAI_NEEDS_LAYER = 2 } xai_need;
+
+typedef struct xai_method {
+    xai_method_info info;
+    size_t params_size;
+    unsigned needs;  /* xai_need bits: what the model must offer */
+    xai_space space; /* of the target by default */
+    /* What the table cannot say: relations between parameters, or with the model. May be NULL. */
+    xai_status (*check)(const xai_model *model, const void *params, xai_error *err);
+    /* Forward-equivalents that a run takes, the base forward included; a backward counts 2. */
+    double (*cost)(const xai_model *model, const void *params);
+    xai_status (*run)(xai_task *task, const void *params, xai_error *err);
+} xai_method;
+
+/* The method of this info, which is its first member. */
+static inline const xai_method *xai_method_of(const xai_method_info *info) { return (const xai_method *)info; }
+
+/* ---- artifacts: values are not copied; they belong to the task's arena */
+
+/* One signed map of height x width. */
+xai_status xai_task_add_map(xai_task *task, const char *name, const float *values, int64_t height, int64_t width,
+                            xai_error *err);
+/* A graph, curve or table. */
+xai_status xai_task_add_doc(xai_task *task, const char *name, xai_artifact_kind kind, const xai_doc *doc,
+                            xai_error *err);
+xai_status xai_task_add_text(xai_task *task, const char *name, const char *media_type, const char *text,
+                             xai_error *err);
+/* Something that a person should know about this result. */
+xai_status xai_task_warn(xai_task *task, xai_error *err, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* ---- the target as a number and as a gradient */
+
+/* The target's value from one sample's logits, in the target's space. */
+double xai_target_value(const xai_context *context, const xai_target *target, const float *logits);
+
+/* Gradients of the target at the base input by each wanted value; runs the base forward if that is still to do. */
+xai_status xai_task_gradient(xai_task *task, const xai_wanted *wanted, size_t count, xai_policy policy,
+                             xai_error *err);
+
+/* ---- draws: masks and noise written to a directory, or read from one */
+
+/* emit_draws: writes `array` to <dir>/<name>.npy. Does nothing when no directory is given. */
+xai_status xai_task_emit_draws(const xai_task *task, const char *name, const xai_array *array, xai_error *err);
+/* use_draws: reads <dir>/<name>.npy, which must be float32 of this rank, into the arena. *found false: no directory. */
+xai_status xai_task_use_draws(const xai_task *task, const char *name, int rank, xai_tensor *out, bool *found,
+                              xai_error *err);
+
+#endif

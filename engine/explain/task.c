@@ -1,0 +1,105 @@
+/* What methods attach to their result: artifacts, warnings, draws. A task belongs to one thread. */
+#include "method.h"
+
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { GROWTH = 8 }; /* artifacts and warnings come in small numbers */
+
+/* `items` with room for one more; copied in steps of GROWTH. */
+static void *with_room(xai_arena *arena, const void *items, size_t count, size_t size)
+{
+    if (count % GROWTH) return (void *)(uintptr_t)items;
+    void *more = xai_arena_alloc(arena, count + GROWTH, size);
+    if (more && count) memcpy(more, items, count * size);
+    return more;
+}
+
+static xai_status add_artifact(xai_task *task, const xai_artifact *artifact, xai_error *err)
+{
+    xai_explanation *r = task->result;
+    xai_artifact *list = with_room(task->arena, r->artifacts, r->artifact_count, sizeof *list);
+    if (!list) XAI_NO_MEMORY(err);
+    list[r->artifact_count++] = *artifact;
+    r->artifacts = list;
+    return XAI_OK;
+}
+
+xai_status xai_task_warn(xai_task *task, xai_error *err, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    xai_explanation *r = task->result;
+    const char **list = with_room(task->arena, (const void *)r->warnings, r->warning_count, sizeof *list);
+    if (!list || !(list[r->warning_count] = xai_arena_strdup(task->arena, text))) XAI_NO_MEMORY(err);
+    r->warning_count++;
+    r->warnings = list;
+    return XAI_OK;
+}
+
+xai_status xai_task_add_map(xai_task *task, const char *name, const float *values, int64_t height, int64_t width,
+                            xai_error *err)
+{
+    xai_artifact a = {.name = name, .kind = XAI_ARTIFACT_MAP, .rank = 2, .shape = {height, width}, .values = values,
+                      .min = INFINITY, .max = -INFINITY};
+    for (int64_t i = 0; i < height * width; i++) {
+        XAI_CHECK(isfinite(values[i]), err, INTERNAL, name, "the map '%s' holds a value that is not finite", name);
+        if (values[i] < a.min) a.min = values[i];
+        if (values[i] > a.max) a.max = values[i];
+    }
+    if (a.min == a.max)
+        XAI_TRY(xai_task_warn(task, err, "The map '%s' is the same everywhere (%g): it explains nothing.", name,
+                              (double)a.min));
+    return add_artifact(task, &a, err);
+}
+
+xai_status xai_task_add_doc(xai_task *task, const char *name, xai_artifact_kind kind, const xai_doc *doc,
+                            xai_error *err)
+{
+    if (!xai_doc_ok(doc)) XAI_NO_MEMORY(err);
+    return add_artifact(task, &(xai_artifact){.name = name, .kind = kind, .doc = doc}, err);
+}
+
+xai_status xai_task_add_text(xai_task *task, const char *name, const char *media_type, const char *text,
+                             xai_error *err)
+{
+    return add_artifact(task, &(xai_artifact){.name = name, .kind = XAI_ARTIFACT_TEXT, .media_type = media_type,
+                                              .bytes = (const uint8_t *)text, .size = strlen(text)}, err);
+}
+
+/* ---------------------------------------------------------------- draws */
+
+xai_status xai_task_emit_draws(const xai_task *task, const char *name, const xai_array *array, xai_error *err)
+{
+    if (!task->emit_draws) return XAI_OK;
+    char *path = xai_arena_printf(task->arena, "%s/%s.npy", task->emit_draws, name);
+    if (!path) XAI_NO_MEMORY(err);
+    return xai_npy_write(path, array, err);
+}
+
+xai_status xai_task_use_draws(const xai_task *task, const char *name, int rank, xai_tensor *out, bool *found,
+                              xai_error *err)
+{
+    *found = task->use_draws != NULL;
+    if (!*found) return XAI_OK;
+    char *path = xai_arena_printf(task->arena, "%s/%s.npy", task->use_draws, name);
+    if (!path) XAI_NO_MEMORY(err);
+    xai_array a;
+    XAI_TRY(xai_npy_read(path, &a, err));
+    *out = (xai_tensor){a.dtype, {a.rank, {0}}, NULL};
+    memcpy(out->shape.dim, a.shape, sizeof a.shape);
+    xai_status status = XAI_OK;
+    if (a.dtype != XAI_F32 || a.rank != rank)
+        status = XAI_ERROR_SET(err, BAD_TENSOR, path, "'%s' must be float32 with %d dimensions", path, rank);
+    else if (!(out->data = xai_arena_alloc(task->arena, 1, xai_tensor_bytes(out))))
+        status = XAI_ERROR_SET(err, NO_MEMORY, path, "out of memory");
+    else
+        memcpy(out->data, a.data, xai_tensor_bytes(out));
+    xai_array_clear(&a);
+    return status;
+}

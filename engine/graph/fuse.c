@@ -1,0 +1,139 @@
+/*
+ * Fusion: what stands around a convolution becomes part of it, where nothing that was asked for is lost.
+ *
+ *     Pad (zeros, height and width only) -> Conv                the padding moves into the window
+ *     Conv -> BatchNormalization                                scale and shift move into weight and bias
+ *     Conv -> Relu | Clip                                       the clamp is applied as the output is written
+ *
+ * A value that is kept, or that anything else reads, is left alone. The convolution takes over the name of the last
+ * value that it makes. Runs between setup and prepare, on the builder's thread.
+ */
+#include "ops/clip.h"
+#include "ops/conv.h"
+#include "ops/pad.h"
+#include "program.h"
+
+#include <math.h>
+#include <string.h>
+
+typedef struct fuser {
+    xai_program *program;
+    const bool *kept;
+    int *uses;         /* by value id */
+    int *maker, *user; /* by value id: a node's position, or -1; `user` is one of the readers */
+} fuser;
+
+static bool is(const xai_node *node, const char *type) { return node && strcmp(node->op->type, type) == 0; }
+
+static void index_uses(fuser *f)
+{
+    const xai_program *p = f->program;
+    memset(f->maker, 0xff, (size_t)p->value_count * sizeof(int));
+    memset(f->user, 0xff, (size_t)p->value_count * sizeof(int));
+    for (int i = 0; i < p->node_count; i++) {
+        const xai_node *n = p->nodes[i];
+        for (int k = 0; k < n->out_count; k++)
+            if (n->out[k]) f->maker[n->out[k]->id] = i;
+        for (int k = 0; k < n->in_count; k++) {
+            if (!n->in[k]) continue;
+            f->uses[n->in[k]->id]++;
+            f->user[n->in[k]->id] = i;
+        }
+    }
+}
+
+/* The value is an inner matter of two nodes. */
+static bool is_private(const fuser *f, const xai_value *v) { return !f->kept[v->id] && f->uses[v->id] == 1; }
+
+static const xai_node *only_user(const fuser *f, const xai_value *v)
+{
+    return is_private(f, v) && f->user[v->id] >= 0 ? f->program->nodes[f->user[v->id]] : NULL;
+}
+
+static void remove_node(fuser *f, int position) { f->program->nodes[position] = NULL; }
+
+static void merge_pad(fuser *f, xai_node *conv)
+{
+    const xai_value *v = conv->in[0];
+    int at = f->maker[v->id];
+    const xai_node *node = at >= 0 ? f->program->nodes[at] : NULL;
+    int64_t pads[4];
+    if (!is(node, "Pad") || !is_private(f, v) || v->shape.rank != 4 || !xai_node_zero_pads(node, pads)) return;
+    xai_conv *c = conv->state;
+    for (int i = 0; i < 4; i++) c->window.pads[i] += pads[i];
+    conv->in[0] = node->in[0];
+    f->user[node->in[0]->id] = f->user[v->id];
+    remove_node(f, at);
+}
+
+/* conv takes over the output of the node that follows it. */
+static void absorb(fuser *f, xai_node *conv, const xai_node *follower)
+{
+    int at = f->user[conv->out[0]->id], self = f->maker[conv->out[0]->id];
+    conv->out[0] = follower->out[0];
+    f->maker[conv->out[0]->id] = self;
+    remove_node(f, at);
+}
+
+static const float *constant(const xai_node *node, int i, int64_t count)
+{
+    const xai_tensor *t = xai_has_input(node, i) ? node->in[i]->constant : NULL;
+    return t && t->dtype == XAI_F32 && xai_tensor_count(t) == count ? t->data : NULL;
+}
+
+/* w' = w * s, b' = (b - mean) * s + beta, with s = gamma / sqrt(variance + epsilon), in double precision. */
+static xai_status merge_normalization(fuser *f, xai_node *conv, xai_error *err)
+{
+    const xai_node *bn = only_user(f, conv->out[0]);
+    if (!is(bn, "BatchNormalization")) return XAI_OK;
+    xai_conv *c = conv->state;
+    const float *gamma = constant(bn, 1, c->channels), *beta = constant(bn, 2, c->channels),
+                *mean = constant(bn, 3, c->channels), *variance = constant(bn, 4, c->channels);
+    if (!gamma || !beta || !mean || !variance) return XAI_OK;
+    double epsilon = (double)xai_attr_real(bn, "epsilon", 1e-5F);
+    size_t channels = (size_t)c->channels, span = (size_t)xai_value_count(conv->in[1]) / channels;
+    float *weight = XAI_NEW(f->program->arena, float, channels * span);
+    float *bias = XAI_NEW(f->program->arena, float, channels);
+    if (!weight || !bias) XAI_NO_MEMORY(err);
+    for (size_t m = 0; m < channels; m++) {
+        double s = (double)gamma[m] / sqrt((double)variance[m] + epsilon), b = c->bias ? (double)c->bias[m] : 0;
+        bias[m] = (float)((b - (double)mean[m]) * s + (double)beta[m]);
+        for (size_t i = 0; i < span; i++) weight[m * span + i] = (float)((double)c->weight[m * span + i] * s);
+    }
+    c->weight = weight;
+    c->bias = bias;
+    absorb(f, conv, bn);
+    return XAI_OK;
+}
+
+static void merge_clamp(fuser *f, xai_node *conv)
+{
+    const xai_node *node = only_user(f, conv->out[0]);
+    xai_conv *c = conv->state;
+    if (node && xai_node_clamp(node, &c->act)) absorb(f, conv, node);
+}
+
+static void compact(xai_program *p)
+{
+    int n = 0;
+    for (int i = 0; i < p->node_count; i++)
+        if (p->nodes[i]) p->nodes[n++] = p->nodes[i];
+    p->node_count = n;
+}
+
+xai_status xai_program_fuse(xai_program *p, const bool *kept, xai_error *err)
+{
+    size_t n = (size_t)p->value_count;
+    fuser f = {p, kept, XAI_NEW(p->arena, int, n), XAI_NEW(p->arena, int, n), XAI_NEW(p->arena, int, n)};
+    if (!f.uses || !f.maker || !f.user) XAI_NO_MEMORY(err);
+    index_uses(&f);
+    for (int i = 0; i < p->node_count; i++) {
+        xai_node *node = p->nodes[i];
+        if (!is(node, "Conv")) continue;
+        merge_pad(&f, node);
+        XAI_TRY(merge_normalization(&f, node, err));
+        merge_clamp(&f, node);
+    }
+    compact(p);
+    return XAI_OK;
+}

@@ -1,0 +1,36 @@
+/*
+ * Lanes: as many sessions as compute threads, through which any number of samples runs, one sample a lane at a time.
+ *
+ * This is the only loop over samples in the engine: turns on the pool, cancel, deadline and progress are here, so
+ * that no method has its own. A sample's arithmetic never depends on which lane runs it, nor on its neighbours.
+ */
+#ifndef XAI_GRAPH_LANES_H
+#define XAI_GRAPH_LANES_H
+
+#include "base/token.h"
+#include "session.h"
+
+typedef struct xai_lanes xai_lanes;
+
+/* `mode` and `keep` as for a session; the sessions are made when they are first needed, and serve until the end. */
+xai_status xai_lanes_new(xai_program *program, const xai_session_spec *spec, xai_pool *pool, bool urgent,
+                         xai_lanes **out, xai_error *err);
+void xai_lanes_free(xai_lanes *lanes);
+
+/* Work on sample `index` in `session`; called on compute threads, each sample exactly once. With `par` the lane may
+ * spread its work (a lone sample uses all threads; otherwise `par` is serial). */
+typedef xai_status (*xai_lane_fn)(void *user, size_t index, xai_session *session, const xai_par *par, xai_error *err);
+
+/* Runs samples 0..count-1 in batches, checks the token between them and advances it by `cost` forward-equivalents a
+ * sample. *done (may be NULL) is the number of leading samples that are complete: less than `count` only when the
+ * status is not XAI_OK. */
+xai_status xai_lanes_run(xai_lanes *lanes, size_t count, xai_lane_fn fn, void *user, double cost, xai_token *token,
+                         size_t *done, xai_error *err);
+
+/* The first lane's session, for what follows one lone sample: run with xai_lanes_run(count 1), then read here. */
+xai_session *xai_lanes_first(xai_lanes *lanes);
+const xai_program *xai_lanes_program(const xai_lanes *lanes);
+xai_pool *xai_lanes_pool(const xai_lanes *lanes);
+int xai_lanes_width(const xai_lanes *lanes); /* samples that run at the same time */
+
+#endif

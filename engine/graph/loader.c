@@ -1,0 +1,261 @@
+/*
+ * Loader: an ONNX file to an xai_graph, through protobuf-c and the minimal schema of onnx.proto.
+ *
+ * The file is hostile until it is read: lengths, ranks, element counts, names and the order of nodes are checked here,
+ * so that everything behind it may rely on them. The protobuf tree is freed before this returns.
+ */
+#include "base/sha256.h"
+#include "graph.h"
+#include "weights.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define MAX_FILE ((int64_t)2 << 30) /* protobuf's own limit */
+enum { MAX_NODES = 100000, MAX_EDGES = 4096 };
+
+typedef struct file_bytes {
+    uint8_t *data;
+    size_t size;
+} file_bytes;
+
+static xai_status read_file(const char *path, file_bytes *out, xai_error *err)
+{
+    struct stat st;
+    xai_status status = XAI_OK;
+    FILE *f = fopen(path, "rb");
+    XAI_CHECK(f, err, IO, path, "cannot open the model '%s': %s", path, strerror(errno));
+    if (fstat(fileno(f), &st) != 0 || !S_ISREG(st.st_mode))
+        XAI_FAIL_OUT(err, IO, path, "the model '%s' is not a regular file", path);
+    if (st.st_size <= 0 || st.st_size > MAX_FILE)
+        XAI_FAIL_OUT(err, BAD_MODEL, path, "the model '%s' has %lld bytes; a model has 1 byte to 2 GiB", path,
+                     (long long)st.st_size);
+    out->size = (size_t)st.st_size;
+    out->data = malloc(out->size);
+    if (!out->data) XAI_FAIL_OUT(err, NO_MEMORY, path, "out of memory reading '%s'", path);
+    if (fread(out->data, 1, out->size, f) != out->size)
+        XAI_FAIL_OUT(err, IO, path, "the model '%s' cannot be read to its end", path);
+out:
+    fclose(f);
+    if (status != XAI_OK) {
+        free(out->data);
+        out->data = NULL;
+    }
+    return status;
+}
+
+static const char *copy_text(xai_arena *arena, const char *text) { return xai_arena_strdup(arena, text ? text : ""); }
+
+static xai_status read_texts(xai_arena *arena, char *const *texts, size_t n, const char ***out, xai_error *err)
+{
+    XAI_CHECK(n <= MAX_EDGES, err, BAD_MODEL, "", "a node has %zu inputs or outputs; the limit is %d", n, MAX_EDGES);
+    const char **copies = XAI_NEW(arena, const char *, n);
+    if (!copies) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < n; i++)
+        if (!(copies[i] = copy_text(arena, texts[i]))) XAI_NO_MEMORY(err);
+    *out = copies;
+    return XAI_OK;
+}
+
+static void *copy_bytes(xai_arena *arena, const void *data, size_t count, size_t size)
+{
+    void *copy = xai_arena_alloc(arena, count, size);
+    if (copy && count) memcpy(copy, data, count * size);
+    return copy;
+}
+
+/* ONNX's AttributeProto.AttributeType */
+static xai_attr_kind attr_kind(int type)
+{
+    switch (type) {
+    case 1: return XAI_ATTR_FLOAT;
+    case 2: return XAI_ATTR_INT;
+    case 3: return XAI_ATTR_TEXT;
+    case 4: return XAI_ATTR_TENSOR;
+    case 6: return XAI_ATTR_FLOATS;
+    case 7: return XAI_ATTR_INTS;
+    default: return XAI_ATTR_OTHER;
+    }
+}
+
+static xai_status read_attr(xai_arena *arena, const Onnx__AttributeProto *p, xai_attr *a, xai_error *err)
+{
+    a->name = copy_text(arena, p->name);
+    a->kind = attr_kind(p->type);
+    a->real = p->f;
+    a->integer = p->i;
+    char *text = xai_arena_alloc(arena, p->s.len + 1, 1);
+    if (!text || !a->name) XAI_NO_MEMORY(err);
+    if (p->s.len) memcpy(text, p->s.data, p->s.len);
+    a->text = text;
+    a->count = a->kind == XAI_ATTR_FLOATS ? p->n_floats : p->n_ints;
+    if (!(a->reals = copy_bytes(arena, p->floats, p->n_floats, sizeof(float)))) XAI_NO_MEMORY(err);
+    if (!(a->integers = copy_bytes(arena, p->ints, p->n_ints, sizeof(int64_t)))) XAI_NO_MEMORY(err);
+    if (a->kind != XAI_ATTR_TENSOR) return XAI_OK;
+    XAI_CHECK(p->t, err, BAD_MODEL, a->name, "attribute '%s' has no tensor", a->name);
+    xai_tensor *tensor;
+    XAI_TRY(xai_weights_read(p->t, a->name, arena, &tensor, err));
+    a->tensor = tensor;
+    return XAI_OK;
+}
+
+static xai_status read_node(xai_graph *g, const Onnx__NodeProto *p, xai_graph_node *n, xai_error *err)
+{
+    xai_arena *arena = g->arena;
+    n->type = copy_text(arena, p->op_type);
+    n->domain = copy_text(arena, p->domain);
+    n->name = copy_text(arena, p->name);
+    if (!n->type || !n->domain || !n->name) XAI_NO_MEMORY(err);
+    XAI_TRY(read_texts(arena, p->input, p->n_input, &n->in, err));
+    XAI_TRY(read_texts(arena, p->output, p->n_output, &n->out, err));
+    n->in_count = (int)p->n_input;
+    n->out_count = (int)p->n_output;
+    n->attr_count = p->n_attribute;
+    if (!(n->attrs = XAI_NEW(arena, xai_attr, n->attr_count))) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < n->attr_count; i++) XAI_TRY(read_attr(arena, p->attribute[i], &n->attrs[i], err));
+    return XAI_OK;
+}
+
+static xai_status read_initializers(xai_graph *g, const Onnx__GraphProto *p, xai_error *err)
+{
+    for (size_t i = 0; i < p->n_initializer; i++) {
+        const Onnx__TensorProto *t = p->initializer[i];
+        const char *name = copy_text(g->arena, t->name);
+        xai_tensor *tensor;
+        if (!name) XAI_NO_MEMORY(err);
+        XAI_CHECK(!xai_names_get(g->constants, name), err, BAD_MODEL, name, "two initializers are named '%s'", name);
+        XAI_TRY(xai_weights_read(t, name, g->arena, &tensor, err));
+        XAI_TRY(xai_names_put(g->constants, name, tensor, err));
+        if (tensor->dtype == XAI_F32 || tensor->dtype == XAI_F64) g->parameters += xai_tensor_count(tensor);
+    }
+    return XAI_OK;
+}
+
+static xai_status read_input(xai_graph *g, const Onnx__ValueInfoProto *p, xai_graph_input *in, xai_error *err)
+{
+    const Onnx__TypeProto__Tensor *t = p->type ? p->type->tensor_type : NULL;
+    in->name = copy_text(g->arena, p->name);
+    if (!in->name) XAI_NO_MEMORY(err);
+    XAI_CHECK(t, err, UNSUPPORTED_OP, in->name, "input '%s' is not a tensor", in->name);
+    in->dtype = xai_weights_dtype(t->elem_type);
+    XAI_CHECK(in->dtype != XAI_DTYPE_COUNT, err, UNSUPPORTED_OP, in->name,
+              "input '%s' has the unsupported element type %d", in->name, t->elem_type);
+    size_t rank = t->shape ? t->shape->n_dim : 0;
+    XAI_CHECK(rank <= XAI_MAX_RANK, err, BAD_MODEL, in->name, "input '%s' has %zu dimensions", in->name, rank);
+    in->shape.rank = (int)rank;
+    for (size_t i = 0; i < rank; i++) {
+        const Onnx__TensorShapeProto__Dimension *d = t->shape->dim[i];
+        in->shape.dim[i] = d->has_dim_value && d->dim_value > 0 ? d->dim_value : -1;
+    }
+    return XAI_OK;
+}
+
+static xai_status read_interface(xai_graph *g, const Onnx__GraphProto *p, xai_error *err)
+{
+    if (!(g->inputs = XAI_NEW(g->arena, xai_graph_input, p->n_input))) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < p->n_input; i++) {
+        const char *name = p->input[i]->name ? p->input[i]->name : "";
+        if (xai_names_get(g->constants, name)) continue; /* IR 3 lists initializers as inputs */
+        XAI_TRY(read_input(g, p->input[i], &g->inputs[g->input_count++], err));
+    }
+    XAI_CHECK(p->n_output > 0, err, BAD_MODEL, "", "the graph has no output");
+    if (!(g->outputs = XAI_NEW(g->arena, const char *, p->n_output))) XAI_NO_MEMORY(err);
+    g->output_count = p->n_output;
+    for (size_t i = 0; i < p->n_output; i++)
+        if (!(g->outputs[i] = copy_text(g->arena, p->output[i]->name))) XAI_NO_MEMORY(err);
+    return XAI_OK;
+}
+
+static bool is_known(const xai_graph *g, const char *name)
+{
+    return xai_names_get(g->constants, name) || xai_names_get(g->makers, name) || xai_graph_find_input(g, name);
+}
+
+/* Each node's inputs exist before it, and nothing is made twice: so there is no cycle. */
+static xai_status check_order(xai_graph *g, xai_error *err)
+{
+    for (size_t i = 0; i < g->node_count; i++) {
+        xai_graph_node *n = &g->nodes[i];
+        for (int k = 0; k < n->in_count; k++)
+            XAI_CHECK(!n->in[k][0] || is_known(g, n->in[k]), err, BAD_MODEL, n->in[k],
+                      "node %zu (%s %s) uses '%s', which nothing before it makes: the graph is cyclic or unsorted", i,
+                      n->type, n->name, n->in[k]);
+        for (int k = 0; k < n->out_count; k++) {
+            if (!n->out[k][0]) continue;
+            XAI_CHECK(!is_known(g, n->out[k]), err, BAD_MODEL, n->out[k], "node %zu (%s %s) makes '%s' again", i,
+                      n->type, n->name, n->out[k]);
+            XAI_TRY(xai_names_put(g->makers, n->out[k], n, err));
+        }
+    }
+    for (size_t i = 0; i < g->output_count; i++)
+        XAI_CHECK(is_known(g, g->outputs[i]), err, BAD_MODEL, g->outputs[i], "no node makes the output '%s'",
+                  g->outputs[i]);
+    return XAI_OK;
+}
+
+static xai_status read_graph(xai_graph *g, const Onnx__ModelProto *m, xai_error *err)
+{
+    const Onnx__GraphProto *p = m->graph;
+    XAI_CHECK(p, err, BAD_MODEL, "", "the file holds no graph: it is not an ONNX model");
+    XAI_CHECK(p->n_node <= MAX_NODES, err, BAD_MODEL, "", "the graph has %zu nodes; the limit is %d", p->n_node,
+              MAX_NODES);
+    g->producer = copy_text(g->arena, m->producer_name);
+    for (size_t i = 0; i < m->n_opset_import; i++) {
+        const Onnx__OperatorSetIdProto *o = m->opset_import[i];
+        bool is_default = !o->domain || !o->domain[0] || strcmp(o->domain, "ai.onnx") == 0;
+        if (is_default && o->version > 0 && o->version < INT_MAX) g->opset = (int)o->version;
+    }
+    g->constants = xai_names_new(g->arena);
+    g->makers = xai_names_new(g->arena);
+    g->nodes = XAI_NEW(g->arena, xai_graph_node, p->n_node);
+    if (!g->producer || !g->constants || !g->makers || !g->nodes) XAI_NO_MEMORY(err);
+    XAI_TRY(read_initializers(g, p, err));
+    XAI_TRY(read_interface(g, p, err));
+    for (size_t i = 0; i < p->n_node; i++) XAI_TRY(read_node(g, p->node[i], &g->nodes[g->node_count++], err));
+    return check_order(g, err);
+}
+
+static xai_status parse(const file_bytes *file, const char *path, xai_graph *g, xai_error *err)
+{
+    Onnx__ModelProto *m = onnx__model_proto__unpack(NULL, file->size, file->data);
+    XAI_CHECK(m, err, BAD_MODEL, path, "'%s' is not an ONNX model, or it is truncated", path);
+    xai_status status = read_graph(g, m, err);
+    onnx__model_proto__free_unpacked(m, NULL);
+    return status;
+}
+
+xai_status xai_graph_load(const char *path, xai_graph **out, xai_error *err)
+{
+    file_bytes file = {0};
+    XAI_TRY(read_file(path, &file, err));
+    xai_arena *arena = xai_arena_new(0);
+    xai_graph *g = arena ? XAI_NEW(arena, xai_graph, 1) : NULL;
+    xai_status status = XAI_OK;
+    if (!g) {
+        status = XAI_ERROR_SET(err, NO_MEMORY, "", "out of memory");
+    } else {
+        g->arena = arena;
+        xai_sha256_hex(file.data, file.size, g->sha256);
+        status = parse(&file, path, g, err);
+    }
+    free(file.data);
+    if (status != XAI_OK) xai_arena_free(arena);
+    else *out = g;
+    return status;
+}
+
+void xai_graph_free(xai_graph *graph)
+{
+    if (graph) xai_arena_free(graph->arena);
+}
+
+const xai_graph_input *xai_graph_find_input(const xai_graph *graph, const char *name)
+{
+    for (size_t i = 0; i < graph->input_count; i++)
+        if (strcmp(graph->inputs[i].name, name) == 0) return &graph->inputs[i];
+    return NULL;
+}

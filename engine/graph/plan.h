@@ -1,0 +1,25 @@
+/*
+ * Plan: where every activation and every gradient of a session lives. Lifetimes become offsets in one block, so that
+ * a run allocates nothing. Views share the bytes of what they view.
+ */
+#ifndef XAI_GRAPH_PLAN_H
+#define XAI_GRAPH_PLAN_H
+
+#include "program.h"
+
+typedef enum xai_plan_mode {
+    XAI_PLAN_FORWARD, /* activations reuse each other's bytes; only kept ones survive the run */
+    XAI_PLAN_GRADIENT /* every activation survives; gradients reuse each other's bytes */
+} xai_plan_mode;
+
+typedef struct xai_plan {
+    size_t bytes;         /* of the whole block */
+    size_t *data_offset;  /* by value id; SIZE_MAX: constant or unused */
+    size_t *grad_offset;  /* by value id; SIZE_MAX: no gradient; NULL in FORWARD mode */
+} xai_plan;
+
+/* `kept` by value id; the arrays of the plan live in the arena. */
+xai_status xai_plan_make(const xai_program *program, xai_plan_mode mode, const bool *kept, xai_arena *arena,
+                         xai_plan *out, xai_error *err);
+
+#endif

@@ -1,0 +1,353 @@
+/*
+ * Program builder: prune, set up node by node, fold what is constant, fuse, prepare, number the values.
+ *
+ * Shapes are concrete, so Shape and everything that follows from it folds like any other constant; the padding
+ * arithmetic of exporters disappears here. Built by one thread; read-only afterwards but for backward_ready.
+ */
+#include "program.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct builder {
+    const xai_graph *graph;
+    const xai_program_spec *spec;
+    xai_program *program;
+    xai_setup setup;
+    bool *needed; /* by graph node */
+} builder;
+
+/* ---------------------------------------------------------------- prune */
+
+static void need_tensor(builder *b, const char *name)
+{
+    const xai_graph_node *maker = xai_names_get(b->graph->makers, name);
+    if (maker) b->needed[maker - b->graph->nodes] = true;
+}
+
+static xai_status wanted_exists(const builder *b, const char *name, xai_error *err)
+{
+    bool known = xai_names_get(b->graph->makers, name) || xai_names_get(b->graph->constants, name) ||
+                 xai_graph_find_input(b->graph, name);
+    XAI_CHECK(known, err, UNKNOWN_LAYER, name, "the model has no tensor '%s'", name);
+    return XAI_OK;
+}
+
+static xai_status prune(builder *b, xai_error *err)
+{
+    const xai_program_spec *s = b->spec;
+    b->needed = XAI_NEW(b->setup.arena, bool, b->graph->node_count);
+    if (!b->needed) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < s->output_count + s->keep_count; i++) {
+        const char *name = i < s->output_count ? s->outputs[i] : s->keep[i - s->output_count];
+        XAI_TRY(wanted_exists(b, name, err));
+        need_tensor(b, name);
+    }
+    for (size_t i = b->graph->node_count; i-- > 0;) {
+        const xai_graph_node *n = &b->graph->nodes[i];
+        for (int k = 0; b->needed[i] && k < n->in_count; k++) need_tensor(b, n->in[k]);
+    }
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- values */
+
+static xai_status add_value(builder *b, const char *name, xai_value **out, xai_error *err)
+{
+    xai_value *v = XAI_NEW(b->setup.arena, xai_value, 1);
+    if (!v) XAI_NO_MEMORY(err);
+    v->name = name;
+    v->id = -1;
+    *out = v;
+    return xai_names_put(b->program->names, name, v, err);
+}
+
+static void make_constant(xai_value *v, const xai_tensor *tensor)
+{
+    v->constant = tensor;
+    v->dtype = tensor->dtype;
+    v->shape = tensor->shape;
+}
+
+/* The value of an input's name; initializers become values when they are first used. */
+static xai_status value_of(builder *b, const char *name, xai_value **out, xai_error *err)
+{
+    if (!name[0]) {
+        *out = NULL;
+        return XAI_OK;
+    }
+    *out = xai_names_get(b->program->names, name);
+    if (*out) return XAI_OK;
+    const xai_tensor *tensor = xai_names_get(b->graph->constants, name);
+    assert(tensor); /* the loader has checked the order */
+    XAI_TRY(add_value(b, name, out, err));
+    make_constant(*out, tensor);
+    return XAI_OK;
+}
+
+static xai_status add_inputs(builder *b, xai_error *err)
+{
+    xai_program *p = b->program;
+    p->input_count = (int)b->graph->input_count;
+    if (!(p->inputs = XAI_NEW(p->arena, xai_value *, b->graph->input_count))) XAI_NO_MEMORY(err);
+    for (int i = 0; i < p->input_count; i++) {
+        const xai_graph_input *in = &b->graph->inputs[i];
+        XAI_CHECK(xai_shape_count(&b->spec->shapes[i]) >= 0, err, TOO_LARGE, in->name, "input '%s' is too large",
+                  in->name);
+        XAI_TRY(add_value(b, in->name, &p->inputs[i], err));
+        p->inputs[i]->dtype = in->dtype;
+        p->inputs[i]->shape = b->spec->shapes[i];
+    }
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- nodes */
+
+static xai_status check_arity(const xai_node *node, const xai_graph_node *from, xai_error *err)
+{
+    const xai_op *op = node->op;
+    XAI_NODE_CHECK(from->in_count >= op->min_in && from->in_count <= op->max_in, node, BAD_MODEL, err,
+                   "%d inputs, expected %d to %d", from->in_count, op->min_in, op->max_in);
+    XAI_NODE_CHECK(from->out_count >= 1 && from->out_count <= op->max_out, node, UNSUPPORTED_OP, err,
+                   "%d outputs, at most %d are supported", from->out_count, op->max_out);
+    for (int i = 0; i < op->min_in; i++)
+        XAI_NODE_CHECK(node->in[i], node, BAD_MODEL, err, "input %d is missing", i);
+    return XAI_OK;
+}
+
+static xai_status connect(builder *b, xai_node *node, const xai_graph_node *from, xai_error *err)
+{
+    xai_arena *arena = b->setup.arena;
+    node->in_count = from->in_count;
+    node->out_count = from->out_count;
+    node->in = XAI_NEW(arena, xai_value *, (size_t)from->in_count);
+    node->out = XAI_NEW(arena, xai_value *, (size_t)from->out_count);
+    if (!node->in || !node->out) XAI_NO_MEMORY(err);
+    for (int i = 0; i < from->in_count; i++) XAI_TRY(value_of(b, from->in[i], &node->in[i], err));
+    for (int i = 0; i < from->out_count; i++)
+        if (from->out[i][0]) XAI_TRY(add_value(b, from->out[i], &node->out[i], err));
+    return XAI_OK;
+}
+
+static xai_status make_node(builder *b, const xai_graph_node *from, xai_node **out, xai_error *err)
+{
+    int index = (int)(from - b->graph->nodes);
+    bool standard = !from->domain[0] || strcmp(from->domain, "ai.onnx") == 0;
+    const xai_op *op = standard ? xai_op_find(from->type) : NULL;
+    XAI_CHECK(op, err, UNSUPPORTED_OP, from->name, "operator %s%s%s (node %d%s%s) is not supported", from->domain,
+              from->domain[0] ? "." : "", from->type, index, from->name[0] ? ", " : "", from->name);
+    xai_node *node = XAI_NEW(b->setup.arena, xai_node, 1);
+    if (!node || !(node->state = xai_arena_alloc(b->setup.arena, 1, op->state_size))) XAI_NO_MEMORY(err);
+    node->op = op;
+    node->name = from->name;
+    node->index = index;
+    node->opset = b->graph->opset;
+    node->attrs = from->attrs;
+    node->attr_count = from->attr_count;
+    XAI_TRY(connect(b, node, from, err));
+    XAI_TRY(check_arity(node, from, err));
+    *out = node;
+    return op->setup(node, &b->setup, err);
+}
+
+/* ---------------------------------------------------------------- folding */
+
+static bool is_foldable(const xai_node *node)
+{
+    if (node->op->shape_only) return true;
+    for (int i = 0; i < node->in_count; i++)
+        if (xai_value_runs(node->in[i])) return false;
+    return true;
+}
+
+enum { FOLD_SLOTS = 64 };
+
+/* Runs one node on constants: ids are slots of a small table for the occasion. */
+static xai_status run_once(builder *b, xai_node *node, xai_error *err)
+{
+    void *data[FOLD_SLOTS] = {0};
+    float *grads[FOLD_SLOTS] = {0};
+    int slots = 0;
+    XAI_NODE_CHECK(node->in_count + node->out_count <= FOLD_SLOTS, node, UNSUPPORTED_OP, err,
+                   "too many constant inputs");
+    for (int i = 0; i < node->in_count; i++) {
+        if (!node->in[i]) continue;
+        node->in[i]->id = slots;
+        data[slots++] = node->in[i]->constant ? node->in[i]->constant->data : NULL;
+    }
+    for (int i = 0; i < node->out_count; i++) {
+        xai_value *v = node->out[i];
+        if (!v) continue;
+        xai_tensor *t;
+        XAI_TRY(xai_tensor_new(b->setup.arena, v->dtype, &v->shape, &t, err));
+        make_constant(v, t);
+        v->id = slots;
+        data[slots++] = t->data;
+    }
+    if (node->op->prepare) XAI_TRY(node->op->prepare(node, &b->setup, err));
+    unsigned char *scratch = xai_arena_alloc(b->setup.arena, 1, node->scratch);
+    if (!scratch) XAI_NO_MEMORY(err);
+    xai_par serial = {NULL};
+    xai_exec exec = {&serial, data, grads, XAI_POLICY_PLAIN, scratch, node->scratch};
+    node->op->forward(node, &exec);
+    return XAI_OK;
+}
+
+static xai_status fold_view(builder *b, xai_node *node, xai_error *err)
+{
+    xai_tensor *t = XAI_NEW(b->setup.arena, xai_tensor, 1);
+    if (!t) XAI_NO_MEMORY(err);
+    *t = (xai_tensor){node->out[0]->dtype, node->out[0]->shape, node->in[0]->constant->data};
+    make_constant(node->out[0], t);
+    return XAI_OK;
+}
+
+static xai_status add_nodes(builder *b, xai_error *err)
+{
+    xai_program *p = b->program;
+    if (!(p->nodes = XAI_NEW(p->arena, xai_node *, b->graph->node_count))) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < b->graph->node_count; i++) {
+        if (!b->needed[i]) continue;
+        xai_node *node = NULL;
+        XAI_TRY(make_node(b, &b->graph->nodes[i], &node, err));
+        bool view = node->op->view && node->in[0];
+        if (!is_foldable(node)) p->nodes[p->node_count++] = node;
+        else if (view && node->in[0]->constant) XAI_TRY(fold_view(b, node, err));
+        else XAI_TRY(run_once(b, node, err));
+    }
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- numbering, preparing */
+
+static void number_value(xai_program *p, xai_value *v)
+{
+    if (!v || (v->id >= 0 && v->id < p->value_count && p->values[v->id] == v)) return;
+    v->id = p->value_count;
+    p->values[p->value_count++] = v;
+}
+
+/* Ids of everything that the remaining nodes touch, and of the wanted tensors. */
+static xai_status number_values(builder *b, xai_error *err)
+{
+    xai_program *p = b->program;
+    size_t most = (size_t)p->input_count + b->spec->output_count + b->spec->keep_count;
+    for (int i = 0; i < p->node_count; i++) most += (size_t)(p->nodes[i]->in_count + p->nodes[i]->out_count);
+    p->value_count = 0;
+    if (!(p->values = XAI_NEW(p->arena, xai_value *, most))) XAI_NO_MEMORY(err);
+    for (int i = 0; i < p->input_count; i++) number_value(p, p->inputs[i]);
+    for (int i = 0; i < p->node_count; i++) {
+        for (int k = 0; k < p->nodes[i]->in_count; k++) number_value(p, p->nodes[i]->in[k]);
+        for (int k = 0; k < p->nodes[i]->out_count; k++) number_value(p, p->nodes[i]->out[k]);
+    }
+    for (size_t i = 0; i < b->spec->output_count + b->spec->keep_count; i++) {
+        const xai_program_spec *s = b->spec;
+        xai_value *v;
+        XAI_TRY(value_of(b, i < s->output_count ? s->outputs[i] : s->keep[i - s->output_count], &v, err));
+        number_value(p, v);
+    }
+    return XAI_OK;
+}
+
+static xai_status fuse(builder *b, xai_error *err)
+{
+    xai_program *p = b->program;
+    const xai_program_spec *s = b->spec;
+    bool *kept = XAI_NEW(p->arena, bool, (size_t)p->value_count);
+    if (!kept) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < s->output_count + s->keep_count; i++) {
+        const char *name = i < s->output_count ? s->outputs[i] : s->keep[i - s->output_count];
+        kept[xai_program_find(p, name)->id] = true;
+    }
+    return xai_program_fuse(p, kept, err);
+}
+
+static xai_status prepare(builder *b, xai_error *err)
+{
+    xai_program *p = b->program;
+    for (int i = 0; i < p->node_count; i++) {
+        xai_node *node = p->nodes[i];
+        if (node->op->prepare) XAI_TRY(node->op->prepare(node, &b->setup, err));
+        if (node->scratch > p->scratch) p->scratch = node->scratch;
+    }
+    return XAI_OK;
+}
+
+/* Fusing leaves values that nothing makes: they are no longer found by name. */
+static xai_status forget_fused(builder *b, xai_error *err)
+{
+    xai_program *p = b->program;
+    int before = p->value_count;
+    xai_value **old = p->values;
+    XAI_TRY(number_values(b, err));
+    for (int i = 0; i < before; i++) {
+        bool alive = old[i]->id < p->value_count && p->values[old[i]->id] == old[i];
+        if (!alive) XAI_TRY(xai_names_put(p->names, old[i]->name, NULL, err));
+    }
+    return XAI_OK;
+}
+
+static xai_status build(builder *b, xai_error *err)
+{
+    XAI_TRY(prune(b, err));
+    XAI_TRY(add_inputs(b, err));
+    XAI_TRY(add_nodes(b, err));
+    XAI_TRY(number_values(b, err));
+    for (int i = 0; i < b->program->node_count; i++) b->program->macs += b->program->nodes[i]->macs;
+    if (b->spec->outline) return XAI_OK;
+    XAI_TRY(fuse(b, err));
+    XAI_TRY(forget_fused(b, err));
+    return prepare(b, err);
+}
+
+xai_status xai_program_build(const xai_graph *graph, const xai_program_spec *spec, xai_program **out, xai_error *err)
+{
+    xai_arena *arena = xai_arena_new(0);
+    xai_program *p = arena ? XAI_NEW(arena, xai_program, 1) : NULL;
+    if (p) p->names = xai_names_new(arena);
+    if (!p || !p->names) {
+        xai_arena_free(arena);
+        XAI_NO_MEMORY(err);
+    }
+    p->arena = arena;
+    p->graph = graph;
+    pthread_mutex_init(&p->lock, NULL);
+    builder b = {.graph = graph, .spec = spec, .program = p, .setup = {arena}};
+    xai_status status = build(&b, err);
+    if (status != XAI_OK) xai_program_free(p);
+    else *out = p;
+    return status;
+}
+
+void xai_program_free(xai_program *program)
+{
+    if (!program) return;
+    pthread_mutex_destroy(&program->lock);
+    xai_arena_free(program->arena);
+}
+
+xai_value *xai_program_find(const xai_program *program, const char *name)
+{
+    return xai_names_get(program->names, name);
+}
+
+static xai_status pack_backward(xai_program *program, xai_error *err)
+{
+    xai_setup setup = {program->arena};
+    for (int i = 0; i < program->node_count; i++) {
+        xai_node *node = program->nodes[i];
+        if (node->op->prepare_backward) XAI_TRY(node->op->prepare_backward(node, &setup, err));
+        if (node->scratch > program->scratch) program->scratch = node->scratch;
+    }
+    program->backward_ready = true;
+    return XAI_OK;
+}
+
+xai_status xai_program_prepare_backward(xai_program *program, xai_error *err)
+{
+    pthread_mutex_lock(&program->lock);
+    xai_status status = program->backward_ready ? XAI_OK : pack_backward(program, err);
+    pthread_mutex_unlock(&program->lock);
+    return status;
+}

@@ -1,0 +1,54 @@
+/*
+ * Program: a graph made concrete for given input shapes: pruned to what is wanted, constants folded, shapes known,
+ * neighbours fused, weights packed. Read-only once built, shared by any number of sessions.
+ */
+#ifndef XAI_GRAPH_PROGRAM_H
+#define XAI_GRAPH_PROGRAM_H
+
+#include "graph.h"
+
+#include <pthread.h>
+
+typedef struct xai_program_spec {
+    const xai_shape *shapes; /* of every graph input, concrete */
+    const char *const *outputs; /* tensors that are wanted; whatever they don't need is left out */
+    size_t output_count;
+    const char *const *keep; /* further tensors that must exist, whatever could be fused */
+    size_t keep_count;
+    bool outline; /* only names and shapes: nothing is fused or packed, and the program cannot run */
+} xai_program_spec;
+
+typedef struct xai_program {
+    xai_arena *arena;
+    const xai_graph *graph;
+    xai_value **values; /* by id */
+    int value_count;
+    xai_node **nodes; /* in order of execution */
+    int node_count;
+    xai_value **inputs; /* as in the graph; an input that nothing needs is there all the same */
+    int input_count;
+    xai_names *names; /* tensor name -> xai_value; absent: pruned, folded away or fused */
+    size_t scratch;   /* bytes per thread */
+    double macs;
+    pthread_mutex_t lock; /* of prepare_backward */
+    bool backward_ready;
+} xai_program;
+
+xai_status xai_program_build(const xai_graph *graph, const xai_program_spec *spec, xai_program **out, xai_error *err);
+void xai_program_free(xai_program *program);
+
+/* The value of this name, or NULL if this program does not compute it. */
+xai_value *xai_program_find(const xai_program *program, const char *name);
+
+/* Packs what backward passes need; once, on any thread. */
+xai_status xai_program_prepare_backward(xai_program *program, xai_error *err);
+
+/* ---- between the files of this folder */
+
+/* Fuses Pad + Conv, Conv + BatchNormalization, Conv + Relu/Clip where no kept value is lost. `kept` by value id. */
+xai_status xai_program_fuse(xai_program *program, const bool *kept, xai_error *err);
+
+/* Whether the value depends on what the program is run on. */
+static inline bool xai_value_runs(const xai_value *v) { return v && !v->constant; }
+
+#endif
