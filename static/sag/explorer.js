@@ -1,0 +1,189 @@
+// The dialog that opens a patch set large: every patch is a switch, and a gauge shows at once what the class keeps.
+//
+// The patches are real buttons over the picture, so that a pointer, the arrow keys and a screen reader all work.
+
+import { button, h } from '../dom.js';
+import { errorText } from '../errors.js';
+import { percent, t } from '../i18n.js';
+import { className } from '../state.js';
+import { liveProbe } from './live.js';
+import { patchBox } from './mask.js';
+import { canShowBaseline, paintSet } from './thumb.js';
+import { patchesInWords } from './words.js';
+
+const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
+
+/** The grid of switches over the picture. `kept` is the set they change; `changed` is called after each change. */
+function patchSwitches(regions, kept, changed) {
+    const { rows, cols } = regions;
+    const cells = Array.from({ length: rows * cols }, (_, i) => {
+        const cell = button(
+            '',
+            () => {
+                kept.has(i) ? kept.delete(i) : kept.add(i);
+                move(i);
+                changed();
+            },
+            { tabindex: -1 },
+        );
+        const box = patchBox(regions, i);
+        for (const [side, value] of Object.entries({
+            left: box.x,
+            top: box.y,
+            width: box.width,
+            height: box.height,
+        })) {
+            cell.style[side] = `${100 * value}%`;
+        }
+        return cell;
+    });
+    let at = kept.size ? Math.min(...kept) : 0;
+    const move = (to) => {
+        cells[at].tabIndex = -1;
+        at = to;
+        cells[at].tabIndex = 0;
+    };
+    move(at);
+    const onkeydown = (event) => {
+        const step = STEPS[event.key];
+        if (!step) return;
+        event.preventDefault();
+        const row = Math.min(rows - 1, Math.max(0, Math.floor(at / cols) + step[0]));
+        const col = Math.min(cols - 1, Math.max(0, (at % cols) + step[1]));
+        move(row * cols + col);
+        cells[at].focus();
+    };
+    const update = () =>
+        cells.forEach((cell, i) => {
+            const row = Math.floor(i / cols) + 1;
+            cell.setAttribute('aria-pressed', String(kept.has(i)));
+            cell.setAttribute('aria-label', t('sag.switch', { patch: i, row, column: (i % cols) + 1 }));
+            cell.title = t('sag.patch', { list: i });
+        });
+    return {
+        element: h('div', { class: 'switches', role: 'group', 'aria-label': t('sag.switches'), onkeydown }, cells),
+        update,
+    };
+}
+
+/** A bar from 0 to 100 % with a mark at the threshold. */
+function makeGauge({ threshold }) {
+    const fill = h('div', { class: 'gauge-fill' });
+    const mark = h('div', { class: 'gauge-mark', title: t('sag.tau') });
+    mark.style.left = `${100 * threshold.tau}%`;
+    const value = h('output', { class: 'gauge-value' });
+    const verdict = h('p', { class: 'verdict', role: 'status' });
+    const show = (answer) => {
+        const enough = answer.p >= threshold.tau;
+        fill.style.width = `${100 * answer.p}%`;
+        fill.classList.toggle('enough', enough);
+        value.textContent = percent(answer.p);
+        const other = answer.top1 !== undefined ? t('sag.top1', { name: className(answer.top1) }) : '';
+        verdict.textContent = `${t(enough ? 'sag.enough' : 'sag.short', {
+            share: percent(answer.rel),
+            tau: percent(threshold.p_high),
+        })} ${other}`;
+    };
+    const wait = () => {
+        value.textContent = '…';
+    };
+    const fail = (error) => {
+        value.textContent = '–';
+        verdict.textContent = errorText(error);
+    };
+    const element = h(
+        'div',
+        {},
+        value,
+        h('div', { class: 'gauge' }, fill, mark),
+        h(
+            'div',
+            { class: 'gauge-scale muted' },
+            h('span', {}, '0 %'),
+            h(
+                'span',
+                {},
+                t('sag.needed', {
+                    tau: percent(threshold.tau),
+                }),
+            ),
+            h('span', {}, '100 %'),
+        ),
+        verdict,
+    );
+    return { element, show, wait, fail };
+}
+
+/**
+ * Opens the dialog on a patch set.
+ * @param {{data: Object, base: HTMLCanvasElement, id: string, name: string}} sag the data, a canvas of what the
+ *        model saw, the id of the explanation, the name of the class
+ * @param {number[]} patches kept at first
+ */
+export function openExplorer(sag, patches) {
+    const { data, base } = sag;
+    const kept = new Set(patches);
+    const canvas = h('canvas', { role: 'img', 'aria-label': t('sag.large') });
+    const words = h('p', { class: 'muted kept-words' });
+    const gauge = makeGauge(data);
+    const live = liveProbe(sag.id, data);
+    const asGiven = h('input', { type: 'checkbox' });
+    const draw = () => paintSet(canvas, base, data.regions, [...kept], asGiven.checked);
+    const update = () => {
+        const sorted = [...kept].sort((a, b) => a - b);
+        draw();
+        switches.update();
+        words.textContent = t('sag.kept', { count: kept.size, list: patchesInWords(sorted) });
+        gauge.wait();
+        live.ask(sorted, gauge.show, gauge.fail);
+    };
+    const switches = patchSwitches(data.regions, kept, update);
+    const choose = (set) => () => {
+        kept.clear();
+        set.forEach((p) => kept.add(p));
+        update();
+    };
+    const all = Array.from({ length: data.regions.count }, (_, i) => i);
+    asGiven.addEventListener('change', draw);
+
+    const close = button('×', () => dialog.close(), { class: 'close', 'aria-label': t('close') });
+    const dialog = h(
+        'dialog',
+        {
+            class: 'explorer',
+            'aria-label': t('sag.explore', { name: sag.name }),
+            onclose() {
+                live.stop();
+                dialog.remove();
+            },
+        },
+        h('header', {}, h('h3', {}, t('sag.explore', { name: sag.name })), close),
+        h(
+            'div',
+            { class: 'explorer-body' },
+            h('div', { class: 'explorer-picture' }, canvas, switches.element),
+            h(
+                'div',
+                { class: 'explorer-side' },
+                gauge.element,
+                words,
+                h(
+                    'div',
+                    { class: 'buttons' },
+                    button(t('sag.reset'), choose(patches)),
+                    button(t('sag.all'), choose(all)),
+                    button(t('sag.none'), choose([])),
+                ),
+                canShowBaseline(data.regions) && h('label', { class: 'check' }, asGiven, ' ', t('sag.given')),
+                h('p', { class: 'muted hint' }, t('sag.toggle.hint')),
+            ),
+        ),
+    );
+    dialog.addEventListener('click', (event) => {
+        if (event.target === dialog) dialog.close();
+    });
+    document.body.append(dialog);
+    update();
+    dialog.showModal();
+    switches.element.querySelector('[tabindex="0"]').focus();
+}

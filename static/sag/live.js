@@ -1,0 +1,42 @@
+// Live probabilities of patch sets: answers that are known come at once, others from the server after a short pause;
+// the last question wins, whatever order the answers arrive in.
+
+import { probe } from '../api.js';
+import { maskId } from './mask.js';
+
+const PAUSE_MS = 120;
+
+/**
+ * @param {string} id     of the finished explanation
+ * @param {Object} data   of the graph artifact
+ * @returns {{ask: function(number[], function(Object), function(Error)), stop: function()}}
+ */
+export function liveProbe(id, data) {
+    const { threshold, regions, nodes, mses } = data;
+    const known = new Map([...mses, ...nodes].map((n) => [n.id, { p: n.p, rel: n.rel, top1: n.top1 }]));
+    let timer = 0;
+    let control = new AbortController();
+
+    const stop = () => {
+        clearTimeout(timer);
+        control.abort();
+    };
+    const fetchValue = async (mask, answer, fail) => {
+        control = new AbortController();
+        const { signal } = control;
+        try {
+            const [value] = await probe(id, [mask], signal);
+            known.set(mask, { rel: value.p / threshold.f_all, ...value });
+            if (!signal.aborted) answer(known.get(mask));
+        } catch (error) {
+            if (!signal.aborted) fail(error);
+        }
+    };
+    const ask = (patches, answer, fail) => {
+        stop();
+        const mask = maskId(patches, regions.count);
+        if (known.has(mask)) answer(known.get(mask));
+        else timer = setTimeout(fetchValue, PAUSE_MS, mask, answer, fail);
+    };
+    return { ask, stop };
+}
