@@ -68,16 +68,17 @@ xai_status xai_context_init(xai_context *c, const xai_context_spec *spec, xai_er
 
 void xai_context_deinit(xai_context *c)
 {
-    xai_lanes_free(c->forward_lanes);
-    xai_lanes_free(c->gradient_lanes);
+    xai_model_return_lanes(c->model, c->forward_lanes);
+    xai_model_return_lanes(c->model, c->gradient_lanes);
     if (c->program_owned) xai_program_free(c->program);
 }
 
 static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_lanes **out, xai_error *err)
 {
     if (*out) return XAI_OK;
-    xai_session_spec spec = {.mode = mode, .keep = &c->model->logits, .keep_count = 1};
-    return xai_lanes_new(c->program, &spec, c->pool, c->urgent, out, err);
+    XAI_TRY(xai_model_borrow_lanes(c->model, c->program, mode, c->pool, out, err));
+    xai_lanes_set_urgent(*out, c->urgent);
+    return XAI_OK;
 }
 
 xai_status xai_context_lanes(xai_context *c, xai_lanes **out, xai_error *err)

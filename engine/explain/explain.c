@@ -27,14 +27,16 @@ typedef struct plan {
 
 /* ---------------------------------------------------------------- check */
 
-static xai_status name_layers(plan *p, const xai_method *method, const void *params, xai_error *err)
+/* Every layer that the parameters name, or leave to the model, becomes the name of its tensor. */
+static xai_status resolve_layers(plan *p, const xai_method *method, void *params, xai_error *err)
 {
     for (size_t i = 0; i < method->info.param_count; i++) {
         const xai_param *row = &method->info.params[i];
         if (row->type != XAI_PARAM_LAYER) continue;
-        const char *text;
+        const char *text, **tensor = &p->layers[p->layer_count++];
         memcpy(&text, (const char *)params + row->offset, sizeof text);
-        XAI_TRY(xai_model_find_layer(p->request->model, text, &p->layers[p->layer_count++], err));
+        XAI_TRY(xai_model_find_layer(p->request->model, text, tensor, err));
+        memcpy((char *)params + row->offset, tensor, sizeof *tensor);
     }
     return XAI_OK;
 }
@@ -49,7 +51,7 @@ static xai_status plan_call(plan *p, size_t i, xai_error *err)
     if (!(p->params[i] = xai_arena_alloc(p->arena, 1, method->params_size))) XAI_NO_MEMORY(err);
     XAI_TRY(xai_params_parse(info->params, info->param_count, call->params, call->param_count, p->params[i], p->arena,
                              err));
-    XAI_TRY(name_layers(p, method, p->params[i], err));
+    XAI_TRY(resolve_layers(p, method, p->params[i], err));
     return method->check ? method->check(p->request->model, p->params[i], err) : XAI_OK;
 }
 

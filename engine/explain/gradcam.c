@@ -22,10 +22,7 @@ static const xai_param PARAMS[] = {
 
 static xai_status check(const xai_model *model, const void *params, xai_error *err)
 {
-    const gradcam_params *p = params;
-    const char *tensor;
-    XAI_TRY(xai_model_find_layer(model, p->layer, &tensor, err));
-    return xai_model_check_spatial(model, tensor, err);
+    return xai_model_check_spatial(model, ((const gradcam_params *)params)->layer, err);
 }
 
 /* Mean over n values, summed in order. */
@@ -56,9 +53,7 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
     const gradcam_params *p = params;
     xai_context *c = task->context;
-    const char *tensor;
-    XAI_TRY(xai_model_find_layer(c->model, p->layer, &tensor, err));
-    const xai_value *layer = xai_program_find(c->program, tensor);
+    const xai_value *layer = xai_program_find(c->program, p->layer);
     const int64_t *dim = layer->shape.dim;
     int64_t channels = dim[1], area = dim[2] * dim[3];
     float *g = XAI_NEW(task->arena, float, (size_t)(channels * area)), *map = XAI_NEW(task->arena, float, (size_t)area);

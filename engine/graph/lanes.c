@@ -18,8 +18,8 @@ struct xai_lanes {
     xai_session **sessions;
 };
 
-xai_status xai_lanes_new(xai_program *program, const xai_session_spec *spec, xai_pool *pool, bool urgent,
-                         xai_lanes **out, xai_error *err)
+xai_status xai_lanes_new(xai_program *program, const xai_session_spec *spec, xai_pool *pool, xai_lanes **out,
+                         xai_error *err)
 {
     xai_lanes *l = calloc(1, sizeof *l);
     int width = xai_pool_threads(pool);
@@ -29,7 +29,7 @@ xai_status xai_lanes_new(xai_program *program, const xai_session_spec *spec, xai
         free(sessions);
         XAI_NO_MEMORY(err);
     }
-    *l = (xai_lanes){program, *spec, pool, urgent, width, sessions};
+    *l = (xai_lanes){program, *spec, pool, false, width, sessions};
     xai_status status = XAI_OK;
     l->spec.threads = width;
     status = xai_session_new(program, &l->spec, &sessions[0], err);
@@ -46,7 +46,6 @@ void xai_lanes_free(xai_lanes *lanes)
     free(lanes);
 }
 
-/* The keep list must outlive the lanes: it belongs to the model or the job's arena. */
 static xai_status open_lanes(xai_lanes *l, size_t count, xai_error *err)
 {
     for (int i = 0; i < l->width && (size_t)i < count; i++)
@@ -138,4 +137,5 @@ xai_status xai_lanes_run(xai_lanes *l, size_t count, xai_lane_fn fn, void *user,
 xai_session *xai_lanes_first(xai_lanes *lanes) { return lanes->sessions[0]; }
 const xai_program *xai_lanes_program(const xai_lanes *lanes) { return lanes->program; }
 xai_pool *xai_lanes_pool(const xai_lanes *lanes) { return lanes->pool; }
-int xai_lanes_width(const xai_lanes *lanes) { return lanes->width; }
+xai_plan_mode xai_lanes_mode(const xai_lanes *lanes) { return lanes->spec.mode; }
+void xai_lanes_set_urgent(xai_lanes *lanes, bool urgent) { lanes->urgent = urgent; }

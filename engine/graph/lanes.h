@@ -12,10 +12,14 @@
 
 typedef struct xai_lanes xai_lanes;
 
-/* `mode` and `keep` as for a session; the sessions are made when they are first needed, and serve until the end. */
-xai_status xai_lanes_new(xai_program *program, const xai_session_spec *spec, xai_pool *pool, bool urgent,
-                         xai_lanes **out, xai_error *err);
+/* `mode` and `keep` as for a session (`keep` must outlive the lanes; `threads` is ignored); the sessions are made when
+ * they are first needed, and serve until the end. */
+xai_status xai_lanes_new(xai_program *program, const xai_session_spec *spec, xai_pool *pool, xai_lanes **out,
+                         xai_error *err);
 void xai_lanes_free(xai_lanes *lanes);
+
+/* Whether turns on the pool are asked for before those of long jobs. */
+void xai_lanes_set_urgent(xai_lanes *lanes, bool urgent);
 
 /* Work on sample `index` in `session`; called on compute threads, each sample exactly once. With `par` the lane may
  * spread its work (a lone sample uses all threads; otherwise `par` is serial). */
@@ -31,6 +35,6 @@ xai_status xai_lanes_run(xai_lanes *lanes, size_t count, xai_lane_fn fn, void *u
 xai_session *xai_lanes_first(xai_lanes *lanes);
 const xai_program *xai_lanes_program(const xai_lanes *lanes);
 xai_pool *xai_lanes_pool(const xai_lanes *lanes);
-int xai_lanes_width(const xai_lanes *lanes); /* samples that run at the same time */
+xai_plan_mode xai_lanes_mode(const xai_lanes *lanes);
 
 #endif

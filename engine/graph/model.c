@@ -224,6 +224,7 @@ xai_status xai_model_load(const char *path, const xai_model_config *config, xai_
     }
     m->arena = arena;
     atomic_init(&m->references, 1);
+    pthread_mutex_init(&m->lock, NULL);
     xai_status status = set_up(m, path, config, err);
     if (status != XAI_OK) xai_model_unref(m);
     else *out = m;
@@ -239,6 +240,8 @@ xai_model *xai_model_ref(xai_model *model)
 void xai_model_unref(xai_model *model)
 {
     if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
+    for (int i = 0; i < XAI_IDLE_LANES; i++) xai_lanes_free(model->idle[i]);
+    pthread_mutex_destroy(&model->lock);
     xai_program_free(model->program);
     xai_graph_free(model->graph);
     xai_arena_free(model->arena);
@@ -262,4 +265,39 @@ xai_status xai_model_program(xai_model *m, const char *const *tensors, size_t co
     xai_program_spec spec = {.shapes = m->shapes, .outputs = m->keep, .output_count = 1, .keep = keep,
                              .keep_count = n};
     return xai_program_build(m->graph, &spec, out, err);
+}
+
+static xai_lanes *take_idle(xai_model *m, xai_plan_mode mode, const xai_pool *pool)
+{
+    xai_lanes *found = NULL;
+    pthread_mutex_lock(&m->lock);
+    for (int i = 0; i < XAI_IDLE_LANES && !found; i++) {
+        if (!m->idle[i] || xai_lanes_mode(m->idle[i]) != mode || xai_lanes_pool(m->idle[i]) != pool) continue;
+        found = m->idle[i];
+        m->idle[i] = NULL;
+    }
+    pthread_mutex_unlock(&m->lock);
+    return found;
+}
+
+xai_status xai_model_borrow_lanes(xai_model *m, xai_program *program, xai_plan_mode mode, xai_pool *pool,
+                                  xai_lanes **out, xai_error *err)
+{
+    *out = program == m->program ? take_idle(m, mode, pool) : NULL;
+    if (*out) return XAI_OK;
+    xai_session_spec spec = {.mode = mode, .keep = &m->logits, .keep_count = 1};
+    return xai_lanes_new(program, &spec, pool, out, err);
+}
+
+void xai_model_return_lanes(xai_model *m, xai_lanes *lanes)
+{
+    if (!lanes) return;
+    pthread_mutex_lock(&m->lock);
+    for (int i = 0; i < XAI_IDLE_LANES && lanes && xai_lanes_program(lanes) == m->program; i++) {
+        if (m->idle[i]) continue;
+        m->idle[i] = lanes;
+        lanes = NULL;
+    }
+    pthread_mutex_unlock(&m->lock);
+    xai_lanes_free(lanes);
 }

@@ -4,14 +4,18 @@
 #ifndef XAI_GRAPH_MODEL_H
 #define XAI_GRAPH_MODEL_H
 
-#include "program.h"
+#include "lanes.h"
 
 #include <stdatomic.h>
 
 enum { XAI_MAX_SIDE = 8192 }; /* pixels of a model's input */
 
+enum { XAI_IDLE_LANES = 4 }; /* kept for the next job, so that it need not map and clear its buffers anew */
+
 struct xai_model {
     atomic_int references;
+    pthread_mutex_t lock; /* of idle */
+    xai_lanes *idle[XAI_IDLE_LANES];
     xai_arena *arena;
     xai_graph *graph;
     xai_program *program;   /* batch 1; keeps the output and the logits */
@@ -31,6 +35,12 @@ xai_status xai_model_check_spatial(const xai_model *model, const char *tensor, x
 /* A program that computes `tensors` too. It is the model's own (*owned false) where that one does already. */
 xai_status xai_model_program(xai_model *model, const char *const *tensors, size_t count, xai_program **out,
                              bool *owned, xai_error *err);
+
+/* Lanes of `program` on `pool` that keep the logits: idle ones of the model's own program, or new ones. Give them
+ * back with xai_model_return_lanes, which keeps a few for the next job. */
+xai_status xai_model_borrow_lanes(xai_model *model, xai_program *program, xai_plan_mode mode, xai_pool *pool,
+                                  xai_lanes **out, xai_error *err);
+void xai_model_return_lanes(xai_model *model, xai_lanes *lanes);
 
 /* ---- between the files of this folder */
 
