@@ -1,5 +1,5 @@
 /*
- * Two passes, horizontal first, over bytes; each output byte is a fixed-point sum in source order.
+ * Two passes over bytes, in the order that Pillow takes them; each output byte is a fixed-point sum in source order.
  *
  * Only the rows and columns that the window needs are computed; since every output depends on its own weights alone,
  * the bytes are those of the whole picture. Thread-safe: no state.
@@ -18,11 +18,12 @@ static uint8_t clip(int32_t sum)
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-static void row_pass(const xai_weights *w, const uint8_t *row, uint8_t *out)
+/* One row; `row` begins at source column `origin`. */
+static void row_pass(const xai_weights *w, const uint8_t *row, int origin, uint8_t *out)
 {
     const int32_t half = 1 << (XAI_WEIGHT_BITS - 1);
     for (int x = 0; x < w->count; x++, out += 3) {
-        const uint8_t *p = row + 3 * (size_t)w->first[x];
+        const uint8_t *p = row + 3 * (size_t)(w->first[x] - origin);
         const int32_t *k = w->weight + (size_t)x * (size_t)w->stride;
         int32_t r = half, g = half, b = half;
         for (int t = 0; t < w->taps[x]; t++, p += 3) {
@@ -34,71 +35,90 @@ static void row_pass(const xai_weights *w, const uint8_t *row, uint8_t *out)
     }
 }
 
-/* Output row `y` from rows of `length` bytes; `sums` holds `length` integers. */
-static void column_pass(const xai_weights *w, int y, const uint8_t *rows, size_t length, int32_t *sums, uint8_t *out)
+/* `length` bytes of output row `y`; `rows` begins at its first source row, rows lie `stride` bytes apart; `sums` holds
+ * `length` integers. */
+static void column_pass(const xai_weights *w, int y, const uint8_t *rows, size_t stride, size_t length, int32_t *sums,
+                        uint8_t *out)
 {
     const int32_t *k = w->weight + (size_t)y * (size_t)w->stride;
     for (size_t i = 0; i < length; i++) sums[i] = 1 << (XAI_WEIGHT_BITS - 1);
-    for (int t = 0; t < w->taps[y]; t++, rows += length)
+    for (int t = 0; t < w->taps[y]; t++, rows += stride)
         for (size_t i = 0; i < length; i++) sums[i] += rows[i] * k[t];
     for (size_t i = 0; i < length; i++) out[i] = clip(sums[i]);
 }
 
-/* The source rows that the vertical weights touch. */
-static void rows_needed(const xai_weights *w, int *first, int *end)
+/* The source elements first .. end - 1 that the weights touch; both ends grow with the output's index. */
+static void span_of(const xai_weights *w, int *first, int *end)
 {
     *first = w->first[0];
     *end = w->first[w->count - 1] + w->taps[w->count - 1];
-    for (int i = 0; i < w->count; i++) {
-        if (w->first[i] < *first) *first = w->first[i];
-        if (w->first[i] + w->taps[i] > *end) *end = w->first[i] + w->taps[i];
-    }
 }
 
-/* A pass whose length does not change is left out, as Pillow does. */
-static xai_status two_passes(const xai_resize *r, const xai_weights *across, const xai_weights *down,
-                             const uint8_t *rgb, xai_window window, uint8_t *out, xai_error *err)
+typedef struct passes {
+    const uint8_t *rgb;
+    size_t stride; /* of a source row, in bytes */
+    const xai_weights *across, *down;
+    uint8_t *middle; /* between the passes */
+    int32_t *sums;
+    uint8_t *out;
+} passes;
+
+static xai_status passes_alloc(passes *p, size_t middle, size_t sums, xai_error *err)
 {
-    size_t length = 3 * (size_t)window.width;
-    int first = window.y, end = window.y + window.height;
-    if (down->count) rows_needed(down, &first, &end);
-    uint8_t *middle = malloc(length * (size_t)(end - first));
-    int32_t *sums = malloc(length * sizeof(int32_t));
-    if (!middle || !sums) {
-        free(middle);
-        free(sums);
-        XAI_NO_MEMORY(err);
-    }
-    for (int y = first; y < end; y++) {
-        const uint8_t *row = rgb + 3 * (size_t)r->width * (size_t)y;
-        uint8_t *to = middle + length * (size_t)(y - first);
-        if (across->count) row_pass(across, row, to);
-        else memcpy(to, row + 3 * (size_t)window.x, length);
-    }
-    for (int y = 0; y < window.height; y++) {
-        int from = down->count ? down->first[y] - first : y;
-        const uint8_t *rows = middle + length * (size_t)from;
-        uint8_t *to = out + length * (size_t)y;
-        if (down->count) column_pass(down, y, rows, length, sums, to);
-        else memcpy(to, rows, length);
-    }
-    free(middle);
-    free(sums);
+    p->middle = malloc(middle);
+    p->sums = malloc(sums * sizeof(int32_t));
+    if (!p->middle || !p->sums) XAI_NO_MEMORY(err);
     return XAI_OK;
 }
 
+static xai_status across_then_down(passes *p, xai_error *err)
+{
+    int first, end;
+    span_of(p->down, &first, &end);
+    size_t length = 3 * (size_t)p->across->count;
+    XAI_TRY(passes_alloc(p, length * (size_t)(end - first), length, err));
+    for (int y = first; y < end; y++)
+        row_pass(p->across, p->rgb + p->stride * (size_t)y, 0, p->middle + length * (size_t)(y - first));
+    for (int y = 0; y < p->down->count; y++)
+        column_pass(p->down, y, p->middle + length * (size_t)(p->down->first[y] - first), length, length, p->sums,
+                    p->out + length * (size_t)y);
+    return XAI_OK;
+}
+
+static xai_status down_then_across(passes *p, xai_error *err)
+{
+    int first, end;
+    span_of(p->across, &first, &end);
+    size_t length = 3 * (size_t)(end - first);
+    XAI_TRY(passes_alloc(p, length, length, err));
+    for (int y = 0; y < p->down->count; y++) {
+        const uint8_t *rows = p->rgb + p->stride * (size_t)p->down->first[y] + 3 * (size_t)first;
+        column_pass(p->down, y, rows, p->stride, length, p->sums, p->middle);
+        row_pass(p->across, p->middle, first, p->out + 3 * (size_t)p->across->count * (size_t)y);
+    }
+    return XAI_OK;
+}
+
+/* Pillow's choice since version 13; up to 12 the horizontal pass always came first. */
+static bool down_first(const xai_resize *r)
+{
+    return r->out_height < r->height && r->height - r->out_height > 2 * (r->width - r->out_width);
+}
+
+/* A pass along an axis that keeps its length weighs each element with 1: the same bytes as no pass. */
 static xai_status smooth(const xai_resize *r, const uint8_t *rgb, xai_window window, uint8_t *out, xai_error *err)
 {
     xai_weights across = {0}, down = {0};
-    xai_status status = XAI_OK;
-    if (r->width != r->out_width)
-        XAI_TRY_OUT(xai_weights_init(&across, r->filter, r->antialias, r->width, r->out_width, window.x,
-                                     window.width, err));
-    if (r->height != r->out_height)
-        XAI_TRY_OUT(xai_weights_init(&down, r->filter, r->antialias, r->height, r->out_height, window.y,
-                                     window.height, err));
-    status = two_passes(r, &across, &down, rgb, window, out, err);
+    passes p = {.rgb = rgb, .stride = 3 * (size_t)r->width, .across = &across, .down = &down, .out = out};
+    xai_status status;
+    XAI_TRY_OUT(xai_weights_init(&across, r->filter, r->antialias, r->width, r->out_width, window.x, window.width,
+                                 err));
+    XAI_TRY_OUT(xai_weights_init(&down, r->filter, r->antialias, r->height, r->out_height, window.y, window.height,
+                                 err));
+    status = down_first(r) ? down_then_across(&p, err) : across_then_down(&p, err);
 out:
+    free(p.middle);
+    free(p.sums);
     xai_weights_deinit(&across);
     xai_weights_deinit(&down);
     return status;

@@ -10,7 +10,7 @@
 INLINE void depthwise_tile(const xai_depthwise *d, const int rows, const int vecs, size_t row, const size_t column[2],
                            size_t lanes)
 {
-    vec acc[8], lo = v_set(d->clamp.lo), hi = v_set(d->clamp.hi);
+    vec acc[16], lo = v_set(d->clamp.lo), hi = v_set(d->clamp.hi);
     for (int i = 0; i < rows * vecs; i++) acc[i] = v_set(d->bias);
     const float *in = d->in + row * d->row_step;
     for (int t = 0; t < d->taps; t++) {
@@ -42,14 +42,37 @@ INLINE void depthwise_rows(const xai_depthwise *d, const int rows, size_t row)
 
 static void depthwise(const xai_depthwise *d)
 {
-    size_t rows = (size_t)d->rows, high = d->cols <= WIDTH ? 8 : 4;
-    if (rows < high) {
-        for (size_t r = 0; r < rows; r++) depthwise_rows(d, 1, r);
+    size_t rows = (size_t)d->rows, row = 0;
+    if (d->cols <= WIDTH && rows == 7) { /* the last planes of most classifiers */
+        depthwise_rows(d, 7, 0);
         return;
     }
-    for (size_t r = 0; r < rows; r += high) {
-        size_t row = r + high > rows ? rows - high : r;
-        if (high == 8) depthwise_rows(d, 8, row);
-        else depthwise_rows(d, 4, row);
+    if (d->cols <= WIDTH && rows >= 8) {
+        for (; row < rows; row += 8) depthwise_rows(d, 8, row + 8 > rows ? rows - 8 : row);
+        return;
     }
+    if (rows >= 4) {
+        for (; row < rows; row += 4) depthwise_rows(d, 4, row + 4 > rows ? rows - 4 : row);
+        return;
+    }
+    for (; row < rows; row++) depthwise_rows(d, 1, row);
+}
+
+/* One row of a plane, its columns sorted by remainder. */
+static void spread_row(const xai_spread *s, const float *in, float *out)
+{
+    for (size_t p = 0; p < s->step && p < s->cols; p++) {
+        size_t x = s->at + p, count = (s->cols - p + s->step - 1) / s->step;
+        copy_run(in + p, s->step, count, out + x % s->step * s->phase + x / s->step);
+    }
+}
+
+static void spread(const xai_spread *s)
+{
+    const float *in = s->in;
+    float *out = s->out;
+    if (s->step == 1)
+        for (size_t r = 0; r < s->rows; r++, in += s->in_pitch, out += s->pitch) copy_run(in, 1, s->cols, out + s->at);
+    else
+        for (size_t r = 0; r < s->rows; r++, in += s->in_pitch, out += s->pitch) spread_row(s, in, out);
 }

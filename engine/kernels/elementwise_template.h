@@ -1,20 +1,6 @@
 /* Element by element kernels, and products of a matrix with a vector. */
 #include "vector.h"
 
-static void deinterleave(const float *in, size_t phases, size_t count, float *out, size_t pitch)
-{
-    if (phases == 2) {
-        float *even = out, *odd = out + pitch;
-        for (size_t i = 0; i < count; i++) {
-            even[i] = in[2 * i];
-            odd[i] = in[2 * i + 1];
-        }
-        return;
-    }
-    for (size_t p = 0; p < phases; p++)
-        for (size_t i = 0; i < count; i++) out[p * pitch + i] = in[i * phases + p];
-}
-
 static void add_clamp(const float *a, const float *b, xai_clamp clamp, float *out, size_t n)
 {
     vec lo = v_set(clamp.lo), hi = v_set(clamp.hi);

@@ -4,14 +4,17 @@
  */
 #include "vector.h"
 
-static void copy_run(const float *in, int step, size_t count, float *out)
+/* out[i] = in[i * step] */
+static void copy_run(const float *in, size_t step, size_t count, float *out)
 {
-    if (step != 1) {
-        for (size_t i = 0; i < count; i++) out[i] = in[i * (size_t)step];
+    if (step == 1) {
+        for (; count >= WIDTH; count -= WIDTH, in += WIDTH, out += WIDTH) v_store(out, v_load(in));
+        if (count) v_store_part(out, v_load_part(in, count), count);
         return;
     }
-    for (; count >= WIDTH; count -= WIDTH, in += WIDTH, out += WIDTH) v_store(out, v_load(in));
-    if (count) v_store_part(out, v_load_part(in, count), count);
+    if (step == 2)
+        for (; count >= WIDTH; count -= WIDTH, in += 2 * WIDTH, out += WIDTH) v_store(out, v_even(in));
+    for (size_t i = 0; i < count; i++) out[i] = in[i * step];
 }
 
 static vec pass_gate(const xai_gate *gate, vec g, vec y)
@@ -40,7 +43,7 @@ static void gather_run(const xai_gather *g, const xai_gather_run *run, size_t ch
     ptrdiff_t at = (ptrdiff_t)(channel * g->channel) + (ptrdiff_t)y * g->width + x + first * g->step;
     float *to = out + run->at + first;
     if (run->y) gate_run(&g->gate, run->y + at, run->plane + at, (size_t)(last - first), to);
-    else copy_run(run->plane + at, g->step, (size_t)(last - first), to);
+    else copy_run(run->plane + at, (size_t)g->step, (size_t)(last - first), to);
 }
 
 /* A whole panel of a pointwise convolution: consecutive floats of each channel. */

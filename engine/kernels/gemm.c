@@ -2,8 +2,8 @@
  * The product's outer loops (gemm.h).
  *
  * A piece of work is some panels of columns times some rows of A. For each block of k a panel of B is gathered into
- * the thread's scratch, where it stays in the first-level cache while the piece's rows of A stream past it from the
- * second. Pieces write disjoint outputs; how many there are follows the thread count and changes no byte.
+ * the thread's scratch (several, if k is small), where it stays in the first-level cache while the piece's rows of A
+ * stream past it from the second. Pieces write disjoint outputs; how many there are follows the thread count and changes no byte.
  */
 #include "gemm.h"
 
@@ -104,7 +104,8 @@ static void move_tile(const job *j, const panel *p, size_t row, size_t rows, flo
         }
 }
 
-/* One block of k of one panel, for rows [row, row + rows). `b` holds the gathered panel, `tile` is spare. */
+/* One block of k of one panel (or several, side by side in C), for rows [row, row + rows). `b` holds what was gathered,
+ * `tile` is spare. */
 static void run_panel(const job *j, const panel *p, size_t row, size_t rows, size_t k0, size_t k, const float *b,
                       float *tile)
 {
@@ -115,6 +116,7 @@ static void run_panel(const job *j, const panel *p, size_t row, size_t rows, siz
              k0 * round_up(g->rows, j->kernels->rows) + row * k,
         .b = b,
         .ldb = j->kernels->cols,
+        .b_step = k * j->kernels->cols,
         .c = p->direct ? g->out + p->out[0] + row * g->out_channel : tile,
         .ldc = p->direct ? g->out_channel : j->kernels->cols,
         .rows = rows,
@@ -127,6 +129,26 @@ static void run_panel(const job *j, const panel *p, size_t row, size_t rows, siz
     if (!p->direct && call.accumulate) move_tile(j, p, row, rows, tile, false);
     j->kernels->gemm_panel(&call);
     if (!p->direct) move_tile(j, p, row, rows, tile, true);
+}
+
+/* Gathers panels from `column` on, as many as the scratch holds and C has side by side; returns their columns. */
+static size_t gather_group(const job *j, panel *p, size_t column, size_t end, size_t k0, size_t k, float *b)
+{
+    size_t nr = j->kernels->cols, most = K_BLOCK / k, done = 0, out = 0;
+    for (size_t i = 0; i < most && column + done < end; i++) {
+        p->count = end - column - done < nr ? end - column - done : nr;
+        find_runs(j->gemm, column + done, p);
+        bool joins = p->direct && p->count == nr && (i == 0 || p->out[0] == out + done);
+        if (i > 0 && !joins) break;
+        if (i == 0) out = p->out[0];
+        j->kernels->gather_panel(&j->gemm->gather, p->runs, p->run_count, k0, k0 + k, b + i * k * nr);
+        done += p->count;
+        if (!joins) return done;
+    }
+    p->out[0] = out;
+    p->count = done;
+    p->direct = true;
+    return done;
 }
 
 static void run_piece(void *context, size_t index, int thread)
@@ -142,11 +164,10 @@ static void run_piece(void *context, size_t index, int thread)
     panel p = {.group = index / j->column_pieces / j->row_pieces};
     for (size_t k0 = 0; k0 < g->k; k0 += j->block) {
         size_t k = g->k - k0 < j->block ? g->k - k0 : j->block;
-        for (size_t column = begin; column < end; column += j->kernels->cols) {
-            p.count = end - column < j->kernels->cols ? end - column : j->kernels->cols;
-            find_runs(g, column, &p);
-            j->kernels->gather_panel(&g->gather, p.runs, p.run_count, k0, k0 + k, b);
+        for (size_t column = begin; column < end;) {
+            size_t done = gather_group(j, &p, column, end, k0, k, b);
             run_panel(j, &p, row, rows, k0, k, b, tile);
+            column += done;
         }
     }
 }

@@ -19,7 +19,7 @@ typedef struct xai_gemm_weights {
     int taps;
 } xai_gemm_weights;
 
-/* Floats that `rows` x `k` take when packed; 0 if that overflows. */
+/* Floats that `rows` x `k` take when packed, without XAI_PANEL_SLACK after the last group; 0 if that overflows. */
 size_t xai_gemm_packed_size(size_t rows, size_t k);
 void xai_gemm_pack(const xai_gemm_weights *weights, size_t rows, size_t k, float *packed);
 

@@ -1,7 +1,7 @@
 /*
  * The gemm kernel: tiles of PANEL_ROWS x PANEL_COLS outputs held in registers, one fused multiply-add a step of k.
  *
- * Fewer rows or columns at the edges run smaller tiles; an output's sum is the same chain in each of them.
+ * Fewer rows or columns at the edges run other tiles; an output's sum is the same chain in each of them.
  */
 #include "vector.h"
 
@@ -87,9 +87,83 @@ INLINE void tile_rest(const xai_gemm_panel *p, size_t row, const int vecs)
     }
 }
 
-static void gemm_panel(const xai_gemm_panel *p)
+/* ---- a few columns: vectors run down the rows of A instead, one multiply-add for a whole tile's column */
+
+#if WIDTH > 1
+enum { SLIM_COLS = 4, SLIM_TILES = 4 };
+
+INLINE vec slim_start(const xai_gemm_panel *p, size_t row, size_t rows, int col)
+{
+    if (!p->accumulate) return p->bias ? v_load_part(p->bias + row, rows) : v_zero();
+    float lane[WIDTH] = {0};
+    for (size_t r = 0; r < rows; r++) lane[r] = p->c[(row + r) * p->ldc + (size_t)col];
+    return v_load(lane);
+}
+
+INLINE void slim_finish(const xai_gemm_panel *p, size_t row, size_t rows, int col, vec acc)
+{
+    float lane[WIDTH];
+    v_store(lane, v_clamp(acc, v_set(p->clamp.lo), v_set(p->clamp.hi)));
+    for (size_t r = 0; r < rows; r++) p->c[(row + r) * p->ldc + (size_t)col] = lane[r];
+}
+
+INLINE size_t slim_rows(const xai_gemm_panel *p, size_t row)
+{
+    return p->rows - row < PANEL_ROWS ? p->rows - row : PANEL_ROWS;
+}
+
+/* `tiles` tiles of rows, `cols` columns; lanes beyond a tile's rows hold the next step's weights and are dropped. */
+INLINE void slim_tile(const xai_gemm_panel *p, size_t row, const int tiles, const int cols)
+{
+    vec acc[SLIM_TILES][SLIM_COLS];
+    for (int t = 0; t < tiles; t++)
+        for (int c = 0; c < cols; c++) {
+            size_t at = row + (size_t)t * PANEL_ROWS;
+            acc[t][c] = slim_start(p, at, slim_rows(p, at), c);
+        }
+    const float *a = p->a + row * p->k, *b = p->b;
+    for (size_t k = 0; k < p->k; k++, a += PANEL_ROWS, b += p->ldb)
+        for (int t = 0; t < tiles; t++) {
+            vec weights = v_load(a + (size_t)t * PANEL_ROWS * p->k);
+            for (int c = 0; c < cols; c++) acc[t][c] = v_fma(weights, v_set(b[c]), acc[t][c]);
+        }
+    for (int t = 0; t < tiles; t++)
+        for (int c = 0; c < cols; c++) {
+            size_t at = row + (size_t)t * PANEL_ROWS;
+            slim_finish(p, at, slim_rows(p, at), c, acc[t][c]);
+        }
+}
+
+INLINE void slim_panel(const xai_gemm_panel *p, const int tiles, const int cols)
+{
+    size_t row = 0, step = (size_t)tiles * PANEL_ROWS;
+    for (; row + step <= p->rows; row += step) slim_tile(p, row, tiles, cols);
+    for (; row < p->rows; row += PANEL_ROWS) slim_tile(p, row, 1, cols);
+}
+
+/* True if it has done the panel. */
+static bool try_slim(const xai_gemm_panel *p)
+{
+    switch (p->cols) {
+    case 1: slim_panel(p, 4, 1); return true;
+    case 2: slim_panel(p, 4, 2); return true;
+    case 3: slim_panel(p, 3, 3); return true;
+    case 4: slim_panel(p, 2, 4); return true;
+    default: return false;
+    }
+}
+#else
+static bool try_slim(const xai_gemm_panel *p)
+{
+    (void)p;
+    return false;
+}
+#endif
+
+static void one_panel(const xai_gemm_panel *p)
 {
     size_t row = 0;
+    if (try_slim(p)) return;
     if (p->cols > WIDTH) {
         for (; row + PANEL_ROWS <= p->rows; row += PANEL_ROWS) tile(p, row, PANEL_ROWS, PANEL_VECS);
         tile_rest(p, row, PANEL_VECS);
@@ -97,4 +171,26 @@ static void gemm_panel(const xai_gemm_panel *p)
         for (; row + PANEL_ROWS <= p->rows; row += PANEL_ROWS) tile(p, row, PANEL_ROWS, 1);
         tile_rest(p, row, 1);
     }
+}
+
+/* Whole panels side by side, tile row by tile row: C is written in long runs. */
+static void many_panels(const xai_gemm_panel *all)
+{
+    xai_gemm_panel p = *all;
+    p.cols = PANEL_COLS;
+    size_t row = 0, panels = all->cols / PANEL_COLS;
+    for (; row < all->rows; row += PANEL_ROWS) {
+        p.b = all->b;
+        p.c = all->c;
+        for (size_t i = 0; i < panels; i++, p.b += all->b_step, p.c += PANEL_COLS) {
+            if (row + PANEL_ROWS <= all->rows) tile(&p, row, PANEL_ROWS, PANEL_VECS);
+            else tile_rest(&p, row, PANEL_VECS);
+        }
+    }
+}
+
+static void gemm_panel(const xai_gemm_panel *p)
+{
+    if (p->cols > PANEL_COLS) many_panels(p);
+    else one_panel(p);
 }

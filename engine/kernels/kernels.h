@@ -15,10 +15,12 @@
  * (accumulate), else the bias, else zero. So a sum may be cut into blocks of k without a change of its bytes.
  */
 typedef struct xai_gemm_panel {
-    const float *a; /* panels of table.rows rows, one after the other; each k x table.rows, the last padded with 0 */
+    const float *a; /* panels of table.rows rows, one after the other; each k x table.rows, the last padded with 0;
+                       readable to XAI_PANEL_SLACK floats beyond */
     const float *b; /* k x table.cols floats, `ldb` apart; all table.cols of each are read */
     size_t ldb;
-    float *c; /* `rows` rows of `cols` floats, `ldc` apart */
+    size_t b_step; /* floats from one panel of B to the next, where cols > table.cols; cols is a multiple of it then */
+    float *c;      /* `rows` rows of `cols` floats, `ldc` apart */
     size_t ldc, rows, cols, k;
     const float *bias; /* `rows` floats, or NULL */
     bool accumulate;
@@ -67,6 +69,14 @@ typedef struct xai_depthwise {
     int rows, cols;
 } xai_depthwise;
 
+/* Copies a plane, its columns sorted by their remainder: column c goes to (at + c) % step * phase + (at + c) / step. */
+typedef struct xai_spread {
+    const float *in;
+    size_t in_pitch, rows, cols;
+    float *out;
+    size_t pitch, phase, step, at;
+} xai_spread;
+
 typedef struct xai_kernels {
     const char *isa;
     size_t rows, cols; /* of a gemm panel: MR and NR */
@@ -75,8 +85,8 @@ typedef struct xai_kernels {
 #undef XAI_KERNEL
 } xai_kernels;
 
-/* Largest tile of any instruction set, for buffers on the stack. */
-enum { XAI_MAX_PANEL_ROWS = 12, XAI_MAX_PANEL_COLS = 32 };
+/* Widest panel of any instruction set, for arrays on the stack. */
+enum { XAI_MAX_PANEL_COLS = 32, XAI_PANEL_SLACK = 16 };
 
 /* The table in use: the best that this processor has, or what the environment variable XAI_ISA forces down. */
 const xai_kernels *xai_kernels_get(void);

@@ -3,6 +3,7 @@
  * kernels of different instruction sets. Included by kernels_<isa>.c alone.
  *
  * WIDTH is the number of lanes. v_fma rounds once where the processor can (AVX2, AVX-512), twice in the scalar build.
+ * v_even takes every other float: p[0], p[2], ..., p[2 * WIDTH - 2], and reads no further than that.
  * v_clamp lets a NaN pass, as xai_clamp_apply does: x86 min and max return their second operand then.
  */
 #ifndef XAI_KERNELS_VECTOR_H
@@ -26,6 +27,11 @@ static inline void v_store(float *p, vec v) { _mm512_storeu_ps(p, v); }
 static inline vec v_add(vec a, vec b) { return _mm512_add_ps(a, b); }
 static inline vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 static inline vec v_clamp(vec v, vec lo, vec hi) { return _mm512_min_ps(hi, _mm512_max_ps(lo, v)); }
+static inline vec v_even(const float *p)
+{
+    __m512i pick = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31);
+    return _mm512_permutex2var_ps(_mm512_loadu_ps(p), pick, _mm512_loadu_ps(p + 15));
+}
 static inline __mmask16 v_first(size_t n) { return (__mmask16)((1u << n) - 1); }
 /* The first n lanes, n <= WIDTH, the others 0; nothing beyond is touched. */
 static inline vec v_load_part(const float *p, size_t n) { return _mm512_maskz_loadu_ps(v_first(n), p); }
@@ -52,6 +58,11 @@ static inline vec v_add(vec a, vec b) { return _mm256_add_ps(a, b); }
 static inline vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 static inline vec v_clamp(vec v, vec lo, vec hi) { return _mm256_min_ps(hi, _mm256_max_ps(lo, v)); }
 
+static inline vec v_even(const float *p)
+{
+    __m256 mixed = _mm256_shuffle_ps(_mm256_loadu_ps(p), _mm256_loadu_ps(p + 7), _MM_SHUFFLE(3, 1, 2, 0));
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(mixed), _MM_SHUFFLE(3, 1, 2, 0)));
+}
 static inline __m256i v_first(size_t n)
 {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
@@ -94,6 +105,7 @@ static inline vec v_zero(void) { return 0; }
 static inline vec v_set(float x) { return x; }
 static inline vec v_load(const float *p) { return *p; }
 static inline void v_store(float *p, vec v) { *p = v; }
+static inline vec v_even(const float *p) { return *p; }
 static inline vec v_add(vec a, vec b) { return a + b; }
 static inline vec v_fma(vec a, vec b, vec c) { return a * b + c; }
 static inline vec v_clamp(vec v, vec lo, vec hi) { return xai_clamp_apply((xai_clamp){lo, hi}, v); }

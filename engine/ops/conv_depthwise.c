@@ -68,19 +68,19 @@ typedef struct job {
     size_t multiplier, planes, piece_planes; /* planes: of the convolution's input */
 } job;
 
-/* Copies `n` pixels from column x of the canvas on. */
-static void place(const job *j, const float *in, int x, int n, float *row)
+/* The part of the source that the canvas covers. */
+typedef struct cover {
+    int top, bottom, left, right; /* source coordinates; bottom and right are beyond the last */
+} cover;
+
+static cover cover_of(const job *j)
 {
-    int step = j->run->part->lattice.step[1];
-    if (step == 1) {
-        memcpy(row + x, in, (size_t)n * sizeof *in);
-        return;
-    }
-    for (; n > 0 && x % step != 0; n--, x++, in++) row[(size_t)(x % step) * j->canvas.phase + (size_t)(x / step)] = *in;
-    size_t whole = (size_t)(n / step);
-    j->kernels->deinterleave(in, (size_t)step, whole, row + x / step, j->canvas.phase);
-    for (int i = (int)whole * step; i < n; i++)
-        row[(size_t)((x + i) % step) * j->canvas.phase + (size_t)((x + i) / step)] = in[i];
+    const canvas *c = &j->canvas;
+    int high = (int)j->run->from.h, wide = (int)j->run->from.w;
+    cover v = {c->top < 0 ? 0 : c->top, c->top + c->rows, c->left < 0 ? 0 : c->left, c->left + c->cols};
+    if (v.bottom > high) v.bottom = high;
+    if (v.right > wide) v.right = wide;
+    return v;
 }
 
 /* Fills the canvas from a source plane; what lies outside the plane has been zeroed and stays so. */
@@ -88,17 +88,20 @@ static void fill(const job *j, size_t plane, float *canvas_data)
 {
     const xai_conv_run *run = j->run;
     const canvas *c = &j->canvas;
-    int from = c->left < 0 ? 0 : c->left, to = c->left + c->cols < (int)run->from.w ? c->left + c->cols : (int)run->from.w;
-    xai_gate gate = xai_rectifier_gate(run->policy, run->conv->act);
-    for (int r = 0; r < c->rows; r++) {
-        int y = c->top + r;
-        if (y < 0 || y >= run->from.h || from >= to) continue;
-        size_t at = (plane * (size_t)run->from.h + (size_t)y) * (size_t)run->from.w + (size_t)from;
-        float *row = canvas_data + (size_t)r * c->pitch;
-        if (run->gate_y) /* backward: the step is 1 */
-            j->kernels->gate(gate, run->gate_y + at, run->source + at, row + from - c->left, (size_t)(to - from));
-        else place(j, run->source + at, from - c->left, to - from, row);
+    cover v = cover_of(j);
+    if (v.top >= v.bottom || v.left >= v.right) return;
+    size_t wide = (size_t)run->from.w, rows = (size_t)(v.bottom - v.top), cols = (size_t)(v.right - v.left);
+    size_t from = (plane * (size_t)run->from.h + (size_t)v.top) * wide + (size_t)v.left;
+    float *to = canvas_data + (size_t)(v.top - c->top) * c->pitch;
+    if (run->gate_y) { /* backward: the step is 1 */
+        xai_gate gate = xai_rectifier_gate(run->policy, run->conv->act);
+        for (size_t r = 0; r < rows; r++, from += wide, to += c->pitch)
+            j->kernels->gate(gate, run->gate_y + from, run->source + from, to + (v.left - c->left), cols);
+        return;
     }
+    j->kernels->spread(&(xai_spread){.in = run->source + from, .in_pitch = wide, .rows = rows, .cols = cols, .out = to,
+                                     .pitch = c->pitch, .phase = c->phase,
+                                     .step = (size_t)run->part->lattice.step[1], .at = (size_t)(v.left - c->left)});
 }
 
 static void add_to_target(const xai_conv_run *run, size_t plane, const float *sum)

@@ -26,7 +26,7 @@ xai_status xai_conv_gemm_pack(const xai_conv *conv, bool backward, xai_conv_part
     sides s = sides_of(conv, backward);
     size_t taps = (size_t)(conv->window.kernel[0] * conv->window.kernel[1]), per_row = sides_of(conv, false).channels;
     size_t k = s.channels * (size_t)part->lattice.taps, size = xai_gemm_packed_size(s.rows, k);
-    float *packed = size ? XAI_NEW(arena, float, size * (size_t)conv->group) : NULL;
+    float *packed = size ? XAI_NEW(arena, float, size * (size_t)conv->group + XAI_PANEL_SLACK) : NULL;
     if (!packed) XAI_NO_MEMORY(err);
     for (size_t g = 0; g < (size_t)conv->group; g++) {
         xai_gemm_weights weights = {

@@ -214,7 +214,7 @@ static enum MHD_Result dispatch(http_exchange *exchange)
     if (strcmp(exchange->request.path, "*") == 0) {
         if (strcmp(exchange->request.method, "OPTIONS") == 0)
             return answer_options(exchange, "GET, HEAD, POST, DELETE, OPTIONS");
-        return reply_verdict(exchange, (http_verdict){400, "bad-target", "Only OPTIONS may ask for *."});
+        return refuse(exchange, (http_verdict){400, "bad-target", "Only OPTIONS may ask for *."});
     }
     const http_file *file = http_files_find(exchange->server->files, exchange->request.path);
     return file ? answer_file(exchange, file) : run_handler(exchange);

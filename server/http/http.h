@@ -33,8 +33,8 @@ typedef struct http_config {
     int idle_timeout_ms;    /* 30000: between requests, and between bytes */
     int ping_ms;            /* 15000: heartbeat of event streams */
     int watch_ms;           /* 200: how soon a gone client or a passed deadline is noticed */
-    const char *static_dir; /* served at "/", read once at the start; NULL: none */
-    const char *tls_cert, *tls_key; /* PEM files, both or neither */
+    const char *static_dir; /* served at "/", read once at the start; NULL or "": none */
+    const char *tls_cert, *tls_key; /* PEM files, both or neither (NULL or "") */
     bool access_log;        /* one key=value line a request on stderr */
 } http_config;
 
@@ -61,7 +61,8 @@ typedef struct http_handlers {
 
 typedef struct http_server http_server;
 
-/* Binds, listens, serves. `config` and `handlers` are copied (the strings are not needed afterwards). */
+/* Binds, listens, serves. `config` and `handlers` are copied (the strings are not needed afterwards). *out is set before
+ * the first handler runs, and NULL after a failure. */
 xai_status http_server_start(const http_config *config, const http_handlers *handlers, http_server **out,
                              xai_error *err);
 int http_server_port(const http_server *server);

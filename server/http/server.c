@@ -111,6 +111,8 @@ static xai_status read_pem(const char *path, char **out, xai_error *err)
     XAI_FAIL(err, IO, path, "the PEM file is empty, too large or cannot be read");
 }
 
+static const char *set_or_null(const char *text) { return text && *text ? text : NULL; }
+
 static xai_status read_tls(const http_config *config, char **cert, char **key, xai_error *err)
 {
     if (!config->tls_cert && !config->tls_key) return XAI_OK;
@@ -194,20 +196,23 @@ static xai_status bring_up(http_server *server, xai_error *err)
 xai_status http_server_start(const http_config *config, const http_handlers *handlers, http_server **out,
                              xai_error *err)
 {
+    *out = NULL;
     XAI_TRY(check_config(config, err));
     http_server *server = calloc(1, sizeof *server);
     XAI_CHECK(server, err, NO_MEMORY, "", "out of memory");
     server->config = *config;
+    server->config.static_dir = set_or_null(config->static_dir);
+    server->config.tls_cert = set_or_null(config->tls_cert);
+    server->config.tls_key = set_or_null(config->tls_key);
     server->handlers = *handlers;
     server->listener = -1;
+    *out = server; /* before the first thread starts: a handler may already look at it */
     xai_status status = bring_up(server, err);
-    if (status != XAI_OK) {
-        release(server);
-        return status;
-    }
     server->config.address = server->config.static_dir = server->config.tls_cert = server->config.tls_key = NULL;
-    *out = server;
-    return XAI_OK;
+    if (status == XAI_OK) return XAI_OK;
+    *out = NULL;
+    release(server);
+    return status;
 }
 
 bool http_server_adopt(http_server *server, int fd)

@@ -99,22 +99,20 @@ void http_upload_init(http_upload *upload, const http_config *limits, atomic_siz
         begin_multipart(upload, content_type);
 }
 
+static bool take(http_upload *upload, const char *bytes, size_t size)
+{
+    if (size > upload->limits->max_body - upload->received) return refuse(upload, too_large);
+    upload->received += size;
+    if (!upload->parser) return append(upload, &upload->body, bytes, size);
+    if (http_multipart_feed(upload->parser, bytes, size)) return true;
+    return refuse(upload, (http_verdict){400, "bad-multipart", upload->parser->error});
+}
+
 void http_upload_feed(http_upload *upload, const char *bytes, size_t size)
 {
-    if (upload->verdict.status) return;
-    if (size > upload->limits->max_body - upload->received) {
-        refuse(upload, too_large);
-        return;
-    }
-    upload->received += size;
-    if (!upload->parser)
-        append(upload, &upload->body, bytes, size);
-    else if (!http_multipart_feed(upload->parser, bytes, size))
-        refuse(upload, (http_verdict){400, "bad-multipart", upload->parser->error});
-    if (upload->verdict.status) { /* what follows is dropped; so is what came */
-        http_upload_settle(upload);
-        http_upload_free(upload);
-    }
+    if (upload->verdict.status || take(upload, bytes, size)) return;
+    http_upload_settle(upload); /* what follows is dropped; so is what came */
+    http_upload_free(upload);
 }
 
 static bool make_table(http_upload *upload)

@@ -21,13 +21,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINGER_MAX = 64, LINGER_MS = 5000 };
+enum { LINGER_MAX = 64, LINGER_MS = 5000, HALF_CLOSED_MS = 500 };
 
 struct http_socket {
     http_socket *previous, *next;
     int fd;
     http_phase phase;
-    int64_t deadline_ns; /* 0: none */
+    int64_t since_ns, deadline_ns; /* of the phase; deadline 0: none */
     bool cut, linger, told;
     http_exchange *exchange;
 };
@@ -67,7 +67,8 @@ static void enter(http_watch *watch, http_socket *socket, http_phase phase, http
 {
     int64_t ms = phase_ms(&watch->server->config, phase);
     socket->phase = phase;
-    socket->deadline_ns = ms ? xai_clock_ns() + ms * 1000000 : 0;
+    socket->since_ns = xai_clock_ns();
+    socket->deadline_ns = ms ? socket->since_ns + ms * 1000000 : 0;
     socket->exchange = phase == HTTP_PHASE_WAIT || phase == HTTP_PHASE_STREAM ? exchange : NULL;
     socket->told = false;
 }
@@ -176,10 +177,18 @@ static bool ping_due(const http_watch *watch, const http_socket *socket, int64_t
     return since >= (int64_t)watch->server->config.ping_ms * 1000000;
 }
 
+/* Between requests, a FIN that came together with the last request escapes libmicrohttpd's edge-triggered polling. */
+static bool is_over(const http_socket *socket, int64_t now)
+{
+    if (socket->deadline_ns && now >= socket->deadline_ns) return true;
+    return socket->phase == HTTP_PHASE_IDLE && now - socket->since_ns > HALF_CLOSED_MS * (int64_t)1000000 &&
+           client_left(socket->fd);
+}
+
 /* Under the lock. */
 static void look_at(http_watch *watch, http_socket *socket, int64_t now, round_list *gone, round_list *ping)
 {
-    if (socket->deadline_ns && now >= socket->deadline_ns && !socket->cut) {
+    if (!socket->cut && is_over(socket, now)) {
         socket->cut = true;
         shutdown(socket->fd, SHUT_RDWR);
     }

@@ -15,11 +15,9 @@ typedef struct fixture {
     size_t size;
 } fixture;
 
-/* Read from tests/engine/image/fixtures, relative to the root of the repository. */
-static inline fixture fixture_read(const char *name)
+/* Any file, by its path from the root of the repository. */
+static inline fixture fixture_file(const char *path)
 {
-    char path[512];
-    snprintf(path, sizeof path, "tests/engine/image/fixtures/%s", name);
     FILE *file = fopen(path, "rb");
     ck_assert_msg(file != NULL, "cannot open %s", path);
     fixture f = {.bytes = malloc(1 << 20)};
@@ -28,6 +26,24 @@ static inline fixture fixture_read(const char *name)
     ck_assert(f.size > 0 && f.size < 1 << 20);
     fclose(file);
     return f;
+}
+
+/* From tests/engine/image/fixtures. */
+static inline fixture fixture_read(const char *name)
+{
+    char path[512];
+    snprintf(path, sizeof path, "tests/engine/image/fixtures/%s", name);
+    return fixture_file(path);
+}
+
+/* Any image file, decoded. */
+static inline xai_image *fixture_image(const char *path)
+{
+    fixture f = fixture_file(path);
+    xai_image *image;
+    ck_assert_msg(xai_image_decode(f.bytes, f.size, NULL, &image, NULL) == XAI_OK, "%s", path);
+    free(f.bytes);
+    return image;
 }
 
 /* What Pillow sees in the fixture: an image made from <name>.ppm. */

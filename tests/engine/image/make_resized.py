@@ -1,8 +1,7 @@
 """Makes the goldens of test_resize.c and test_preprocess.c: noise, and what Pillow makes of it.
 
-Run:  /usr/bin/python3 tests/engine/image/make_resized.py
-Pillow 9.4, Debian 12. Every version from 3.3 to 12 gives these bytes; 13 begins with the vertical pass where the
-height shrinks much more than the width, which rounds differently.
+Run with Pillow 13 (tests/golden/requirements.txt):  python tests/engine/image/make_resized.py
+Up to version 12 Pillow always began with the horizontal pass; 80x5 and "chain" are cases where 13 does not.
 """
 import sys
 from pathlib import Path

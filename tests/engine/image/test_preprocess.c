@@ -54,6 +54,24 @@ START_TEST(view_and_crop_follow_the_steps)
 }
 END_TEST
 
+START_TEST(samples_become_pillows_crops)
+{
+    static const char *const names[] = {"chelsea", "coffee"};
+    static uint8_t crop[224 * 224 * 3];
+    const xai_preprocess_step steps[] = {RESIZE_SHORT(256, XAI_FILTER_BICUBIC), CROP(224, 224)};
+    xai_preprocess job = {.steps = steps, .step_count = 2, .height = 224, .width = 224, .view_rgb = crop};
+    char path[128];
+    snprintf(path, sizeof path, "models/samples/%s.png", names[_i]);
+    xai_image *sample = fixture_image(path);
+    snprintf(path, sizeof path, "tests/golden/data/lite0/%s_224.png", names[_i]);
+    xai_image *expected = fixture_image(path);
+    ck_assert_int_eq(xai_preprocess_run(sample, &job, &err), XAI_OK);
+    ck_assert_mem_eq(crop, expected->rgb, sizeof crop);
+    xai_image_free(sample);
+    xai_image_free(expected);
+}
+END_TEST
+
 static const xai_preprocess_step NORMAL[] = {
     RESIZE_SIZE(8, 8, XAI_FILTER_BILINEAR),
     {.op = XAI_STEP_NORMALIZE, .mean = {10, 20, 30}, .scale = {2, 4, 8}},
@@ -133,6 +151,7 @@ int main(void)
     TCase *tests = tcase_create("preprocess");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_loop_test(tests, view_and_crop_follow_the_steps, 0, sizeof GOLDENS / sizeof GOLDENS[0]);
+    tcase_add_loop_test(tests, samples_become_pillows_crops, 0, 2);
     tcase_add_loop_test(tests, values_by_channel_order_and_layout, 0, 4);
     tcase_add_test(tests, gray_is_pillows_luma);
     tcase_add_test(tests, steps_must_end_in_the_models_size);

@@ -1,8 +1,12 @@
 /* Resizing: Pillow's bytes exactly, windows as parts of the whole, and bilinear maps by known values. */
 #include "fixture.h"
 
+#include <dirent.h>
+
 #include "image/resize.h"
 #include "image/upsample.h"
+
+#define GOLDEN "tests/golden/data/resize/"
 
 static const char *const FILTERS[] = {"nearest", "bilinear", "bicubic"};
 static const int SIZES[][2] = {{16, 10}, {50, 40}, {37, 11}, {13, 23}, {1, 1}, {80, 5}};
@@ -39,6 +43,40 @@ START_TEST(bytes_are_pillows)
     ck_assert_mem_eq(got, expected->rgb, (size_t)size[0] * (size_t)size[1] * 3);
     free(got);
     xai_image_free(expected);
+}
+END_TEST
+
+/* One golden: <name>_<width>x<height>_<filter>.png made from <name>.png. */
+static bool golden_holds(const char *file)
+{
+    char name[64], filter[16], path[512];
+    xai_resize r = {.antialias = true};
+    if (sscanf(file, "%63[^_]_%dx%d_%15[a-z].png", name, &r.out_width, &r.out_height, filter) != 4) return false;
+    while (strcmp(FILTERS[r.filter], filter) != 0) r.filter++;
+    snprintf(path, sizeof path, GOLDEN "%s.png", name);
+    xai_image *source = fixture_image(path);
+    snprintf(path, sizeof path, GOLDEN "%s", file);
+    xai_image *expected = fixture_image(path);
+    size_t bytes = (size_t)r.out_width * (size_t)r.out_height * 3;
+    uint8_t *out = malloc(bytes);
+    r.width = source->width, r.height = source->height;
+    xai_window whole = {0, 0, r.out_width, r.out_height};
+    ck_assert_int_eq(xai_resize_rgb(&r, source->rgb, whole, out, NULL), XAI_OK);
+    ck_assert_msg(memcmp(out, expected->rgb, bytes) == 0, "%s differs", file);
+    free(out);
+    xai_image_free(source);
+    xai_image_free(expected);
+    return true;
+}
+
+START_TEST(goldens_hold)
+{
+    int count = 0;
+    DIR *folder = opendir(GOLDEN);
+    ck_assert_ptr_nonnull(folder);
+    for (struct dirent *entry; (entry = readdir(folder));) count += golden_holds(entry->d_name);
+    closedir(folder);
+    ck_assert_int_ge(count, 30);
 }
 END_TEST
 
@@ -104,6 +142,7 @@ int main(void)
     TCase *tests = tcase_create("resize");
     tcase_add_checked_fixture(tests, setup, teardown);
     tcase_add_loop_test(tests, bytes_are_pillows, 0, 3 * SIZE_COUNT);
+    tcase_add_test(tests, goldens_hold);
     tcase_add_loop_test(tests, window_is_a_part_of_the_whole, 0, 3);
     tcase_add_test(tests, without_antialias_shrinking_samples_neighbours);
     tcase_add_test(tests, map_with_half_pixel_centres);

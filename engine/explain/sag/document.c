@@ -1,0 +1,190 @@
+/* Builds plain values from a search's result. No state; one thread at a time on an arena. */
+#include "document.h"
+
+#include <math.h>
+
+static void put_mask(xai_doc *object, const char *key, xai_mask mask, int count)
+{
+    char text[XAI_MASK_HEX];
+    xai_mask_to_hex(mask, count, text);
+    xai_doc_put_text(object, key, text);
+}
+
+static void put_patches(xai_doc *object, xai_mask mask)
+{
+    int list[XAI_MASK_MAX], n = xai_mask_list(mask, list);
+    xai_doc *patches = xai_doc_array(object->arena);
+    for (int i = 0; i < n; i++) xai_doc_push(patches, xai_doc_int(object->arena, list[i]));
+    xai_doc_put(object, "patches", patches);
+}
+
+static xai_doc *truth(xai_arena *arena, xai_sag_truth value)
+{
+    return value == XAI_SAG_UNKNOWN ? xai_doc_null(arena) : xai_doc_bool(arena, value == XAI_SAG_TRUE);
+}
+
+/* A set with its score: the beginning of both MSEs and nodes. */
+static xai_doc *scored_set(xai_arena *arena, xai_mask mask, int count, double p, double f_all)
+{
+    xai_doc *set = xai_doc_object(arena);
+    if (!set) return NULL;
+    put_mask(set, "id", mask, count);
+    put_patches(set, mask);
+    xai_doc_put_real(set, "p", p);
+    xai_doc_put_real(set, "rel", p / f_all);
+    return set;
+}
+
+static const char *criterion_name(xai_sag_criterion criterion)
+{
+    static const char *const names[] = {"relative", "absolute", "argmax"};
+    return names[criterion];
+}
+
+static xai_doc *describe_regions(const xai_regions *regions, const char *baseline, xai_arena *arena)
+{
+    xai_doc *doc = xai_doc_object(arena);
+    if (!doc) return NULL;
+    xai_doc_put_text(doc, "kind", regions->kind == XAI_REGION_TENT ? "tent" : "hard");
+    xai_doc_put_int(doc, "rows", regions->rows);
+    xai_doc_put_int(doc, "cols", regions->cols);
+    xai_doc_put_int(doc, "count", regions->count);
+    xai_doc_put_text(doc, "baseline", baseline);
+    return doc;
+}
+
+static xai_doc *describe_threshold(const xai_sag_settings *settings, const xai_sag_result *result, xai_arena *arena)
+{
+    xai_doc *doc = xai_doc_object(arena);
+    if (!doc) return NULL;
+    xai_doc_put_text(doc, "criterion", criterion_name(settings->criterion));
+    xai_doc_put_real(doc, "p_high", settings->p_high);
+    xai_doc_put_real(doc, "p_low", settings->p_low);
+    xai_doc_put_real(doc, "f_all", result->f_all);
+    xai_doc_put_real(doc, "f_empty", result->f_empty);
+    xai_doc_put_real(doc, "tau", result->tau);
+    return doc;
+}
+
+static xai_doc *describe_mse(const xai_sag_mse *mse, int count, double f_all, xai_arena *arena)
+{
+    xai_doc *doc = scored_set(arena, mse->mask, count, (double)mse->score.p, f_all);
+    xai_doc *certificate = xai_doc_object(arena);
+    if (!doc || !certificate) return NULL;
+    xai_doc_put_bool(doc, "root", mse->root);
+    xai_doc_put_bool(certificate, "sufficient", true);
+    xai_doc_put_bool(certificate, "local", true);
+    xai_doc_put(certificate, "subset", truth(arena, mse->subset));
+    xai_doc_put(certificate, "cardinality", truth(arena, mse->cardinality));
+    xai_doc_put(doc, "certificate", certificate);
+    return doc;
+}
+
+static xai_doc *describe_node(const xai_sag_node *node, int count, double f_all, xai_arena *arena)
+{
+    xai_doc *doc = scored_set(arena, node->mask, count, (double)node->score.p, f_all);
+    if (!doc) return NULL;
+    xai_doc_put_int(doc, "top1", node->score.top1);
+    xai_doc_put_bool(doc, "root", node->root);
+    xai_doc_put_bool(doc, "expanded", node->expanded);
+    return doc;
+}
+
+static xai_doc *describe_edge(const xai_sag_edge *edge, const xai_sag_node *nodes, int count, xai_arena *arena)
+{
+    xai_doc *doc = xai_doc_object(arena);
+    if (!doc) return NULL;
+    const xai_sag_node *from = &nodes[edge->from], *to = &nodes[edge->to];
+    put_mask(doc, "from", from->mask, count);
+    put_mask(doc, "to", to->mask, count);
+    xai_doc_put_int(doc, "removed", edge->removed);
+    xai_doc_put_real(doc, "drop", (double)from->score.p - (double)to->score.p);
+    return doc;
+}
+
+/* What the MSEs found, and the whole image without the region, say of each region. */
+static xai_doc *describe_necessity(const xai_sag_result *result, int count, xai_arena *arena)
+{
+    xai_doc *list = xai_doc_array(arena);
+    if (!list) return NULL;
+    for (int i = 0; result->necessity && i < count; i++) {
+        const xai_sag_necessity *that = &result->necessity[i];
+        xai_doc *doc = xai_doc_object(arena);
+        if (!doc) return NULL;
+        const char *role = that->sufficient ? "sufficient" : that->share > 0 ? "contributes" : "redundant";
+        xai_doc_put_int(doc, "patch", i);
+        xai_doc_put_real(doc, "share", that->share);
+        xai_doc_put_real(doc, "without", that->without);
+        xai_doc_put(doc, "necessary", isnan(that->without) ? xai_doc_null(arena) : xai_doc_bool(arena, that->necessary));
+        xai_doc_put_bool(doc, "sufficient", that->sufficient);
+        xai_doc_put_text(doc, "role", that->necessary ? "necessary" : role);
+        xai_doc_push(list, doc);
+    }
+    return list;
+}
+
+static xai_doc *describe_bounds(unsigned bounds, xai_arena *arena)
+{
+    static const char *const names[] = {"max_evals", "max_patches", "max_nodes", "deadline"};
+    xai_doc *list = xai_doc_array(arena);
+    for (unsigned i = 0; list && i < 4; i++)
+        if (bounds >> i & 1) xai_doc_push(list, xai_doc_text(arena, names[i]));
+    return list;
+}
+
+static xai_doc *describe_stats(const xai_sag_result *result, xai_arena *arena)
+{
+    xai_doc *doc = xai_doc_object(arena);
+    if (!doc) return NULL;
+    xai_doc_put_int(doc, "evals", (int64_t)result->evals);
+    xai_doc_put_int(doc, "unique", (int64_t)result->evals); /* no set is evaluated twice */
+    xai_doc_put_int(doc, "cache_hits", (int64_t)result->hits);
+    xai_doc_put_int(doc, "monotonicity_violations", (int64_t)result->violations);
+    xai_doc_put_int(doc, "smallest_at", (int64_t)result->smallest_at);
+    return doc;
+}
+
+static void put_lists(xai_doc *root, int count, const xai_sag_result *result)
+{
+    xai_arena *arena = root->arena;
+    xai_doc *mses = xai_doc_array(arena), *roots = xai_doc_array(arena);
+    for (size_t i = 0; i < result->mse_count; i++) {
+        char id[XAI_MASK_HEX];
+        xai_mask_to_hex(result->mses[i].mask, count, id);
+        xai_doc_push(mses, describe_mse(&result->mses[i], count, result->f_all, arena));
+        if (result->mses[i].root) xai_doc_push(roots, xai_doc_text(arena, id));
+    }
+    xai_doc *nodes = xai_doc_array(arena), *edges = xai_doc_array(arena);
+    for (size_t i = 0; i < result->node_count; i++)
+        xai_doc_push(nodes, describe_node(&result->nodes[i], count, result->f_all, arena));
+    for (size_t i = 0; i < result->edge_count; i++)
+        xai_doc_push(edges, describe_edge(&result->edges[i], result->nodes, count, arena));
+    xai_doc_put(root, "mses", mses);
+    xai_doc_put(root, "roots", roots);
+    xai_doc_put(root, "nodes", nodes);
+    xai_doc_put(root, "edges", edges);
+}
+
+xai_status xai_sag_document(const xai_regions *regions, const char *baseline, const xai_sag_settings *settings,
+                            const xai_sag_result *result, xai_arena *arena, const xai_doc **out, xai_error *err)
+{
+    static const char *const outcomes[] = {"complete", "partial", "no_mse", "degenerate_baseline"};
+    const char *dnf;
+    XAI_TRY(xai_sag_dnf(result, arena, &dnf, err));
+    xai_doc *root = xai_doc_object(arena);
+    if (!root) XAI_NO_MEMORY(err);
+    xai_doc_put(root, "regions", describe_regions(regions, baseline, arena));
+    xai_doc_put(root, "threshold", describe_threshold(settings, result, arena));
+    xai_doc_put_text(root, "outcome", outcomes[result->outcome]);
+    xai_doc_put_text(root, "reason", result->reason);
+    xai_doc_put(root, "bounded_by", describe_bounds(result->bounds, arena));
+    put_lists(root, regions->count, result);
+    xai_doc_put_text(root, "dnf", dnf);
+    xai_doc_put(root, "counterfactuals", xai_doc_array(arena));
+    xai_doc_put(root, "necessity", describe_necessity(result, regions->count, arena));
+    xai_doc_put(root, "probe_table", xai_doc_null(arena));
+    xai_doc_put(root, "stats", describe_stats(result, arena));
+    if (!xai_doc_ok(root)) XAI_NO_MEMORY(err);
+    *out = root;
+    return XAI_OK;
+}

@@ -1,0 +1,49 @@
+/*
+ * Regions: the parts of the model's input that a mask keeps, and the picture of a mask.
+ *
+ * picture(S) = x0 + sum over i in S of w_i * (x - x0), w_i(y, x) in [0, 1], summing to 1 at every pixel. Two kinds:
+ *   tent: the rows x cols mask is upsampled bilinearly with its corner values on the corner pixels ("align_corners", as
+ *         the paper's reference code does); region i is a soft tent around grid point (row, col);
+ *   hard: rectangles; row r covers the pixels from floor(r * height / rows) to before floor((r + 1) * height / rows),
+ *         columns alike, so that sizes differ by one pixel at most.
+ * Region i = row * cols + col; 0 is at the top left.
+ */
+#ifndef XAI_EXPLAIN_SAG_REGIONS_H
+#define XAI_EXPLAIN_SAG_REGIONS_H
+
+#include "base/arena.h"
+#include "mask.h"
+
+typedef enum xai_region_kind { XAI_REGION_TENT, XAI_REGION_HARD } xai_region_kind;
+
+typedef struct xai_region_axis { /* pixel p takes (1 - part[p]) of band low[p] and part[p] of the next one */
+    int *low;
+    float *part;
+} xai_region_axis;
+
+typedef struct xai_regions {
+    xai_region_kind kind;
+    int rows, cols, count;
+    int height, width; /* of the model's input, pixels */
+    xai_region_axis y, x;
+} xai_regions;
+
+/* rows and cols in [2, 16] and no larger than the picture; BAD_PARAM otherwise. Everything lies in the arena. */
+xai_status xai_regions_init(xai_regions *regions, xai_region_kind kind, int rows, int cols, int height, int width,
+                            xai_arena *arena, xai_error *err);
+
+/*
+ * The weight of the kept regions at every pixel: weight[height * width], in [0, 1].
+ * `rows_buffer`: [(rows + 1) * width], scratch.
+ */
+void xai_regions_weight(const xai_regions *regions, xai_mask mask, float *rows_buffer, float *weight);
+
+/*
+ * The picture of a mask: view, baseline and out are [channels][height][width]; out must not overlap them. The full set
+ * gives exactly the view, the empty one exactly the baseline. `scratch`: xai_regions_scratch(regions) floats.
+ */
+void xai_regions_compose(const xai_regions *regions, xai_mask mask, int channels, const float *view,
+                         const float *baseline, float *scratch, float *out);
+size_t xai_regions_scratch(const xai_regions *regions);
+
+#endif

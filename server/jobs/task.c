@@ -1,0 +1,221 @@
+/*
+ * Task: from JSON to a checked request.
+ *
+ * Whatever can be refused is refused here, before anything is queued: names, parameters, classes, layers. Only the
+ * image is looked at later, in the sandbox.
+ */
+#include "task.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/sha256.h"
+#include "json/base64.h"
+#include "json/read.h"
+#include "json/request.h"
+
+void jobs_task_free(jobs_task *task)
+{
+    if (!task) return;
+    jobs_bytes_unref(task->image);
+    json_decref(task->json);
+    free(task->text);
+    xai_arena_free(task->arena);
+    free(task);
+}
+
+static xai_status task_new(jobs_kind kind, const char *owner, jobs_task **out, xai_error *err)
+{
+    jobs_task *task = calloc(1, sizeof *task);
+    xai_arena *arena = xai_arena_new(8 << 20);
+    if (!task || !arena) {
+        free(task);
+        xai_arena_free(arena);
+        XAI_NO_MEMORY(err);
+    }
+    task->kind = kind;
+    task->arena = arena;
+    snprintf(task->owner, sizeof task->owner, "%s", owner);
+    *out = task;
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- image */
+
+static xai_status decode_base64(jobs_task *task, const xai_json_request *request, xai_error *err)
+{
+    size_t size = 0;
+    uint8_t *bytes = malloc(xai_json_base64_room(request->image_length) + 1);
+    if (!bytes) XAI_NO_MEMORY(err);
+    bool ok = xai_json_base64_decode(request->image, request->image_length, bytes, &size);
+    if (ok) task->image = jobs_bytes_new(bytes, size);
+    free(bytes);
+    XAI_CHECK(ok, err, BAD_REQUEST, "/image/b64", "not valid base64 (RFC 4648, with padding, without line breaks)");
+    if (!task->image) XAI_NO_MEMORY(err);
+    return XAI_OK;
+}
+
+static xai_status take_image(jobs_task *task, const xai_json_request *request, jobs_bytes *image, xai_error *err)
+{
+    XAI_CHECK(!image || !request->image, err, BAD_REQUEST, "/image", "the image is given twice");
+    XAI_CHECK(image || request->image, err, BAD_REQUEST, "/image", "there is no image");
+    if (image) task->image = jobs_bytes_ref(image);
+    else XAI_TRY(decode_base64(task, request, err));
+    XAI_CHECK(jobs_bytes_size(task->image) > 0, err, BAD_IMAGE, "/image", "the image is empty");
+    xai_sha256_hex(jobs_bytes_data(task->image), jobs_bytes_size(task->image), task->sha256);
+    json_object_del(task->json, "image"); /* kept once, as bytes; what was read from the JSON stays valid but for it */
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- checks */
+
+/* The engine says "params.window" of some method; the caller wants to know of which: a JSON pointer. */
+static void point(xai_error *err, size_t index)
+{
+    char where[sizeof err->where];
+    if (!err || err->where[0] == '/') return;
+    memcpy(where, err->where, sizeof where);
+    const char *name = strncmp(where, "params.", 7) == 0 ? where + 7 : NULL;
+    if (err->status == XAI_E_UNKNOWN_METHOD || err->status == XAI_E_UNSUPPORTED_METHOD)
+        snprintf(err->where, sizeof err->where, "/methods/%zu/id", index);
+    else if (name) snprintf(err->where, sizeof err->where, "/methods/%zu/params/%.120s", index, name);
+    else if (err->status == XAI_E_UNKNOWN_LAYER)
+        snprintf(err->where, sizeof err->where, "/methods/%zu/params/layer", index);
+}
+
+static xai_status check_methods(const jobs_engine *engine, const jobs_task *task, const xai_request *request,
+                                xai_error *err)
+{
+    for (size_t i = 0; i < request->call_count; i++) {
+        xai_request one = *request;
+        one.calls = &request->calls[i];
+        one.call_count = 1;
+        xai_status status = engine->check(&one, err);
+        if (status != XAI_OK) point(err, i);
+        if (status != XAI_OK) return status;
+    }
+    XAI_CHECK(request->call_count > 0 || task->kind == JOBS_PREDICT, err, BAD_REQUEST, "/methods",
+              "say which \"method\" to explain with; GET /api/v1/methods lists them");
+    XAI_CHECK(request->call_count == 0 || task->kind != JOBS_PREDICT, err, BAD_REQUEST, "/methods",
+              "a prediction takes no methods; POST /api/v1/explanations does");
+    return XAI_OK;
+}
+
+static xai_status weigh(const jobs_engine *engine, jobs_task *task, xai_error *err)
+{
+    uint8_t pixel[3] = {0}; /* the engine wants an image; at this point its size alone is unknown */
+    xai_image image = {.width = 1, .height = 1, .orientation = 1, .rgb = pixel};
+    xai_request request = task->request;
+    request.image = &image;
+    XAI_TRY(check_methods(engine, task, &request, err));
+    task->cost = engine->cost(&request);
+    return XAI_OK;
+}
+
+/* Equal work of one owner has one key: image, model, and what decides the numbers. */
+static void name_work(const jobs_engine *engine, jobs_task *task)
+{
+    char *canonical = xai_json_request_canonical(&task->request, engine->method_find);
+    if (!canonical) return;
+    xai_sha256 sha = xai_sha256_init();
+    const char *parts[] = {task->sha256, engine->describe(task->request.model)->sha256, task->owner, canonical};
+    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
+        xai_sha256_update(&sha, parts[i], strlen(parts[i]) + 1);
+    xai_sha256_final_hex(&sha, task->key);
+    free(canonical);
+}
+
+static xai_status keep_text(jobs_task *task, const jobs_engine *engine, xai_error *err)
+{
+    json_object_set_new(task->json, "model", json_string(engine->describe(task->request.model)->id));
+    task->text = json_dumps(task->json, JSON_COMPACT);
+    if (!task->text) XAI_NO_MEMORY(err);
+    return XAI_OK;
+}
+
+static xai_status fill(const jobs_engine *engine, const models *all, jobs_task *task, jobs_bytes *image, xai_error *err)
+{
+    xai_json_request read;
+    xai_model *model = NULL;
+    XAI_TRY(xai_json_request_read(task->json, task->arena, &read, err));
+    XAI_TRY(models_find(all, read.model, &model, err));
+    XAI_TRY(xai_json_request_bind(&read, model, engine->describe(model), engine->find_class, task->arena, &task->request,
+                                  err));
+    XAI_TRY(weigh(engine, task, err));
+    XAI_TRY(take_image(task, &read, image, err));
+    task->wait_ms = read.wait_ms;
+    name_work(engine, task);
+    return keep_text(task, engine, err);
+}
+
+xai_status jobs_task_explain(const jobs_engine *engine, const models *all, jobs_kind kind, json_t *json,
+                             jobs_bytes *image, const char *owner, jobs_task **out, xai_error *err)
+{
+    jobs_task *task = NULL;
+    xai_status status = task_new(kind, owner, &task, err);
+    if (status != XAI_OK) {
+        json_decref(json);
+        return status;
+    }
+    task->json = json;
+    status = fill(engine, all, task, image, err);
+    if (status == XAI_OK) *out = task;
+    else jobs_task_free(task);
+    return status;
+}
+
+/* ---------------------------------------------------------------- probes */
+
+static xai_status read_target(const json_t *result, xai_target *out, xai_error *err)
+{
+    const json_t *target = json_object_get(result, "target"), *class = json_object_get(target, "class");
+    XAI_CHECK(json_is_integer(class), err, INTERNAL, "/target", "the stored result has no target");
+    *out = (xai_target){.class_index = json_integer_value(class), .contrast = -1};
+    return XAI_OK;
+}
+
+static xai_named_value value_of(const char *name, const json_t *value)
+{
+    if (json_is_boolean(value))
+        return (xai_named_value){.name = name, .type = XAI_VALUE_BOOL, .boolean = json_is_true(value)};
+    if (json_is_number(value))
+        return (xai_named_value){.name = name, .type = XAI_VALUE_NUMBER, .number = json_number_value(value)};
+    if (json_is_string(value))
+        return (xai_named_value){.name = name, .type = XAI_VALUE_TEXT, .text = json_string_value(value)};
+    return (xai_named_value){.name = name, .type = XAI_VALUE_NULL};
+}
+
+static xai_status fill_probe(jobs_task *task, const json_t *masks, xai_error *err)
+{
+    json_t *params = json_object_get(task->json, "params"), *value;
+    size_t n = json_array_size(masks), i;
+    xai_named_value *values = XAI_NEW(task->arena, xai_named_value, json_object_size(params));
+    const char **ids = XAI_NEW(task->arena, const char *, n), *key;
+    if (!values || !ids) XAI_NO_MEMORY(err);
+    json_object_foreach(params, key, value) values[task->probe.param_count++] = value_of(key, value);
+    for (i = 0; i < n; i++) {
+        ids[i] = xai_arena_strdup(task->arena, json_string_value(json_array_get(masks, i)));
+        if (!ids[i]) XAI_NO_MEMORY(err);
+    }
+    task->probe.params = values;
+    task->probe.masks = ids;
+    task->probe.mask_count = n;
+    task->cost = (double)n + 1;
+    return read_target(task->json, &task->probe.target, err);
+}
+
+xai_status jobs_task_probe(const models *all, const char *model, const json_t *result, const json_t *masks,
+                           jobs_bytes *image, const char *owner, jobs_task **out, xai_error *err)
+{
+    jobs_task *task = NULL;
+    XAI_TRY(task_new(JOBS_PROBE, owner, &task, err));
+    task->image = jobs_bytes_ref(image);
+    task->json = json_pack("{s:O, s:O}", "target", json_object_get(result, "target"), "params",
+                           json_object_get(result, "params"));
+    xai_status status = models_find(all, model, &task->probe.model, err);
+    if (status == XAI_OK) status = fill_probe(task, masks, err);
+    if (status == XAI_OK) *out = task;
+    else jobs_task_free(task);
+    return status;
+}
