@@ -11,8 +11,8 @@ PREFIX  ?= /usr/local
 # ---------------------------------------------------------------- packages, by what needs them (Debian 12)
 DEPS_BUILD = gcc make pkg-config libc6-dev libprotobuf-c-dev protobuf-c-compiler libopenblas-serial-dev libstb-dev \
              libpng-dev libcairo2-dev fonts-dejavu-core libmicrohttpd-dev libjansson-dev libsqlite3-dev libseccomp-dev
-DEPS_TEST  = check curl python3 python3-pytest python3-numpy python3-pil python3-selenium chromium chromium-driver
-DEPS_DEV   = clang clang-format libasan8 libubsan1
+DEPS_TEST  = check curl openssl python3 python3-pytest python3-numpy python3-pil python3-selenium chromium chromium-driver
+DEPS_DEV   = clang clang-format libasan8 libubsan1 libclang-rt-14-dev
 
 # ---------------------------------------------------------------- flags
 WARN  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla

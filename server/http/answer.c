@@ -22,8 +22,8 @@ static void resume(http_exchange *exchange)
     atomic_fetch_sub(&exchange->server->sleeping, 1);
 }
 
-/* Under the lock, on the event thread. The count goes up before `stopping` is read, and the stopping server reads them
- * the other way round: either we see that it stops, or it sees that we sleep. */
+/* Under the lock, on the event thread. The count goes up before `stopping` is read, and the stopping server reads
+ * them the other way round: either we see that it stops, or it sees that we sleep. */
 static bool suspend(http_exchange *exchange)
 {
     http_server *server = exchange->server;

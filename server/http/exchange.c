@@ -90,7 +90,8 @@ static char *copy_text(char **room, const char *text, size_t size)
 static bool copy_headers(http_exchange *exchange, const http_head *head)
 {
     size_t bytes = 1;
-    for (size_t i = 0; i < head->field_count; i++) bytes += head->fields[i].name_size + head->fields[i].value_size + 2;
+    for (size_t i = 0; i < head->field_count; i++)
+        bytes += head->fields[i].name_size + head->fields[i].value_size + 2;
     api_pair *pairs = calloc(head->field_count + 1, sizeof *pairs);
     char *room = exchange->head_block = malloc(bytes);
     exchange->request.headers = pairs;
@@ -124,7 +125,8 @@ static http_verdict fill_request(http_exchange *exchange, const http_head *head)
     request->path = exchange->target.path;
     request->query = exchange->target.query;
     request->query_count = exchange->target.query_count;
-    http_log_request_id(request->id, api_request_header(request, "X-Request-Id"));
+    const char *id = api_request_header(request, "X-Request-Id");
+    if (id) http_log_request_id(request->id, id);
     const char *type = api_request_header(request, "Content-Type");
     if (type && http_params_token(type, exchange->type, sizeof exchange->type)) request->type = exchange->type;
     http_upload_init(&exchange->upload, &exchange->server->config, &exchange->server->bodies, type);
@@ -240,11 +242,11 @@ enum MHD_Result http_exchange_step(http_exchange *exchange, struct MHD_Connectio
 
 /* ---------------------------------------------------------------- the end */
 
-static void account(const http_exchange *exchange, bool completed)
+static void account(const http_exchange *exchange, bool gone, bool completed)
 {
     const http_handlers *handlers = &exchange->server->handlers;
     http_done done = {.request = &exchange->request,
-                      .status = !completed && exchange->gone ? 499 : exchange->status ? exchange->status : 408,
+                      .status = !completed && gone ? 499 : exchange->status ? exchange->status : 408,
                       .sent = exchange->sent,
                       .ms = (double)(xai_clock_ns() - exchange->started_ns) * 1e-6,
                       .completed = completed};
@@ -257,9 +259,10 @@ void http_exchange_completed(http_exchange *exchange, enum MHD_RequestTerminatio
     http_watch_phase(exchange->server->watch, exchange->socket, HTTP_PHASE_IDLE, NULL);
     pthread_mutex_lock(&exchange->lock);
     exchange->connection = NULL;
+    bool gone = exchange->gone;
     pthread_mutex_unlock(&exchange->lock);
     http_upload_settle(&exchange->upload);
-    if (exchange->request.path) account(exchange, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    if (exchange->request.path) account(exchange, gone, code == MHD_REQUEST_TERMINATED_COMPLETED_OK);
     if (exchange->stage == HTTP_STAGE_HANDLER) http_reply_drop(exchange);
     http_exchange_unref(exchange);
 }

@@ -64,7 +64,8 @@ static http_verdict check_line(const http_head *head, const http_config *limits)
     static const char *const methods[] = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", NULL};
     static const char *const versions[] = {"HTTP/1.1", "HTTP/1.0", NULL};
     if (strlen(head->target) > limits->max_uri) REFUSE(414, "uri-too-long", "The request target is too long.");
-    if (head->field_count > (size_t)limits->max_headers) REFUSE(431, "too-many-headers", "There are too many headers.");
+    if (head->field_count > (size_t)limits->max_headers)
+        REFUSE(431, "too-many-headers", "There are too many headers.");
     if (head->broken)
         REFUSE(400, "malformed-head",
                "The request head holds a NUL, a folded header or a line that does not end with CRLF.");

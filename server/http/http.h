@@ -61,8 +61,8 @@ typedef struct http_handlers {
 
 typedef struct http_server http_server;
 
-/* Binds, listens, serves. `config` and `handlers` are copied (the strings are not needed afterwards). *out is set before
- * the first handler runs, and NULL after a failure. */
+/* Binds, listens, serves. `config` and `handlers` are copied (the strings are not needed afterwards). *out is set
+ * before the first handler runs, and NULL after a failure. */
 xai_status http_server_start(const http_config *config, const http_handlers *handlers, http_server **out,
                              xai_error *err);
 int http_server_port(const http_server *server);

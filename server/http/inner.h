@@ -5,7 +5,8 @@
  *   head      the head as libmicrohttpd kept it    answer    handlers' way back: complete, gone, wake
  *   reply     api_response -> MHD_Response         events    server-sent events
  *   watch     deadlines, clients that went away    workers   threads that run handlers
- *   files     the static files                     log       request ids, access log
+ *   linger    refused uploads, read to their end   log       request ids, access log
+ *   files     the static files                     listen    the listening socket
  *
  * Locks: exchange->lock guards the answer's state, watch->lock the table of sockets, workers->lock the queue. None is
  * taken while another is held; a handler's own locks may be held around api_wake, never around api_complete.
@@ -18,12 +19,14 @@
 #include "upload.h"
 
 #include <microhttpd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
 typedef struct http_exchange http_exchange;
 typedef struct http_socket http_socket;
 typedef struct http_watch http_watch;
+typedef struct http_linger http_linger;
 typedef struct http_workers http_workers;
 typedef struct http_files http_files;
 
@@ -147,6 +150,18 @@ void http_watch_force(http_watch *watch);
 int http_watch_count(http_watch *watch);
 /* Connections with a request in progress. */
 int http_watch_busy(http_watch *watch);
+
+/* ---------------------------------------------------------------- linger */
+
+enum { HTTP_LINGER_MAX = 64 };
+
+http_linger *http_linger_new(void);
+void http_linger_free(http_linger *linger);
+/* Keeps a copy of the descriptor until the peer is done. False: there are too many, or no descriptors are left. */
+bool http_linger_add(http_linger *linger, int fd);
+/* What to wait for; `polls` has room for HTTP_LINGER_MAX. */
+nfds_t http_linger_polls(http_linger *linger, struct pollfd *polls);
+void http_linger_drain(http_linger *linger);
 
 /* ---------------------------------------------------------------- workers */
 

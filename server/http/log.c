@@ -57,8 +57,8 @@ void http_log_access(const http_exchange *exchange, const http_done *done)
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &tm);
     loggable(exchange->raw, path);
     const api_request *request = done->request;
-    fprintf(stderr, "time=%s.%03ldZ id=%s remote=%s method=%s path=%s status=%d sent=%zu ms=%.1f client=%s%s\n", stamp,
-            now.tv_nsec / 1000000, request->id, request->remote[0] ? request->remote : "-",
+    fprintf(stderr, "time=%s.%03ldZ id=%s remote=%s method=%s path=%s status=%d sent=%zu ms=%.1f client=%s%s\n",
+            stamp, now.tv_nsec / 1000000, request->id, request->remote[0] ? request->remote : "-",
             exchange->head_method ? "HEAD" : request->method, path, done->status, done->sent, done->ms,
             request->client[0] ? request->client : "-", done->completed ? "" : " cut=1");
 }

@@ -194,7 +194,7 @@ static bool finish_head(http_multipart *parser)
     if (!reader.has_disposition) return fail(parser, "A part has no Content-Disposition.");
     if (!parser->sink.begin(parser->sink.user, &reader.head)) return fail(parser, "The part was refused.");
     parser->state = HTTP_MP_BODY;
-    parser->matched = parser->assumed = 2; /* the CR LF that ended the head may begin the delimiter of an empty part */
+    parser->matched = parser->assumed = 2; /* the CR LF that ended the head may begin an empty part's delimiter */
     return true;
 }
 

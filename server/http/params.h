@@ -13,8 +13,8 @@ bool http_params_token(const char *value, char *out, size_t room);
 typedef enum http_param { HTTP_PARAM_FOUND, HTTP_PARAM_END, HTTP_PARAM_BAD } http_param;
 
 /*
- * The next parameter. *cursor starts at the header value and is moved on. `key` gets the name in lower case, `out` the
- * value with quotes and backslashes removed. BAD: no '=', an open quote, stray text, or too long for its room.
+ * The next parameter. *cursor starts at the header value and is moved on. `key` gets the name in lower case, `out`
+ * the value with quotes and backslashes removed. BAD: no '=', an open quote, stray text, or too long for its room.
  */
 http_param http_params_next(const char **cursor, char *key, size_t key_room, char *out, size_t room);
 

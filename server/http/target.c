@@ -122,7 +122,7 @@ http_verdict http_target_parse(char *raw, http_target *out)
     char *query = strchr(out->path, '?');
     if (query) *query++ = 0;
     if (!decode(out->path, false))
-        REFUSE("bad-path", "The path holds an invalid escape, an escaped slash, a control character or invalid UTF-8.");
+        REFUSE("bad-path", "The path holds an escaped slash, an invalid escape, a control character or bad UTF-8.");
     if (has_dot_segment(out->path)) REFUSE("bad-path", "The path holds a dot segment.");
     return parse_query(query, out);
 }

@@ -2,8 +2,8 @@
  * Upload: the body of one request, collected as it arrives.
  *
  * Memory grows with the bytes that really came, never with what a header promised, and every byte is counted against
- * a total that all uploads share. After a refusal the rest is taken and dropped, because libmicrohttpd can answer only
- * once the body is over.
+ * a total that all uploads share. After a refusal the rest is taken and dropped, because libmicrohttpd can answer
+ * only once the body is over.
  */
 #ifndef EXPLAIND_HTTP_UPLOAD_H
 #define EXPLAIND_HTTP_UPLOAD_H

@@ -1,27 +1,25 @@
 /*
  * Watch: the table of open sockets, and one thread that looks after them a few times a second.
  *
- * It keeps the deadlines that libmicrohttpd lacks (its timeout is reset by every byte), notices clients that went away
- * while their connection sleeps (libmicrohttpd does not look then), sends heartbeats into event streams, and reads
- * lingering sockets empty. It never closes a socket of libmicrohttpd's: it shuts it down, and the event thread closes.
+ * It keeps the deadlines that libmicrohttpd lacks (its timeout is reset by every byte), notices clients that went
+ * away while their connection sleeps (libmicrohttpd does not look then), sends heartbeats into event streams, and
+ * drains lingering sockets. It never closes a socket of libmicrohttpd's: it shuts it down, the event thread closes.
  *
- * Invariant: a socket is in the table from NOTIFY_CONNECTION started to closed, and its descriptor is open all that
- * time, so that shutdown under the lock never meets a reused number. `exchange` is set only while libmicrohttpd still
+ * Invariant: a socket is in the table from NOTIFY_CONNECTION started to closed, and its descriptor is open all
+ * that time, so that shutdown under the lock never meets a reused number. `exchange` is set only while libmicrohttpd still
  * holds the exchange (phases WAIT, STREAM), so that a reference can be taken under the lock.
  */
 #include "inner.h"
 
 #include "base/token.h"
 
-#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { LINGER_MAX = 64, LINGER_MS = 5000, HALF_CLOSED_MS = 500 };
+enum { HALF_CLOSED_MS = 500 };
 
 struct http_socket {
     http_socket *previous, *next;
@@ -32,20 +30,14 @@ struct http_socket {
     http_exchange *exchange;
 };
 
-typedef struct lingering {
-    int fd;
-    int64_t until_ns;
-} lingering;
-
 struct http_watch {
     http_server *server;
     pthread_mutex_t lock;
     http_socket *sockets;
     int count;
-    lingering late[LINGER_MAX];
-    int late_count;
+    http_linger *linger;
     int bell; /* eventfd: something to linger for, or the end */
-    bool ending;
+    atomic_bool ending;
     pthread_t thread;
     bool running;
 };
@@ -88,21 +80,16 @@ http_socket *http_watch_add(http_watch *watch, int fd)
     return socket;
 }
 
-static void keep_lingering(http_watch *watch, int fd)
+static void ring(http_watch *watch)
 {
-    if (watch->late_count == LINGER_MAX) return;
-    int copy = dup(fd); /* keeps the connection open when libmicrohttpd closes its own descriptor */
-    if (copy < 0) return;
-    shutdown(copy, SHUT_WR);
-    watch->late[watch->late_count++] = (lingering){copy, xai_clock_ns() + LINGER_MS * (int64_t)1000000};
     uint64_t one = 1;
     if (write(watch->bell, &one, sizeof one) < 0) return; /* the counter is full: it has rung */
 }
 
 void http_watch_remove(http_watch *watch, http_socket *socket)
 {
+    if (socket->linger && http_linger_add(watch->linger, socket->fd)) ring(watch);
     pthread_mutex_lock(&watch->lock);
-    if (socket->linger && !socket->cut) keep_lingering(watch, socket->fd);
     if (socket->previous) socket->previous->next = socket->next;
     else watch->sockets = socket->next;
     if (socket->next) socket->next->previous = socket->previous;
@@ -229,55 +216,18 @@ void http_watch_force(http_watch *watch)
     free(all.items);
 }
 
-/* ---------------------------------------------------------------- lingering sockets */
-
-/* False: the peer is done, or has had its time. */
-static bool still_lingers(const lingering *l, int64_t now)
-{
-    char sink[65536];
-    if (now >= l->until_ns) return false;
-    for (int i = 0; i < 16; i++) {
-        ssize_t got = recv(l->fd, sink, sizeof sink, MSG_DONTWAIT);
-        if (got < 0) return errno == EAGAIN || errno == EINTR;
-        if (got == 0) return false;
-    }
-    return true;
-}
-
-static void drain_late(http_watch *watch, bool all)
-{
-    int64_t now = xai_clock_ns();
-    pthread_mutex_lock(&watch->lock);
-    for (int i = 0; i < watch->late_count;) {
-        if (!all && still_lingers(&watch->late[i], now)) {
-            i++;
-            continue;
-        }
-        close(watch->late[i].fd);
-        watch->late[i] = watch->late[--watch->late_count];
-    }
-    pthread_mutex_unlock(&watch->lock);
-}
-
 /* ---------------------------------------------------------------- the thread */
 
 /* Sleeps until `until_ns`, the bell, or bytes on a lingering socket. True: the end. */
 static bool sleep_until(http_watch *watch, int64_t until_ns)
 {
-    struct pollfd polls[LINGER_MAX + 1] = {{.fd = watch->bell, .events = POLLIN}};
-    pthread_mutex_lock(&watch->lock);
-    nfds_t count = 1;
-    for (int i = 0; i < watch->late_count; i++)
-        polls[count++] = (struct pollfd){.fd = watch->late[i].fd, .events = POLLIN};
-    bool ending = watch->ending;
-    pthread_mutex_unlock(&watch->lock);
+    struct pollfd polls[1 + HTTP_LINGER_MAX] = {{.fd = watch->bell, .events = POLLIN}};
+    nfds_t count = 1 + http_linger_polls(watch->linger, polls + 1);
     int64_t left_ms = (until_ns - xai_clock_ns() + 999999) / 1000000;
-    if (ending || left_ms <= 0) return ending;
-    if (poll(polls, count, (int)left_ms) > 0 && polls[0].revents) {
-        uint64_t rung;
-        if (read(watch->bell, &rung, sizeof rung) < 0) return false;
-    }
-    return false;
+    uint64_t rung;
+    if (left_ms <= 0 || poll(polls, count, (int)left_ms) <= 0 || !polls[0].revents) return atomic_load(&watch->ending);
+    bool read_it = read(watch->bell, &rung, sizeof rung) == sizeof rung;
+    return read_it && atomic_load(&watch->ending);
 }
 
 static void *run(void *user)
@@ -287,7 +237,7 @@ static void *run(void *user)
     int64_t step_ns = (int64_t)watch->server->config.watch_ms * 1000000;
     int64_t next = xai_clock_ns() + step_ns;
     while (!sleep_until(watch, next)) {
-        drain_late(watch, false);
+        http_linger_drain(watch->linger);
         if (xai_clock_ns() < next) continue;
         make_round(watch, &gone, &ping);
         next = xai_clock_ns() + step_ns;
@@ -303,8 +253,9 @@ http_watch *http_watch_new(http_server *server)
     if (!watch) return NULL;
     watch->server = server;
     pthread_mutex_init(&watch->lock, NULL);
+    watch->linger = http_linger_new();
     watch->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    watch->running = watch->bell >= 0 && pthread_create(&watch->thread, NULL, run, watch) == 0;
+    watch->running = watch->linger && watch->bell >= 0 && pthread_create(&watch->thread, NULL, run, watch) == 0;
     if (watch->running) return watch;
     http_watch_free(watch);
     return NULL;
@@ -313,12 +264,12 @@ http_watch *http_watch_new(http_server *server)
 void http_watch_free(http_watch *watch)
 {
     if (!watch) return;
-    pthread_mutex_lock(&watch->lock);
-    watch->ending = true;
-    pthread_mutex_unlock(&watch->lock);
-    uint64_t one = 1;
-    if (watch->running && write(watch->bell, &one, sizeof one) >= 0) pthread_join(watch->thread, NULL);
-    drain_late(watch, true);
+    atomic_store(&watch->ending, true);
+    if (watch->running) {
+        ring(watch);
+        pthread_join(watch->thread, NULL);
+    }
+    http_linger_free(watch->linger);
     if (watch->bell >= 0) close(watch->bell);
     pthread_mutex_destroy(&watch->lock);
     free(watch);

@@ -1,4 +1,4 @@
-"""Starts build/tests/server/http/echo and speaks to it over raw sockets."""
+"""Starts (and builds, if need be) build/tests/server/http/echo and speaks to it over raw sockets."""
 import os
 import re
 import signal
@@ -9,6 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = Path(os.environ.get("ECHO_SERVER", ROOT / os.environ.get("BUILD", "build") / "tests/server/http/echo"))
+if not PROGRAM.exists():
+    subprocess.run(["make", "-s", PROGRAM.relative_to(ROOT)], cwd=ROOT, check=True)
 PATIENCE = float(os.environ.get("TEST_PATIENCE", "10"))
 
 

@@ -185,6 +185,7 @@ START_TEST(bad_bodies_are_refused_with_the_same_reason_however_they_are_cut)
     for (size_t cut = 0; cut <= strlen(b->body); cut++) {
         parse(b->type, b->body, strlen(b->body), cut == 0, cut, &r, &error);
         ck_assert_msg(error != NULL, "%s: accepted", b->body);
+        ck_assert_msg(!strpbrk(error, "\"\\\n"), "%s: would break a problem document", error);
         ck_assert_msg(strstr(error, b->error) != NULL, "%s: %s, expected %s", b->body, error, b->error);
     }
 }
