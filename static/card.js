@@ -8,6 +8,7 @@ import { count, duration, number, t, tOr } from './i18n.js';
 import { cancelRun, methodTitle, removeRun, startRun } from './run.js';
 import { className } from './state.js';
 import { viewOf } from './views/index.js';
+import unknown from './views/unknown.js';
 
 const SAID_EVERY_MS = 10000; // progress for screen readers
 
@@ -67,12 +68,22 @@ function hrefButton(artifact, name) {
     return fetchButton(extension.toUpperCase(), `${name}.${extension}`, artifact.href);
 }
 
+/** The view of an artifact; data that it cannot show must not take the rest of the page down. */
+function shown(view, artifact, context) {
+    try {
+        return view.render(artifact, context);
+    } catch (error) {
+        console.error(error);
+        return h('div', {}, h('p', { class: 'notice' }, t('artifact.broken')), unknown.render(artifact));
+    }
+}
+
 function artifactPart(artifact, context, titled) {
     const view = viewOf(artifact.kind);
     const name = stem(context.run, context.entry, artifact);
     const full = { ...context, name };
     const missing = artifact.data === undefined;
-    const body = missing ? h('p', { class: 'muted' }, t('artifact.missing')) : view.render(artifact, full);
+    const body = missing ? h('p', { class: 'muted' }, t('artifact.missing')) : shown(view, artifact, full);
     const saves = missing ? [hrefButton(artifact, name)] : (view.saves?.(artifact, full, body) ?? []);
     return h(
         'section',

@@ -7,7 +7,7 @@ import { makeForm } from './form.js';
 import { percent, t, tOr } from './i18n.js';
 import { startAndShow } from './results.js';
 import { methodTitle } from './run.js';
-import { className, currentClass, currentMethod, set, state, subscribe } from './state.js';
+import { className, currentClass, currentMethod, refusal, set, state, subscribe } from './state.js';
 
 const methodSummary = (method) => tOr(`method.${method.id}.summary`, method.summary);
 
@@ -62,12 +62,6 @@ function families() {
     const groups = new Map();
     for (const method of state.methods) groups.set(method.family, [...(groups.get(method.family) ?? []), method]);
     return [...groups];
-}
-
-/** Why the model cannot serve a method, or null. */
-function refusal(method) {
-    const found = state.model.methods?.find?.((m) => (m.id ?? m) === method.id);
-    return found && found.served === false ? (found.reason ?? found.why ?? t('method.refused')) : null;
 }
 
 function methodRow(method, group) {

@@ -5,19 +5,20 @@ import { button, h } from './dom.js';
 import { card } from './card.js';
 import { t } from './i18n.js';
 import { methodTitle, startRun } from './run.js';
-import { currentClass, set, state, subscribe } from './state.js';
+import { currentClass, refusal, set, state, subscribe } from './state.js';
 
 const SUGGESTED = 4;
+const TELLING = ['sag', 'rise'];
 
-/** Methods not yet run on this picture and class, one a family first. */
+/** Methods that the model serves and that were not yet run on this picture and class; the telling ones first. */
 function untried() {
     const tried = new Set(
         state.runs
             .filter((r) => r.picture === state.picture && r.request.targets[0].class === currentClass())
             .map((r) => r.method.id),
     );
-    const left = state.methods.filter((m) => !tried.has(m.id));
-    const known = ['sag', 'rise'].map((id) => left.find((m) => m.id === id)).filter(Boolean);
+    const left = state.methods.filter((m) => !tried.has(m.id) && !refusal(m));
+    const known = TELLING.map((id) => left.find((m) => m.id === id)).filter(Boolean);
     return [...new Set([...known, ...left])].slice(0, SUGGESTED);
 }
 

@@ -56,6 +56,12 @@ export const currentClass = () => state.classIndex ?? state.prediction?.predicti
 
 export const className = (index) => state.model?.labels?.[index] ?? String(index);
 
+/** Why the model cannot serve a method, or null if it can. */
+export function refusal(method) {
+    const found = state.model?.methods?.find((m) => m.id === method.id);
+    return found?.served === false ? found.reason : null;
+}
+
 /** Reads #method=sag&class=967 into a plain object of known fields. */
 export function readHash() {
     const query = new URLSearchParams(location.hash.slice(1));

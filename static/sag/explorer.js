@@ -27,14 +27,8 @@ function patchSwitches(regions, kept, changed) {
             { tabindex: -1 },
         );
         const box = patchBox(regions, i);
-        for (const [side, value] of Object.entries({
-            left: box.x,
-            top: box.y,
-            width: box.width,
-            height: box.height,
-        })) {
-            cell.style[side] = `${100 * value}%`;
-        }
+        const sides = { left: box.x, top: box.y, width: box.width, height: box.height };
+        for (const [side, value] of Object.entries(sides)) cell.style[side] = `${100 * value}%`;
         return cell;
     });
     let at = kept.size ? Math.min(...kept) : 0;
@@ -100,18 +94,40 @@ function makeGauge({ threshold }) {
             'div',
             { class: 'gauge-scale muted' },
             h('span', {}, '0 %'),
-            h(
-                'span',
-                {},
-                t('sag.needed', {
-                    tau: percent(threshold.tau),
-                }),
-            ),
+            h('span', {}, t('sag.needed', { tau: percent(threshold.tau) })),
             h('span', {}, '100 %'),
         ),
         verdict,
     );
     return { element, show, wait, fail };
+}
+
+/** A dialog with a picture on the left and its side on the right; Escape, × and a click beside it close it. */
+function makeDialog(title, picture, side, onclose) {
+    const dialog = h(
+        'dialog',
+        { class: 'explorer', 'aria-label': title },
+        h(
+            'header',
+            {},
+            h('h3', {}, title),
+            button('×', () => dialog.close(), { class: 'close', 'aria-label': t('close') }),
+        ),
+        h(
+            'div',
+            { class: 'explorer-body' },
+            h('div', { class: 'explorer-picture' }, picture),
+            h('div', { class: 'explorer-side' }, side),
+        ),
+    );
+    dialog.addEventListener('click', (event) => {
+        if (event.target === dialog) dialog.close();
+    });
+    dialog.addEventListener('close', () => {
+        onclose();
+        dialog.remove();
+    });
+    return dialog;
 }
 
 /**
@@ -146,42 +162,20 @@ export function openExplorer(sag, patches) {
     const all = Array.from({ length: data.regions.count }, (_, i) => i);
     asGiven.addEventListener('change', draw);
 
-    const close = button('×', () => dialog.close(), { class: 'close', 'aria-label': t('close') });
-    const dialog = h(
-        'dialog',
-        {
-            class: 'explorer',
-            'aria-label': t('sag.explore', { name: sag.name }),
-            onclose() {
-                live.stop();
-                dialog.remove();
-            },
-        },
-        h('header', {}, h('h3', {}, t('sag.explore', { name: sag.name })), close),
+    const side = [
+        gauge.element,
+        words,
         h(
             'div',
-            { class: 'explorer-body' },
-            h('div', { class: 'explorer-picture' }, canvas, switches.element),
-            h(
-                'div',
-                { class: 'explorer-side' },
-                gauge.element,
-                words,
-                h(
-                    'div',
-                    { class: 'buttons' },
-                    button(t('sag.reset'), choose(patches)),
-                    button(t('sag.all'), choose(all)),
-                    button(t('sag.none'), choose([])),
-                ),
-                canShowBaseline(data.regions) && h('label', { class: 'check' }, asGiven, ' ', t('sag.given')),
-                h('p', { class: 'muted hint' }, t('sag.toggle.hint')),
-            ),
+            { class: 'buttons' },
+            button(t('sag.reset'), choose(patches)),
+            button(t('sag.all'), choose(all)),
+            button(t('sag.none'), choose([])),
         ),
-    );
-    dialog.addEventListener('click', (event) => {
-        if (event.target === dialog) dialog.close();
-    });
+        canShowBaseline(data.regions) && h('label', { class: 'check' }, asGiven, ' ', t('sag.given')),
+        h('p', { class: 'muted hint' }, t('sag.toggle.hint')),
+    ];
+    const dialog = makeDialog(t('sag.explore', { name: sag.name }), [canvas, switches.element], side, live.stop);
     document.body.append(dialog);
     update();
     dialog.showModal();
