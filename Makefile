@@ -19,7 +19,7 @@ WARN  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wstrict-proto
 HARD  = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
 OPT  ?= -O2
 CFLAGS  ?= -g
-XFLAGS   = -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARD) -fvisibility=hidden -ffp-contract=off -pthread -Iengine -Iserver -I$(BUILD)/gen
+XFLAGS   = -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARD) -fvisibility=hidden -ffp-contract=off -pthread -Iengine -Iserver -Itests -I$(BUILD)/gen
 LDHARD   = -pie -Wl,-z,relro,-z,now,-z,noexecstack -pthread
 PKGS_ENGINE = libprotobuf-c openblas libpng cairo
 PKGS_SERVER = libmicrohttpd jansson sqlite3 libseccomp

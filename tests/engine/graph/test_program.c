@@ -1,0 +1,212 @@
+/* The program builder: folding, fusing, keeping; and that fusing changes no number beyond rounding. */
+#include "graph/session.h"
+#include "support/onnx_builder.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct built {
+    xai_graph *graph;
+    xai_program *program;
+} built;
+
+static built build(onnx_builder *b, const char *const *keep, size_t keep_count, bool outline)
+{
+    static const char *const OUTPUT[] = {"y"};
+    built r = {0};
+    xai_error err = {0};
+    xai_shape shape = {4, {1, 3, 8, 8}};
+    xai_program_spec spec = {&shape, OUTPUT, 1, keep, keep_count, outline};
+    ck_assert_msg(xai_graph_load(onnx_write(b), &r.graph, &err) == XAI_OK, "%s", err.msg);
+    ck_assert_msg(xai_program_build(r.graph, &spec, &r.program, &err) == XAI_OK, "%s", err.msg);
+    onnx_end(b);
+    return r;
+}
+
+static void drop(built *r)
+{
+    xai_program_free(r->program);
+    xai_graph_free(r->graph);
+}
+
+/* Pad, Conv, BatchNormalization, Relu, with the padding computed as exporters do. */
+static void block(onnx_builder *b)
+{
+    static const int64_t PADS[] = {0, 0, 1, 1, 0, 0, 1, 1}, EIGHT[] = {8};
+    static const float VARIANCE[] = {1.5F, 0.4F, 2, 0.9F};
+    onnx_begin(b, 13);
+    onnx_input(b, "x", "0x3x8x8");
+    onnx_output(b, "y");
+    onnx_ints(b, "pads", "8", PADS);
+    onnx_ints(b, "eight", "1", EIGHT);
+    onnx_floats(b, "w", "4x3x3x3", NULL);
+    onnx_floats(b, "b", "4", NULL);
+    onnx_floats(b, "gamma", "4", NULL);
+    onnx_floats(b, "beta", "4", NULL);
+    onnx_floats(b, "mean", "4", NULL);
+    onnx_floats(b, "var", "4", VARIANCE);
+    onnx_node(b, "Reshape", "pads eight", "folded");
+    onnx_node(b, "Pad", "x folded", "padded");
+    onnx_node(b, "Conv", "padded w b", "conv");
+    onnx_node(b, "BatchNormalization", "conv gamma beta mean var", "norm");
+    onnx_node(b, "Relu", "norm", "y");
+}
+
+START_TEST(block_fuses_to_one_node)
+{
+    onnx_builder b;
+    block(&b);
+    built r = build(&b, NULL, 0, false);
+    ck_assert_int_eq(r.program->node_count, 1);
+    ck_assert_str_eq(r.program->nodes[0]->op->type, "Conv");
+    ck_assert_ptr_nonnull(xai_program_find(r.program, "y"));
+    ck_assert_ptr_null(xai_program_find(r.program, "conv"));
+    ck_assert_ptr_null(xai_program_find(r.program, "padded"));
+    drop(&r);
+}
+END_TEST
+
+START_TEST(outline_names_every_tensor)
+{
+    onnx_builder b;
+    block(&b);
+    built r = build(&b, NULL, 0, true);
+    ck_assert_int_eq(r.program->node_count, 4);
+    ck_assert_int_eq(xai_program_find(r.program, "padded")->shape.dim[2], 10);
+    ck_assert_ptr_nonnull(xai_program_find(r.program, "norm"));
+    drop(&r);
+}
+END_TEST
+
+static void run(const built *r, const char *name, float *out, size_t count)
+{
+    xai_session *s = NULL;
+    xai_par serial = {NULL};
+    xai_session_spec spec = {.mode = XAI_PLAN_FORWARD, .keep = &name, .keep_count = 1, .threads = 1};
+    ck_assert_int_eq(xai_session_new(r->program, &spec, &s, NULL), XAI_OK);
+    float *x = xai_session_data(s, "x");
+    for (int i = 0; i < 192; i++) x[i] = sinf((float)i * 0.7F);
+    xai_session_forward(s, &serial);
+    memcpy(out, xai_session_data(s, name), count * sizeof *out);
+    xai_session_free(s);
+}
+
+/* Keeping "conv" and "norm" forbids the fusions; the result must stay. */
+START_TEST(kept_tensors_exist_and_nothing_changes)
+{
+    static const char *const KEEP[] = {"conv", "norm", "padded"};
+    onnx_builder b;
+    float fused[256], plain[256], norm[256];
+    block(&b);
+    built r = build(&b, NULL, 0, false);
+    run(&r, "y", fused, 256);
+    drop(&r);
+    block(&b);
+    r = build(&b, KEEP, 3, false);
+    ck_assert_int_eq(r.program->node_count, 4);
+    run(&r, "y", plain, 256);
+    run(&r, "norm", norm, 256);
+    int negative = 0;
+    for (int i = 0; i < 256; i++) {
+        ck_assert_float_eq_tol(fused[i], plain[i], 1e-5F);
+        ck_assert(plain[i] == (norm[i] > 0 ? norm[i] : 0));
+        negative += norm[i] < 0;
+    }
+    ck_assert_int_gt(negative, 20); /* the Relu had something to do */
+    drop(&r);
+}
+END_TEST
+
+START_TEST(value_with_two_readers_is_not_fused_away)
+{
+    onnx_builder b;
+    onnx_begin(&b, 13);
+    onnx_input(&b, "x", "0x3x8x8");
+    onnx_output(&b, "y");
+    onnx_floats(&b, "w", "3x3x1x1", NULL);
+    onnx_node(&b, "Conv", "x w", "conv");
+    onnx_node(&b, "Relu", "conv", "relu");
+    onnx_node(&b, "Add", "conv relu", "y");
+    built r = build(&b, NULL, 0, false);
+    ck_assert_int_eq(r.program->node_count, 3);
+    drop(&r);
+}
+END_TEST
+
+START_TEST(shape_arithmetic_folds)
+{
+    static const int64_t ZERO[] = {0}, REST[] = {-1};
+    onnx_builder b;
+    onnx_begin(&b, 13);
+    onnx_input(&b, "x", "0x3x8x8");
+    onnx_output(&b, "y");
+    onnx_ints(&b, "zero", "1", ZERO);
+    onnx_ints(&b, "rest", "1", REST);
+    onnx_node(&b, "Shape", "x", "shape");
+    onnx_node(&b, "Gather", "shape zero", "batch");
+    onnx_attr_int(onnx_node(&b, "Concat", "batch rest", "target"), "axis", 0);
+    onnx_node(&b, "Reshape", "x target", "y");
+    built r = build(&b, NULL, 0, false);
+    ck_assert_int_eq(r.program->node_count, 1);
+    ck_assert_int_eq(xai_program_find(r.program, "y")->shape.rank, 2);
+    ck_assert_int_eq(xai_program_find(r.program, "y")->shape.dim[1], 192);
+    drop(&r);
+}
+END_TEST
+
+START_TEST(unknown_operator_is_named)
+{
+    onnx_builder b;
+    xai_graph *g = NULL;
+    xai_program *p = NULL;
+    xai_error err = {0};
+    static const char *const OUTPUT[] = {"y"};
+    xai_shape shape = {4, {1, 3, 8, 8}};
+    xai_program_spec spec = {.shapes = &shape, .outputs = OUTPUT, .output_count = 1};
+    onnx_begin(&b, 13);
+    onnx_input(&b, "x", "0x3x8x8");
+    onnx_output(&b, "y");
+    onnx_node(&b, "FancyNewThing", "x", "y");
+    ck_assert_int_eq(xai_graph_load(onnx_write(&b), &g, NULL), XAI_OK);
+    ck_assert_int_eq(xai_program_build(g, &spec, &p, &err), XAI_E_UNSUPPORTED_OP);
+    ck_assert_ptr_nonnull(strstr(err.msg, "FancyNewThing"));
+    ck_assert_ptr_nonnull(strstr(err.msg, "node 0"));
+    xai_graph_free(g);
+    onnx_end(&b);
+}
+END_TEST
+
+START_TEST(node_that_nothing_needs_is_left_out)
+{
+    onnx_builder b;
+    onnx_begin(&b, 13);
+    onnx_input(&b, "x", "0x3x8x8");
+    onnx_output(&b, "y");
+    onnx_node(&b, "Relu", "x", "y");
+    onnx_node(&b, "FancyNewThing", "x", "unused");
+    built r = build(&b, NULL, 0, false);
+    ck_assert_int_eq(r.program->node_count, 1);
+    drop(&r);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("graph/program");
+    TCase *tc = tcase_create("program");
+    tcase_add_test(tc, block_fuses_to_one_node);
+    tcase_add_test(tc, outline_names_every_tensor);
+    tcase_add_test(tc, kept_tensors_exist_and_nothing_changes);
+    tcase_add_test(tc, value_with_two_readers_is_not_fused_away);
+    tcase_add_test(tc, shape_arithmetic_folds);
+    tcase_add_test(tc, unknown_operator_is_named);
+    tcase_add_test(tc, node_that_nothing_needs_is_left_out);
+    suite_add_tcase(suite, tc);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
