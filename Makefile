@@ -85,5 +85,8 @@ TEST_LIBS = $(BUILD)/libexplaind.a $(BUILD)/libxai_json.a $(BUILD)/libxai.a
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call obj,$(SUPPORT_SRC)) $(TEST_LIBS)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDHARD) -o $@ $^ $(call pkg,--libs,check) $(LIBS_SERVER)
+# The decoder's tests need its sandbox, and its binary.
+$(BUILD)/tests/server/decode/test_sandbox: $(BUILD)/obj/server/decode/sandbox.o
+$(BUILD)/tests/server/jobs/test_decode_client: | $(BUILD)/explaind-decode
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
