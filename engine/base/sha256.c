@@ -35,8 +35,8 @@ void xai_sha256_blocks_portable(uint32_t state[8], const uint8_t *bytes, size_t 
         uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
         schedule(w, bytes);
         for (int t = 0; t < 64; t++) {
-            uint32_t t1 = h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) +
-                          XAI_SHA256_K[t] + w[t];
+            uint32_t t1 =
+                h + (rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)) + ((e & f) ^ (~e & g)) + XAI_SHA256_K[t] + w[t];
             uint32_t t2 = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
             h = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
         }
@@ -58,8 +58,8 @@ static void compress(uint32_t state[8], const uint8_t *bytes, size_t count)
 
 xai_sha256 xai_sha256_init(void)
 {
-    return (xai_sha256){.state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab,
-                                  0x5be0cd19}};
+    return (xai_sha256){
+        .state = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19}};
 }
 
 void xai_sha256_update(xai_sha256 *sha, const void *bytes, size_t size)

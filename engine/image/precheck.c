@@ -46,7 +46,8 @@ static xai_status refuse_foreign(const uint8_t *bytes, size_t size, xai_error *e
         if (starts_with(bytes, size, f->offset, f->magic, f->length))
             XAI_FAIL(err, UNSUPPORTED_IMAGE, "image", "this is %s; send the picture as JPEG, PNG or BMP", f->name);
     }
-    XAI_FAIL(err, BAD_IMAGE, "image", "these %zu bytes are no image: they begin like neither JPEG, PNG nor BMP", size);
+    XAI_FAIL(err, BAD_IMAGE, "image", "these %zu bytes are no image: they begin like neither JPEG, PNG nor BMP",
+             size);
 }
 
 xai_status xai_precheck_size(int64_t width, int64_t height, const xai_image_limits *limits, xai_image_header *header,

@@ -53,8 +53,8 @@ static xai_status check_extent(bmp *b, xai_error *err)
 {
     b->stride = ((size_t)b->width * (size_t)b->bits + 31) / 32 * 4;
     size_t need;
-    bool overflow = __builtin_mul_overflow(b->stride, (size_t)b->height, &need) ||
-                    __builtin_add_overflow(need, b->offset, &need);
+    bool overflow =
+        __builtin_mul_overflow(b->stride, (size_t)b->height, &need) || __builtin_add_overflow(need, b->offset, &need);
     XAI_CHECK(b->offset >= FILE_HEADER + b->header_size && !overflow && need <= b->size, err, BAD_IMAGE, "image",
               "the BMP is truncated: its pixels do not fit into its %zu bytes", b->size);
     return XAI_OK;

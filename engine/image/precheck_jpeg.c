@@ -11,10 +11,12 @@
 
 #include <string.h>
 
+/* clang-format off */
 enum {
     SOF0 = 0xc0, SOF2 = 0xc2, DHT = 0xc4, JPG = 0xc8, DAC = 0xcc, SOF15 = 0xcf, RST0 = 0xd0, RST7 = 0xd7,
-    SOI = 0xd8, EOI = 0xd9, SOS = 0xda, DQT = 0xdb, DRI = 0xdd, APP0 = 0xe0, APP1 = 0xe1, APP15 = 0xef, COM = 0xfe
+    EOI = 0xd9, SOS = 0xda, DQT = 0xdb, DRI = 0xdd, APP0 = 0xe0, APP1 = 0xe1, APP15 = 0xef, COM = 0xfe
 };
+/* clang-format on */
 
 typedef struct walk {
     const uint8_t *bytes;
@@ -28,9 +30,8 @@ typedef struct walk {
     bool has_orientation;
 } walk;
 
-#define BROKEN(w, ...) XAI_FAIL((w)->err, BAD_IMAGE, "image", __VA_ARGS__)
 #define HOLDS(condition, w, ...) XAI_CHECK((condition), (w)->err, BAD_IMAGE, "image", __VA_ARGS__)
-#define TRUNCATED "the JPEG is truncated: it ends after %zu bytes without an end marker; send the whole file"
+#define TRUNCATED "the JPEG is truncated: it ends after %zu bytes without an end marker; send it whole"
 
 /* The next marker, or -1 at the end of the file. */
 static int next_marker(walk *w)

@@ -68,9 +68,16 @@ static void overlap(int length, int crop, int *from, int *to, int *count)
     *count = rest < room ? rest : room;
 }
 
-/* Resizes and crops at once; without `crop` the whole, without `resize` the picture as it is. */
-static xai_status resize_and_crop(picture *p, const xai_preprocess_step *resize, const xai_preprocess_step *crop,
-                                  xai_error *err)
+/* What a resize and a crop, either of which may be missing, make of a picture. */
+typedef struct geometry {
+    xai_resize resize;
+    xai_window window; /* of the resized picture */
+    int width, height; /* of the crop; larger than the window where it reaches beyond the picture */
+    int to_x, to_y;    /* of the window in the crop */
+} geometry;
+
+static xai_status plan(const picture *p, const xai_preprocess_step *resize, const xai_preprocess_step *crop,
+                       geometry *g, xai_error *err)
 {
     xai_resize r = {.width = p->width, .height = p->height, .out_width = p->width, .out_height = p->height};
     if (resize) {
@@ -78,33 +85,49 @@ static xai_status resize_and_crop(picture *p, const xai_preprocess_step *resize,
         r.filter = resize->filter;
         r.antialias = resize->antialias;
     }
-    int width = crop ? crop->width : r.out_width, height = crop ? crop->height : r.out_height, to_x = 0, to_y = 0;
-    XAI_CHECK(width > 0 && height > 0, err, BAD_CONFIG, "preprocess", "the crop's size is %d x %d", width, height);
-    XAI_CHECK((int64_t)width * height <= MAX_PIXELS, err, TOO_LARGE, "preprocess",
-              "a step would give %d x %d pixels: the image is too long and narrow, or the step too large", width, height);
-    xai_window window;
-    overlap(r.out_width, width, &window.x, &to_x, &window.width);
-    overlap(r.out_height, height, &window.y, &to_y, &window.height);
+    *g = (geometry){
+        .resize = r, .width = crop ? crop->width : r.out_width, .height = crop ? crop->height : r.out_height};
+    XAI_CHECK(g->width > 0 && g->height > 0, err, BAD_CONFIG, "preprocess", "the crop's size is %d x %d", g->width,
+              g->height);
+    XAI_CHECK((int64_t)g->width * g->height <= MAX_PIXELS, err, TOO_LARGE, "preprocess",
+              "a step would give %d x %d pixels: the image is too long and narrow, or the step too large", g->width,
+              g->height);
+    overlap(r.out_width, g->width, &g->window.x, &g->to_x, &g->window.width);
+    overlap(r.out_height, g->height, &g->window.y, &g->to_y, &g->window.height);
+    return XAI_OK;
+}
+
+/* The window's pixels in a black crop; takes `part` over. */
+static xai_status pad(const geometry *g, uint8_t *part, uint8_t **out, xai_error *err)
+{
+    *out = part;
+    if (g->window.width == g->width && g->window.height == g->height) return XAI_OK;
+    xai_status status = new_pixels(g->width, g->height, out, err);
+    size_t row = 3 * (size_t)g->window.width;
+    for (int y = 0; status == XAI_OK && y < g->window.height; y++)
+        memcpy(*out + 3 * ((size_t)(g->to_y + y) * (size_t)g->width + (size_t)g->to_x), part + row * (size_t)y, row);
+    free(part);
+    return status;
+}
+
+static xai_status resize_and_crop(picture *p, const xai_preprocess_step *resize, const xai_preprocess_step *crop,
+                                  xai_error *err)
+{
+    geometry g;
     uint8_t *part, *whole;
-    XAI_TRY(new_pixels(window.width, window.height, &part, err));
-    xai_status status = xai_resize_rgb(&r, p->rgb, window, part, err);
-    if (status == XAI_OK && (window.width != width || window.height != height)) {
-        status = new_pixels(width, height, &whole, err);
-        for (int y = 0; status == XAI_OK && y < window.height; y++)
-            memcpy(whole + 3 * ((size_t)(to_y + y) * (size_t)width + (size_t)to_x),
-                   part + 3 * (size_t)y * (size_t)window.width, 3 * (size_t)window.width);
-        free(part);
-        part = status == XAI_OK ? whole : NULL;
-    }
+    XAI_TRY(plan(p, resize, crop, &g, err));
+    XAI_TRY(new_pixels(g.window.width, g.window.height, &part, err));
+    xai_status status = xai_resize_rgb(&g.resize, p->rgb, g.window, part, err);
     if (status != XAI_OK) {
         free(part);
         return status;
     }
-    p->scale_x *= (double)r.width / r.out_width;
-    p->scale_y *= (double)r.height / r.out_height;
-    p->x += (window.x - to_x) * p->scale_x;
-    p->y += (window.y - to_y) * p->scale_y;
-    replace(p, part, width, height);
+    XAI_TRY(pad(&g, part, &whole, err));
+    p->scale_x *= (double)g.resize.width / g.resize.out_width;
+    p->scale_y *= (double)g.resize.height / g.resize.out_height;
+    p->x += (g.window.x - g.to_x) * p->scale_x;
+    p->y += (g.window.y - g.to_y) * p->scale_y;
+    replace(p, whole, g.width, g.height);
     return XAI_OK;
 }
 

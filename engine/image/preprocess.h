@@ -10,10 +10,10 @@ typedef struct xai_preprocess {
     int step_count;
     xai_channels channels;
     xai_layout layout;
-    int height, width;  /* of the model's input */
-    float *input;       /* channels * height * width, in the layout's order; NULL: not wanted */
-    uint8_t *view_rgb;  /* height * width * 3: what the model sees, as RGB bytes before normalisation; NULL: not wanted */
-    double crop[4];     /* out: x, y, width, height of the view in the pixels of the oriented image */
+    int height, width; /* of the model's input */
+    float *input;      /* channels * height * width, in the layout's order; NULL: not wanted */
+    uint8_t *view_rgb; /* height * width * 3 RGB bytes: what the model sees, not normalised; NULL: not wanted */
+    double crop[4];    /* out: x, y, width, height of the view in the pixels of the oriented image */
 } xai_preprocess;
 
 /*

@@ -35,8 +35,8 @@ static void row_pass(const xai_weights *w, const uint8_t *row, int origin, uint8
     }
 }
 
-/* `length` bytes of output row `y`; `rows` begins at its first source row, rows lie `stride` bytes apart; `sums` holds
- * `length` integers. */
+/* `length` bytes of output row `y`; `rows` begins at its first source row, rows lie `stride` bytes apart; `sums`
+ * holds `length` integers. */
 static void column_pass(const xai_weights *w, int y, const uint8_t *rows, size_t stride, size_t length, int32_t *sums,
                         uint8_t *out)
 {
@@ -111,10 +111,10 @@ static xai_status smooth(const xai_resize *r, const uint8_t *rgb, xai_window win
     xai_weights across = {0}, down = {0};
     passes p = {.rgb = rgb, .stride = 3 * (size_t)r->width, .across = &across, .down = &down, .out = out};
     xai_status status;
-    XAI_TRY_OUT(xai_weights_init(&across, r->filter, r->antialias, r->width, r->out_width, window.x, window.width,
-                                 err));
-    XAI_TRY_OUT(xai_weights_init(&down, r->filter, r->antialias, r->height, r->out_height, window.y, window.height,
-                                 err));
+    XAI_TRY_OUT(
+        xai_weights_init(&across, r->filter, r->antialias, r->width, r->out_width, window.x, window.width, err));
+    XAI_TRY_OUT(
+        xai_weights_init(&down, r->filter, r->antialias, r->height, r->out_height, window.y, window.height, err));
     status = down_first(r) ? down_then_across(&p, err) : across_then_down(&p, err);
 out:
     free(p.middle);

@@ -22,9 +22,9 @@ typedef struct xai_resize {
  * needs is computed, so a crop out of an extreme enlargement costs what the crop costs. The window lies within the
  * resized picture. NO_MEMORY only.
  *
- * Source: Pillow 13's Resample.c; 22-bit fixed-point weights, bytes between the passes. The horizontal pass comes first
- * unless the height loses more than twice as many pixels as the width: there Pillow up to version 12 gives bytes that
- * differ by a few levels. Nearest: Geometry.c, ImagingScaleAffine.
+ * Source: Pillow 13's Resample.c; 22-bit fixed-point weights, bytes between the passes. The horizontal pass comes
+ * first unless the height loses more than twice as many pixels as the width: there Pillow up to version 12 gives
+ * bytes that differ by a few levels. Nearest: Geometry.c, ImagingScaleAffine.
  */
 xai_status xai_resize_rgb(const xai_resize *resize, const uint8_t *rgb, xai_window window, uint8_t *out,
                           xai_error *err);

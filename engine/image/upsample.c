@@ -15,8 +15,8 @@ typedef struct between {
 
 static between position(int index, int src, int dst, bool align_corners)
 {
-    double at = align_corners ? (dst > 1 ? (double)index * (src - 1) / (dst - 1) : 0.0)
-                              : (index + 0.5) * src / dst - 0.5;
+    double at =
+        align_corners ? (dst > 1 ? (double)index * (src - 1) / (dst - 1) : 0.0) : (index + 0.5) * src / dst - 0.5;
     if (at < 0) at = 0;
     int low = (int)floor(at);
     if (low >= src - 1) return (between){src - 1, src - 1, 0.0f};
@@ -38,7 +38,8 @@ static void columns(const float *src, int src_h, int src_w, float *dst, int dst_
         float *out = dst + (size_t)y * (size_t)dst_w + (size_t)begin;
         for (int i = 0; i < count; i++) {
             between h = across[i];
-            out[i] = mix(mix(upper[h.low], upper[h.high], h.share), mix(lower[h.low], lower[h.high], h.share), v.share);
+            out[i] =
+                mix(mix(upper[h.low], upper[h.high], h.share), mix(lower[h.low], lower[h.high], h.share), v.share);
         }
     }
 }

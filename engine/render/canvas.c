@@ -93,7 +93,7 @@ xai_status xai_canvas_artifact(xai_canvas *canvas, const char *name, xai_arena *
             uint32_t v = ((const uint32_t *)(const void *)(data + (size_t)y * (size_t)stride))[x];
             p[0] = (uint8_t)(v >> 16), p[1] = (uint8_t)(v >> 8), p[2] = (uint8_t)v;
         }
-    *out = (xai_artifact){.name = name, .kind = XAI_ARTIFACT_IMAGE, .media_type = "image/png", .width = width,
-                          .height = height};
+    *out = (xai_artifact){
+        .name = name, .kind = XAI_ARTIFACT_IMAGE, .media_type = "image/png", .width = width, .height = height};
     return xai_png_encode_rgb(arena, rgb, width, height, &out->bytes, &out->size, err);
 }

@@ -13,9 +13,10 @@ void xai_canvas_free(xai_canvas *canvas);
 /* RGB pixels, width x height, with their upper left corner at (x, y); what reaches beyond the canvas is cut. */
 void xai_canvas_picture(xai_canvas *canvas, const uint8_t *rgb, int width, int height, int x, int y);
 
-/* DejaVu Sans of `size` pixels in dark gray, on the baseline `y`; `align` 0: begins at x, 1: ends there, 0.5: centred.
- * Text wider than `room` is shrunk to fit it (room <= 0: any width). */
-void xai_canvas_text(xai_canvas *canvas, const char *text, double size, double x, double y, double align, double room);
+/* DejaVu Sans of `size` pixels in dark gray, on the baseline `y`; `align` 0: begins at x, 1: ends there, 0.5:
+ * centred. Text wider than `room` is shrunk to fit it (room <= 0: any width). */
+void xai_canvas_text(xai_canvas *canvas, const char *text, double size, double x, double y, double align,
+                     double room);
 
 /* A thin gray frame around width x height pixels at (x, y). */
 void xai_canvas_frame(xai_canvas *canvas, int x, int y, int width, int height);

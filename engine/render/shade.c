@@ -15,7 +15,7 @@
 #include <string.h>
 
 enum { FINE_MAP = 64 * 64, BINS = 4096 };
-static const double KEPT = 0.995;
+static const double OPACITY = 0.5, KEPT = 0.995;
 
 /* Share of the opacity where a signed map is 0, and what its strongest values get beside: the white middle of the
  * diverging colours would else wash the picture out. */
@@ -95,7 +95,8 @@ void xai_shade_rgb(const xai_shade *shade, const xai_scale *scale, float *scratc
     if (scale->flat) return;
     uint8_t table[256][3];
     xai_colormap_table(xai_scale_colormap(scale), table);
-    xai_upsample_bilinear(shade->map, shade->map_height, shade->map_width, scratch, shade->height, shade->width, false);
+    xai_upsample_bilinear(shade->map, shade->map_height, shade->map_width, scratch, shade->height, shade->width,
+                          false);
     double span = scale->high - scale->low;
     for (size_t i = 0; i < pixels; i++) {
         double t = (scratch[i] - scale->low) / span, opacity = shade->opacity;
@@ -103,4 +104,35 @@ void xai_shade_rgb(const xai_shade *shade, const xai_scale *scale, float *scratc
         if (scale->is_signed) opacity = fmin(1.0, opacity * (NEUTRAL + STRONGER * fabs(2 * t - 1)));
         blend(table[(int)(t * 255 + 0.5)], opacity, out + 3 * i);
     }
+}
+
+/* A copy with 0 for what is not finite, so that a NaN does not spread over its neighbours; NULL without memory. */
+static const float *finite_copy(const float *map, size_t count, xai_arena *arena)
+{
+    float *copy = XAI_NEW(arena, float, count);
+    for (size_t i = 0; copy && i < count; i++) copy[i] = isfinite(map[i]) ? map[i] : 0.0f;
+    return copy;
+}
+
+xai_status xai_shade_over(const uint8_t *view_rgb, int width, int height, const float *map, int map_height,
+                          int map_width, xai_arena *arena, xai_scale *scale, uint8_t **rgb, xai_error *err)
+{
+    XAI_CHECK(width > 0 && height > 0 && map_width > 0 && map_height > 0, err, BAD_PARAM, "map",
+              "a map of %d x %d cannot be shown over %d x %d pixels", map_width, map_height, width, height);
+    size_t pixels = (size_t)width * (size_t)height;
+    size_t count = (size_t)map_width * (size_t)map_height;
+    float *scratch = XAI_NEW(arena, float, pixels);
+    *rgb = xai_arena_alloc(arena, pixels, 3);
+    *scale = xai_scale_of(map, count);
+    if (scale->degenerate) map = finite_copy(map, count, arena);
+    if (!scratch || !*rgb || !map) XAI_NO_MEMORY(err);
+    xai_shade shade = {.view_rgb = view_rgb,
+                       .width = width,
+                       .height = height,
+                       .map = map,
+                       .map_width = map_width,
+                       .map_height = map_height,
+                       .opacity = OPACITY};
+    xai_shade_rgb(&shade, scale, scratch, *rgb);
+    return XAI_OK;
 }

@@ -7,12 +7,12 @@
 
 /* The ends of the colour scale, chosen from the map's own values. */
 typedef struct xai_scale {
-    double low, high;  /* shown at the first and the last colour; low = -high for a signed map */
-    float min, max;    /* of the finite values */
-    bool is_signed;    /* shown around 0, with a diverging colour map */
-    bool clipped;      /* the strongest half percent of a fine map share the last colour */
-    bool degenerate;   /* constant, or with values that are not finite */
-    bool flat;         /* nothing to show: no two finite values differ */
+    double low, high; /* shown at the first and the last colour; low = -high for a signed map */
+    float min, max;   /* of the finite values */
+    bool is_signed;   /* shown around 0, with a diverging colour map */
+    bool clipped;     /* the strongest half percent of a fine map share the last colour */
+    bool degenerate;  /* constant, or with values that are not finite */
+    bool flat;        /* nothing to show: no two finite values differ */
 } xai_scale;
 
 /* `count` >= 1 values. A map is signed if its negative part reaches a thousandth of its positive one. */
@@ -24,9 +24,9 @@ const xai_colormap *xai_scale_colormap(const xai_scale *scale);
 typedef struct xai_shade {
     const uint8_t *view_rgb; /* height * width * 3 */
     int width, height;
-    const float *map;        /* map_height * map_width finite values, covering the whole view */
+    const float *map; /* map_height * map_width finite values, covering the whole view */
     int map_width, map_height;
-    double opacity;          /* of the colours, 0..1 */
+    double opacity; /* of the colours, 0..1 */
 } xai_shade;
 
 /* The colours over the view in gray, height * width * 3 bytes to `out`; `scratch` holds height * width floats. A flat

@@ -31,10 +31,10 @@ static bool parse_arguments(int count, char **arguments, xai_image_limits *limit
     for (int i = 0; i < ARGUMENTS; i++)
         if (!parse(arguments[i + 1], &v[i]) || v[i] > INT64_MAX / 4) return false;
     if (v[2] > INT32_MAX || v[3] > INT32_MAX) return false;
-    *limits = (xai_image_limits){.max_bytes = (size_t)v[0], .max_pixels = (int64_t)v[1], .max_side = (int)v[2],
-                                 .max_scans = (int)v[3]};
-    *sandbox = (explaind_sandbox_limits){.cpu_seconds = v[4], .memory = v[5],
-                                         .answer_bytes = sizeof(explaind_decode_answer) + 3 * v[1]};
+    *limits = (xai_image_limits){
+        .max_bytes = (size_t)v[0], .max_pixels = (int64_t)v[1], .max_side = (int)v[2], .max_scans = (int)v[3]};
+    *sandbox = (explaind_sandbox_limits){
+        .cpu_seconds = v[4], .memory = v[5], .answer_bytes = sizeof(explaind_decode_answer) + 3 * v[1]};
     return true;
 }
 

@@ -5,9 +5,9 @@
  *   fd 4  the answer: explaind_decode_answer, then `bytes` bytes of RGB (a memfd)
  *   fd 5  a stream from which the decoder reads one explaind_decode_order; its end means there is no work
  *
- * Arguments: explaind-decode MAX_BYTES MAX_PIXELS MAX_SIDE MAX_SCANS CPU_SECONDS MEMORY_BYTES. Exit code 0 means that an
- * answer was written, refusals included. One process decodes one image. Both sides are of one build, so the structs
- * are passed as they lie in memory; the server believes none of their values.
+ * Arguments: explaind-decode MAX_BYTES MAX_PIXELS MAX_SIDE MAX_SCANS CPU_SECONDS MEMORY_BYTES. Exit code 0 means that
+ * an answer was written, refusals included. One process decodes one image. Both sides are of one build, so the
+ * structs are passed as they lie in memory; the server believes none of their values.
  */
 #ifndef EXPLAIND_DECODE_PROTOCOL_H
 #define EXPLAIND_DECODE_PROTOCOL_H

@@ -32,8 +32,8 @@ struct explaind_decoder {
 static xai_status start_next(explaind_decoder *d, xai_error *err)
 {
     size_t memory = d->config.memory ? d->config.memory : DEFAULT_MEMORY;
-    return decode_process_start(&d->next, d->config.binary, &d->config.limits, d->config.timeout_ms / 1000 + 1, memory,
-                                err);
+    return decode_process_start(&d->next, d->config.binary, &d->config.limits, d->config.timeout_ms / 1000 + 1,
+                                memory, err);
 }
 
 xai_status explaind_decoder_new(const explaind_decoder_config *config, explaind_decoder **out, xai_error *err)
@@ -102,15 +102,16 @@ static bool read_all(int fd, void *to, size_t size, off_t from)
 static xai_status give_order(decode_process *p, const void *bytes, size_t size, xai_error *err)
 {
     const explaind_decode_order order = {.size = size};
-    XAI_CHECK(write_all(p->image_fd, bytes, size), err, NO_MEMORY, "image", "no memory to hand %zu bytes over: %s", size,
-              strerror(errno));
+    XAI_CHECK(write_all(p->image_fd, bytes, size), err, NO_MEMORY, "image", "no memory to hand %zu bytes over: %s",
+              size, strerror(errno));
     bool sealed = fcntl(p->image_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) == 0;
     bool sent = sealed && send(p->order_fd, &order, sizeof order, MSG_NOSIGNAL) == (ssize_t)sizeof order;
     XAI_CHECK(sent, err, INTERNAL, "image", "the image decoder does not take its order: %s", strerror(errno));
     return XAI_OK;
 }
 
-static xai_status await_end(decode_process *p, int timeout_ms, const xai_token *token, decode_end *end, xai_error *err)
+static xai_status await_end(decode_process *p, int timeout_ms, const xai_token *token, decode_end *end,
+                            xai_error *err)
 {
     int64_t deadline = xai_clock_ns() + (int64_t)timeout_ms * 1000000;
     while (!decode_process_wait(p, SLICE_MS, end)) {
@@ -190,8 +191,8 @@ xai_status explaind_decoder_run(explaind_decoder *decoder, const void *bytes, si
     decode_end end;
     xai_status status;
     *out = NULL;
-    XAI_CHECK(size <= c->limits.max_bytes, err, TOO_LARGE, "image", "the file has %zu bytes; at most %zu are accepted",
-              size, c->limits.max_bytes);
+    XAI_CHECK(size <= c->limits.max_bytes, err, TOO_LARGE, "image",
+              "the file has %zu bytes; at most %zu are accepted", size, c->limits.max_bytes);
     XAI_TRY(take_process(decoder, &process, err));
     XAI_TRY_OUT(give_order(&process, bytes, size, err));
     XAI_TRY_OUT(await_end(&process, c->timeout_ms, token, &end, err));

@@ -10,10 +10,10 @@
 #include "xai.h"
 
 typedef struct explaind_decoder_config {
-    const char *binary;      /* path of explaind-decode; outlives the decoder */
+    const char *binary; /* path of explaind-decode; outlives the decoder */
     xai_image_limits limits;
-    int timeout_ms;          /* for one image, > 0 */
-    size_t memory;           /* address space of the process in bytes; 0: 1 GiB */
+    int timeout_ms; /* for one image, > 0 */
+    size_t memory;  /* address space of the process in bytes; 0: 1 GiB */
 } explaind_decoder_config;
 
 typedef struct explaind_decoder explaind_decoder; /* belongs to one thread at a time */
@@ -25,8 +25,8 @@ void explaind_decoder_free(explaind_decoder *decoder);
 /*
  * Decodes one image. `token` (NULL: none) ends the wait within 10 ms of being cancelled.
  *
- * The statuses of xai_image_decode; BAD_IMAGE also for a process that crashed, TOO_LARGE for one that exceeded its time,
- * CANCELLED and DEADLINE by the token, INTERNAL when no process can be started or handed the bytes.
+ * The statuses of xai_image_decode; BAD_IMAGE also for a process that crashed, TOO_LARGE for one that exceeded its
+ * time, CANCELLED and DEADLINE by the token, INTERNAL when no process can be started or handed the bytes.
  */
 xai_status explaind_decoder_run(explaind_decoder *decoder, const void *bytes, size_t size, const xai_token *token,
                                 xai_image **out, xai_error *err);

@@ -2,8 +2,8 @@
  * Starting and ending a decoder process.
  *
  * posix_spawn, which does not copy this process's memory, however large its models are. Descriptors are close-on-exec
- * here and handed over as 3, 4 and 5. A process is reaped exactly once, through its pidfd, so that no reused process id
- * can be hit. Each decode_process belongs to one thread.
+ * here and handed over as 3, 4 and 5. A process is reaped exactly once, through its pidfd, so that no reused process
+ * id can be hit. Each decode_process belongs to one thread.
  */
 #include "jobs/decode_process.h"
 
@@ -23,7 +23,8 @@
 
 #include "decode/protocol.h"
 
-enum { ABOVE = 10, ARGUMENTS = 6 }; /* own descriptors lie above those of the protocol, so that none overwrites another */
+/* Own descriptors lie above those of the protocol, so that none overwrites another. */
+enum { ABOVE = 10, ARGUMENTS = 6 };
 
 const decode_process DECODE_PROCESS_NONE = {.pidfd = -1, .image_fd = -1, .answer_fd = -1, .order_fd = -1};
 
@@ -98,8 +99,9 @@ static int start(decode_process *p, const char *binary, const uint64_t values[AR
 xai_status decode_process_start(decode_process *process, const char *binary, const xai_image_limits *limits,
                                 int cpu_seconds, size_t memory, xai_error *err)
 {
-    const uint64_t values[ARGUMENTS] = {limits->max_bytes, (uint64_t)limits->max_pixels, (uint64_t)limits->max_side,
-                                        (uint64_t)limits->max_scans, (uint64_t)cpu_seconds, memory};
+    const uint64_t values[ARGUMENTS] = {limits->max_bytes,          (uint64_t)limits->max_pixels,
+                                        (uint64_t)limits->max_side, (uint64_t)limits->max_scans,
+                                        (uint64_t)cpu_seconds,      memory};
     *process = DECODE_PROCESS_NONE;
     int error = start(process, binary, values);
     if (error == 0) return XAI_OK;

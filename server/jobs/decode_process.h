@@ -16,9 +16,9 @@ typedef struct decode_process {
 
 /* How a process ended. */
 typedef struct decode_end {
-    bool killed;  /* by `signal` */
+    bool killed; /* by `signal` */
     int signal;
-    int code;     /* exit code, where not killed */
+    int code; /* exit code, where not killed */
 } decode_end;
 
 extern const decode_process DECODE_PROCESS_NONE;
@@ -30,7 +30,7 @@ xai_status decode_process_start(decode_process *process, const char *binary, con
 /* Whether it is there and has not ended. */
 bool decode_process_alive(const decode_process *process);
 
-/* Waits for the end, at most so long; false: it still runs. After true the process is gone, its answer still there. */
+/* Waits for the end, at most so long; false: it still runs. After true the process is gone, its answer is there. */
 bool decode_process_wait(decode_process *process, int milliseconds, decode_end *end);
 
 /* Kills it if it still runs, and releases everything. */

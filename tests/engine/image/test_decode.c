@@ -7,10 +7,10 @@ typedef struct accepted {
 } accepted;
 
 static const accepted ACCEPTED[] = {
-    {"rgb.png", 0},        {"rgba.png", 0},          {"gray.png", 0},   {"gray_alpha.png", 0}, {"palette.png", 0},
-    {"bits1.png", 0},      {"palette_alpha.png", 0}, {"rgb16.png", 0},  {"gray16.png", 0},     {"colour_key.png", 0},
-    {"interlaced.png", 0}, {"palette_short.png", 0}, {"rgb24.bmp", 0},  {"gray8.bmp", 0},      {"bits1.bmp", 0},
-    {"rgbx32.bmp", 0},     {"baseline.jpg", 3},      {"gray.jpg", 3},   {"progressive.jpg", 8},
+    {"rgb.png", 0},        {"rgba.png", 0},          {"gray.png", 0},  {"gray_alpha.png", 0},  {"palette.png", 0},
+    {"bits1.png", 0},      {"palette_alpha.png", 0}, {"rgb16.png", 0}, {"gray16.png", 0},      {"colour_key.png", 0},
+    {"interlaced.png", 0}, {"palette_short.png", 0}, {"rgb24.bmp", 0}, {"gray8.bmp", 0},       {"bits1.bmp", 0},
+    {"rgbx32.bmp", 0},     {"baseline.jpg", 3},      {"gray.jpg", 3},  {"progressive.jpg", 8},
 };
 
 static void expect_pixels(const xai_image *image, const char *name, int tolerance)
@@ -71,8 +71,7 @@ END_TEST
 START_TEST(hash_is_of_the_files_bytes)
 {
     xai_image *image = decode("rgb16.png");
-    ck_assert_str_eq(image->sha256, 
-                     "6ee8db94e3efebce7b0ea7bdb030161bbe248b03be45d31e42133cc9a36ce05a");
+    ck_assert_str_eq(image->sha256, "6ee8db94e3efebce7b0ea7bdb030161bbe248b03be45d31e42133cc9a36ce05a");
     xai_image_free(image);
 }
 END_TEST

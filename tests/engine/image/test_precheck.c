@@ -77,7 +77,8 @@ typedef struct foreign {
 } foreign;
 
 static const foreign FOREIGN[] = {
-    {"other.gif", "GIF"}, {"other.webp", "WebP"}, {"other.tiff", "TIFF"}, {"cmyk.jpg", "CMYK"}, {"rle.bmp", "compressed"},
+    {"other.gif", "GIF"}, {"other.webp", "WebP"},    {"other.tiff", "TIFF"},
+    {"cmyk.jpg", "CMYK"}, {"rle.bmp", "compressed"},
 };
 
 START_TEST(known_but_unsupported_formats_are_named)
@@ -89,15 +90,18 @@ END_TEST
 
 START_TEST(phone_formats_are_named)
 {
-    take_bytes("\0\0\0\x18" "ftypheic\0\0\0\0mif1heic", 24);
+    take_bytes("\0\0\0\x18"
+               "ftypheic\0\0\0\0mif1heic",
+               24);
     refused(XAI_E_UNSUPPORTED_IMAGE, "HEIC");
     memcpy(f.bytes + 8, "avif", 4);
     refused(XAI_E_UNSUPPORTED_IMAGE, "AVIF");
 }
 END_TEST
 
-static const char *const WHOLE[] = {"progressive.jpg", "baseline.jpg",  "orient6.jpg", "rgb.png",   "palette_alpha.png",
-                                    "rgb16.png",       "orient3.png",   "rgb24.bmp",   "gray8.bmp", "rgbx32.bmp"};
+static const char *const WHOLE[] = {"progressive.jpg",   "baseline.jpg", "orient6.jpg", "rgb.png",
+                                    "palette_alpha.png", "rgb16.png",    "orient3.png", "rgb24.bmp",
+                                    "gray8.bmp",         "rgbx32.bmp"};
 
 START_TEST(every_truncation_is_refused)
 {

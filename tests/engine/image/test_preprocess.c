@@ -15,9 +15,18 @@ static void setup(void)
 }
 static void teardown(void) { xai_image_free(noise); }
 
-#define RESIZE_SHORT(s, f)   {.op = XAI_STEP_RESIZE, .short_side = (s), .filter = (f), .antialias = true}
-#define RESIZE_SIZE(h, w, f) {.op = XAI_STEP_RESIZE, .height = (h), .width = (w), .filter = (f), .antialias = true}
-#define CROP(h, w)           {.op = XAI_STEP_CENTER_CROP, .height = (h), .width = (w)}
+#define RESIZE_SHORT(s, f)                                                                                           \
+    {                                                                                                                \
+        .op = XAI_STEP_RESIZE, .short_side = (s), .filter = (f), .antialias = true                                   \
+    }
+#define RESIZE_SIZE(h, w, f)                                                                                         \
+    {                                                                                                                \
+        .op = XAI_STEP_RESIZE, .height = (h), .width = (w), .filter = (f), .antialias = true                         \
+    }
+#define CROP(h, w)                                                                                                   \
+    {                                                                                                                \
+        .op = XAI_STEP_CENTER_CROP, .height = (h), .width = (w)                                                      \
+    }
 
 typedef struct golden {
     const char *name;
@@ -29,19 +38,31 @@ typedef struct golden {
 /* Origins and scales: 37 x 23 -> 32 x 20, then 7 and 2 cut; padding of (24 - 37) and (30 - 23) pixels: 6 (6.5 to the
  * even number) and -4 (-3.5); 49 x 31 -> 44 x 18, then -2 and 3. */
 static const golden GOLDENS[] = {
-    {"noise_short", {RESIZE_SHORT(20, XAI_FILTER_BICUBIC), CROP(15, 17)}, 2, 15, 17,
+    {"noise_short",
+     {RESIZE_SHORT(20, XAI_FILTER_BICUBIC), CROP(15, 17)},
+     2,
+     15,
+     17,
      {8 * 37 / 32.0, 2 * 23 / 20.0, 17 * 37 / 32.0, 15 * 23 / 20.0}},
     {"noise_size", {RESIZE_SIZE(12, 19, XAI_FILTER_BILINEAR)}, 1, 12, 19, {0, 0, 37, 23}},
     {"noise_pad", {CROP(30, 24)}, 1, 30, 24, {6, -4, 24, 30}},
-    {"noise_chain", {RESIZE_SHORT(31, XAI_FILTER_NEAREST), RESIZE_SIZE(18, 44, XAI_FILTER_BICUBIC), CROP(12, 48)}, 3,
-     12, 48, {-2 * 37 / 44.0, 3 * 23 / 18.0, 48 * 37 / 44.0, 12 * 23 / 18.0}},
+    {"noise_chain",
+     {RESIZE_SHORT(31, XAI_FILTER_NEAREST), RESIZE_SIZE(18, 44, XAI_FILTER_BICUBIC), CROP(12, 48)},
+     3,
+     12,
+     48,
+     {-2 * 37 / 44.0, 3 * 23 / 18.0, 48 * 37 / 44.0, 12 * 23 / 18.0}},
 };
 
 START_TEST(view_and_crop_follow_the_steps)
 {
     const golden *g = &GOLDENS[_i];
-    xai_preprocess job = {.steps = g->steps, .step_count = g->count, .height = g->height, .width = g->width,
-                          .view_rgb = view, .input = input};
+    xai_preprocess job = {.steps = g->steps,
+                          .step_count = g->count,
+                          .height = g->height,
+                          .width = g->width,
+                          .view_rgb = view,
+                          .input = input};
     xai_status status = xai_preprocess_run(noise, &job, &err);
     ck_assert_msg(status == XAI_OK, "%s", err.msg);
     xai_image *expected = fixture_expected(g->name);
@@ -81,8 +102,14 @@ START_TEST(values_by_channel_order_and_layout)
 {
     xai_channels channels = _i & 1 ? XAI_CHANNELS_BGR : XAI_CHANNELS_RGB;
     xai_layout layout = _i & 2 ? XAI_LAYOUT_NHWC : XAI_LAYOUT_NCHW;
-    xai_preprocess job = {.steps = NORMAL, .step_count = 2, .channels = channels, .layout = layout, .height = 8,
-                          .width = 8, .view_rgb = view, .input = input};
+    xai_preprocess job = {.steps = NORMAL,
+                          .step_count = 2,
+                          .channels = channels,
+                          .layout = layout,
+                          .height = 8,
+                          .width = 8,
+                          .view_rgb = view,
+                          .input = input};
     ck_assert_int_eq(xai_preprocess_run(noise, &job, &err), XAI_OK);
     for (int i = 0; i < 64; i++)
         for (int c = 0; c < 3; c++) {

@@ -19,8 +19,12 @@ static void teardown(void) { xai_image_free(noise); }
 
 static xai_resize resize_of(xai_filter filter, int width, int height)
 {
-    return (xai_resize){.width = noise->width, .height = noise->height, .out_width = width, .out_height = height,
-                        .filter = filter, .antialias = true};
+    return (xai_resize){.width = noise->width,
+                        .height = noise->height,
+                        .out_width = width,
+                        .out_height = height,
+                        .filter = filter,
+                        .antialias = true};
 }
 
 static uint8_t *resized(const xai_resize *r, xai_window window)
@@ -95,7 +99,8 @@ END_TEST
 START_TEST(without_antialias_shrinking_samples_neighbours)
 {
     /* One row of 8 to 2: bilinear at 1.5 and 5.5 is the mean of two neighbours, whatever lies between. */
-    const uint8_t row[24] = {0, 0, 0, 10, 20, 30, 30, 40, 50, 99, 99, 99, 99, 99, 99, 100, 0, 50, 200, 0, 60, 99, 99, 99};
+    const uint8_t row[24] = {0,  0,  0,  10,  20, 30, 30,  40, 50, 99, 99, 99,
+                             99, 99, 99, 100, 0,  50, 200, 0,  60, 99, 99, 99};
     const xai_resize r = {.width = 8, .height = 1, .out_width = 2, .out_height = 1, .filter = XAI_FILTER_BILINEAR};
     uint8_t out[6];
     ck_assert_int_eq(xai_resize_rgb(&r, row, (xai_window){0, 0, 2, 1}, out, NULL), XAI_OK);

@@ -163,7 +163,8 @@ START_TEST(figure_holds_view_and_overlay)
     const float map[4] = {-1, 0, 1, 2};
     xai_artifact out;
     xai_error err = {0};
-    xai_status status = xai_render_legend(view, W, H, map, 2, 2, _i ? "gradcam: \"espresso\"" : NULL, arena, &out, &err);
+    xai_status status =
+        xai_render_legend(view, W, H, map, 2, 2, _i ? "gradcam: \"espresso\"" : NULL, arena, &out, &err);
     ck_assert_msg(status == XAI_OK, "%s", err.msg);
     ck_assert_str_eq(out.name, "figure");
     xai_image *figure;

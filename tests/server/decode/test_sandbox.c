@@ -35,9 +35,9 @@ typedef struct forbidden {
 } forbidden;
 
 static const forbidden FORBIDDEN[] = {
-    {"open", open_file},        {"socket", open_socket},       {"fork", start_process},     {"execve", become_shell},
-    {"getppid", kill_parent},   {"read answer", read_answer},  {"write image", write_image}, {"mmap exec", map_code},
-    {"mmap a file", map_file},  {"ptrace", trace_self},
+    {"open", open_file},       {"socket", open_socket},      {"fork", start_process},      {"execve", become_shell},
+    {"getppid", kill_parent},  {"read answer", read_answer}, {"write image", write_image}, {"mmap exec", map_code},
+    {"mmap a file", map_file}, {"ptrace", trace_self},
 };
 
 /* How a child ends that enters the sandbox and acts. */
@@ -115,7 +115,8 @@ END_TEST
 
 static void never_end(void)
 {
-    for (volatile int i = 0;; i = i ^ 1) {}
+    for (volatile int i = 0;; i = i ^ 1) {
+    }
 }
 
 START_TEST(processor_time_is_limited)

@@ -1,6 +1,6 @@
 /*
- * Decoding in a process of its own: the pixels are those of the library, refusals keep their reasons, and whatever the
- * process does, the server has its answer in time and nothing left over.
+ * Decoding in a process of its own: the pixels are those of the library, refusals keep their reasons, and whatever
+ * the process does, the server has its answer in time and nothing left over.
  */
 #include <check.h>
 #include <dirent.h>
@@ -188,7 +188,10 @@ typedef struct lie {
     size_t pixels; /* bytes that really follow */
 } lie;
 
-#define ANSWER(w, h, o, n) {.magic = EXPLAIND_DECODE_MAGIC, .width = (w), .height = (h), .orientation = (o), .bytes = (n)}
+#define ANSWER(w, h, o, n)                                                                                           \
+    {                                                                                                                \
+        .magic = EXPLAIND_DECODE_MAGIC, .width = (w), .height = (h), .orientation = (o), .bytes = (n)                \
+    }
 
 static const lie LIES[] = {
     {"fewer pixels than claimed", ANSWER(10, 10, 1, 300), 200},
