@@ -234,12 +234,13 @@ typedef struct xai_run_request {
     size_t input_count;
     const char *const *fetch; /* further tensors; the graph's outputs always come first */
     size_t fetch_count;
-    const char *gradient_output; /* NULL: no gradient; else d output[index] / d every float input */
+    const char *gradient_output; /* NULL: no gradient; else d output[index] / d inputs and fetched tensors */
     int64_t gradient_index;      /* flat over one sample; summed over the samples of the batch */
 } xai_run_request;
 
-/* Runs the graph of the file `path` on raw tensors; it need not be a classifier of images. *out: outputs, fetched tensors, then gradients named "grad_<input>"; the caller
- * clears each and frees the array. */
+/* Runs the graph of the file `path` on raw tensors; it need not be a classifier of images. *out: outputs, fetched
+ * tensors, then gradients by the inputs and by the fetched tensors, named "grad_<tensor>"; the caller clears each and
+ * frees the array. */
 xai_status xai_run(const char *path, xai_pool *pool, const xai_run_request *request, xai_token *token,
                    xai_array **out, size_t *out_count, xai_error *err);
 

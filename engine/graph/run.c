@@ -141,21 +141,37 @@ static xai_status make_seed(run *r, xai_seed *seed, xai_error *err)
     return XAI_OK;
 }
 
+/* Room for d target / d value, if that is a number that the run makes; else nothing happens. */
+static xai_status want_gradient(run *r, const xai_value *v, xai_wanted *wanted, size_t *count, xai_error *err)
+{
+    if (!xai_value_runs(v) || v->dtype != XAI_F32) return XAI_OK;
+    char *name = xai_arena_printf(r->arena, "grad_%s", v->name);
+    void *data;
+    if (!name) XAI_NO_MEMORY(err);
+    XAI_TRY(add_array(r, name, v, &data, err));
+    wanted[(*count)++] = (xai_wanted){v, data};
+    return XAI_OK;
+}
+
+static bool is_input(const run *r, const xai_value *v)
+{
+    for (int i = 0; i < r->program->input_count; i++)
+        if (r->program->inputs[i] == v) return true;
+    return false;
+}
+
+/* By every input, then by the fetched tensors. */
 static xai_status differentiate(run *r, const xai_par *par, xai_error *err)
 {
     xai_seed seed;
+    size_t n = 0, inputs = (size_t)r->program->input_count, outputs = r->graph->output_count;
     XAI_TRY(make_seed(r, &seed, err));
-    xai_wanted *wanted = XAI_NEW(r->arena, xai_wanted, (size_t)r->program->input_count);
+    xai_wanted *wanted = XAI_NEW(r->arena, xai_wanted, inputs + r->wanted_count);
     if (!wanted) XAI_NO_MEMORY(err);
-    size_t n = 0;
-    for (int i = 0; i < r->program->input_count; i++) {
-        const xai_value *v = r->program->inputs[i];
-        if (v->dtype != XAI_F32) continue;
-        char *name = xai_arena_printf(r->arena, "grad_%s", v->name);
-        void *data;
-        if (!name) XAI_NO_MEMORY(err);
-        XAI_TRY(add_array(r, name, v, &data, err));
-        wanted[n++] = (xai_wanted){v, data};
+    for (size_t i = 0; i < inputs; i++) XAI_TRY(want_gradient(r, r->program->inputs[i], wanted, &n, err));
+    for (size_t i = outputs; i < r->wanted_count; i++) {
+        const xai_value *v = xai_program_find(r->program, r->wanted[i]);
+        if (!is_input(r, v)) XAI_TRY(want_gradient(r, v, wanted, &n, err));
     }
     return xai_session_backward(r->session, &seed, 1, wanted, n, XAI_POLICY_PLAIN, par, err);
 }
@@ -183,7 +199,7 @@ static xai_status perform(run *r, xai_pool *pool, xai_token *token, xai_error *e
     r->threads = pool ? xai_pool_threads(pool) : 1;
     XAI_TRY(build(r, err));
     XAI_TRY(xai_token_check(token, err));
-    r->out = calloc(r->wanted_count + (size_t)r->program->input_count, sizeof *r->out);
+    r->out = calloc(2 * r->wanted_count + (size_t)r->program->input_count, sizeof *r->out);
     if (!r->out) XAI_NO_MEMORY(err);
     xai_par par = {NULL};
     if (pool) {

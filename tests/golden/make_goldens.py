@@ -57,7 +57,7 @@ class Writer:
             fields["bound"] = FORWARD_BOUND * max(1.0, float(np.abs(values).max()))
         else:
             fields.setdefault("metric", "relative_l2")
-            fields["bound"] = max(MAP_BOUND, 3 * fields.get("float32_error", 0.0))
+            fields["bound"] = max(MAP_BOUND, 3 * fields.get("float32_error", 0.0), fields.get("kink_error", 0.0))
         self.cases.append({"id": f"{folder}-{suffix}", "kind": kind, **common, **fields, "expected": file})
 
 
@@ -192,13 +192,14 @@ def lite0_methods(out: Writer, sample: str, common: dict, net, layers, names, x,
     which = {"class": target}
     strided = {"stride_stored": LITE0_STRIDE}
     every = (..., slice(None, None, LITE0_STRIDE), slice(None, None, LITE0_STRIDE))
-    error = oracles.float32_error(net, lambda: oracles.input_gradient(net, x, target))
+    errors = {"float32_error": oracles.float32_error(net, lambda: oracles.input_gradient(net, x, target)),
+              "kink_error": oracles.kink_error(net, lambda: oracles.input_gradient(net, x, target))}
     gradient = oracles.input_gradient(net, x, target)
     out.case(common, "gradient", f"{sample}_grad_input_class{target}", gradient[every], "lite0", **which,
-             wrt="input", float32_error=error, **strided, oracle="torch float64")
+             wrt="input", **errors, **strided, oracle="torch float64")
     saliency = oracles.saliency(net, x, target).max(axis=1)
     out.case(common, "saliency", f"{sample}_saliency_class{target}", saliency[every], "lite0", **which,
-             space="logit", reduce="channel_max", float32_error=error, **strided, oracle="captum")
+             space="logit", reduce="channel_max", **errors, **strided, oracle="captum")
     gradcam_cases(out, "lite0", f"{sample}_", common, net, layers, names, x, target)
     occlusion = oracles.occlusion(net, x, target, 32, 16, "probability")
     out.case(common, "occlusion", f"{sample}_occlusion_class{target}", occlusion[every], "lite0", **which,

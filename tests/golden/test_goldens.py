@@ -1,0 +1,245 @@
+"""The engine against the golden data: every case of data/cases.json that `xai` can be asked for.
+
+Models, maps and masks are checked here; resize, geometry and preprocess cases are checked byte by byte in
+test_pictures.c. The tests at the end plant errors and require that the same comparison rejects them, kind by kind.
+"""
+import functools
+import json
+import re
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import xai
+
+DATA = Path(__file__).parent / "data"
+CASES = json.loads((DATA / "cases.json").read_text(encoding="utf-8"))["cases"]
+PICTURE_KINDS = {"resize", "geometry", "preprocess"}
+MODEL_CASES = [case for case in CASES if case["kind"] not in PICTURE_KINDS]
+SCRATCH = tempfile.TemporaryDirectory(prefix="xai-goldens-")  # gone with the process
+
+
+def path_of(text: str) -> Path:
+    return xai.ROOT / text if text.startswith("models/") else DATA / text
+
+
+def scratch(name: str) -> Path:
+    folder = Path(SCRATCH.name) / re.sub(r"[^A-Za-z0-9.-]", "_", name)
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@functools.lru_cache(maxsize=None)
+def samples_of(model: str, source: str) -> list:
+    """The arguments that name each sample of a case's input to `xai explain`."""
+    if not source.endswith(".npy"):
+        return [[path_of(source)]]
+    rows = np.load(path_of(source))
+    folder = scratch(f"samples-{model}")
+    for i, row in enumerate(rows):
+        np.save(folder / f"{i}.npy", row[None])
+    return [["--tensor", folder / f"{i}.npy"] for i in range(len(rows))]
+
+
+@functools.lru_cache(maxsize=None)
+def input_file(case_input: str, crop: str) -> Path:
+    """The .npy for `xai run`: the stored one, or the stored crop after the sidecar's normalisation."""
+    if case_input:
+        return path_of(case_input)
+    from PIL import Image
+    pixels = np.asarray(Image.open(path_of(crop)).convert("RGB"), np.float32)
+    file = scratch("crops") / (Path(crop).stem + ".npy")
+    np.save(file, np.ascontiguousarray(((pixels - 127) / 128).transpose(2, 0, 1)[None]))
+    return file
+
+
+@functools.lru_cache(maxsize=None)
+def raw_run(model: str, file: Path, fetch: tuple, gradient: str) -> Path:
+    """Runs the raw graph once for all cases that ask the same; gives the folder of its tensors."""
+    out = scratch(f"run-{model}-{file.stem}-{gradient}")
+    inputs = {"tiny": "input"}.get(model.split("-")[0], lite0_input())
+    extra = [a for tensor in fetch for a in ("--fetch", tensor)] + (["--gradient", gradient] if gradient else [])
+    xai.ask("run", "--model", path_of(model), "--input", f"{inputs}={file}", "--out", out, *extra)
+    return out
+
+
+@functools.lru_cache(maxsize=None)
+def lite0_input() -> str:
+    return json.loads(xai.LITE0.with_suffix(".json").read_text(encoding="utf-8"))["input"]["name"]
+
+
+@functools.lru_cache(maxsize=None)
+def fetched(model: str) -> tuple:
+    """Every inner tensor that a case of this model wants, so that one run serves all."""
+    wanted = {case.get("tensor") or case.get("wrt") for case in CASES if case.get("model") == model}
+    return tuple(sorted(wanted - {None, "input"}))
+
+
+def tensor(case, name: str, gradient: str = "") -> np.ndarray:
+    file = input_file(case.get("input", ""), case.get("crop", ""))
+    out = raw_run(case["model"], file, fetched(case["model"]), gradient)
+    listed = {t["name"]: t["file"] for t in json.loads((out / "manifest.json").read_text())["tensors"]}
+    return np.load(out / listed[name])
+
+
+@functools.lru_cache(maxsize=None)
+def explained(model: str, source: str, method: str, target: int, options: tuple) -> np.ndarray:
+    """The maps of one method, sample by sample. `options` is flat: "--param", "k=v", ..."""
+    maps = []
+    for sample in samples_of(model, source):
+        result = xai.ask("explain", *sample, "--model", path_of(model), "--method", method, "--target", target, *options)
+        maps.append(xai.array(xai.artifact(result["results"][0])))
+    return np.stack(maps)
+
+
+def method_map(case, method: str, **params) -> np.ndarray:
+    options = ["--space", case["space"]]
+    for key, value in params.items():
+        options += ["--param", f"{key}={value}"]
+    return explained(case["model"], case.get("input") or case["image"], method, case["class"], tuple(options))
+
+
+def got_gradient(case) -> np.ndarray:
+    wrt = lite0_input() if case["wrt"] == "input" and "image" in case else case["wrt"]
+    return tensor(case, f"grad_{wrt}", f"{case['output_name']}:{case['class']}")
+
+
+def got_rise(case) -> np.ndarray:
+    draws = scratch("draws-" + case["id"])
+    np.save(draws / "masks.npy", np.load(path_of(case["masks"])))
+    options = ("--space", case["space"], "--param", f"p={case['p']}", "--use-draws", draws)
+    return explained(case["model"], case["input"], "rise", case["class"], options)
+
+
+@functools.lru_cache(maxsize=None)
+def got_rise_masks(grids_file: str, offsets_file: str) -> np.ndarray:
+    """Grids and offsets given, masks asked back; any model of the right size will do."""
+    given, made = scratch("grids"), scratch("masks")
+    grids = np.load(path_of(grids_file))
+    np.save(given / "grids.npy", grids)
+    np.save(given / "offsets.npy", np.load(path_of(offsets_file)).astype(np.float32))
+    model, source = "tiny-resnet/model.onnx", "tiny-resnet/input.npy"
+    xai.ask("explain", *samples_of(model, source)[0], "--model", path_of(model), "--method", "rise", "--param",
+            f"grid={grids.shape[1]}", "--use-draws", given, "--emit-draws", made)
+    return np.load(made / "masks.npy")
+
+
+GOT = {
+    "forward": lambda case: tensor(case, case["output_name"]),
+    "tensor": lambda case: tensor(case, case["tensor"]),
+    "gradient": got_gradient,
+    "gradcam": lambda case: method_map(case, "gradcam", layer=case["layer"]),
+    "gradcam-signed": lambda case: method_map(case, "gradcam", layer=case["layer"], relu="false"),
+    "saliency": lambda case: method_map(case, "saliency"),
+    "occlusion": lambda case: method_map(case, "occlusion", window=case["window"], stride=case["stride"],
+                                         baseline=case["baseline"]),
+    "rise": got_rise,
+    "rise-masks": lambda case: got_rise_masks(case["grids"], case["offsets"]),
+}
+
+
+def thinned(case, values: np.ndarray) -> np.ndarray:
+    """The part of the values that the golden stores."""
+    n = case.get("stride_stored", 1)
+    return values[..., ::n, ::n] if n > 1 else values
+
+
+def expected(case) -> np.ndarray:
+    values = np.load(path_of(case["expected"])).astype(np.float64)
+    if case["kind"] == "saliency" and case["reduce"] == "none":
+        return values.max(axis=1)  # the map's own reduction, which is exact
+    return values
+
+
+def distance(case, got: np.ndarray, want: np.ndarray) -> float:
+    """In the case's own metric; infinite for another shape or a NaN."""
+    if got.shape != want.shape or not np.isfinite(got).all():
+        return float("inf")
+    difference = got.astype(np.float64) - want
+    if case["metric"] == "max_abs":
+        return float(np.abs(difference).max())
+    assert case["metric"] == "relative_l2"
+    return float(np.linalg.norm(difference) / np.linalg.norm(want))
+
+
+def clamped(case) -> bool:
+    """RISE's masks by clamping at the edge: another convention than ours, kept to show that we mirror."""
+    return case["kind"] == "rise-masks" and case["edge"] == "clamp"
+
+
+@pytest.mark.parametrize("case", [c for c in MODEL_CASES if not clamped(c)], ids=lambda case: case["id"])
+def test_engine_gives_the_golden(case):
+    error = distance(case, thinned(case, GOT[case["kind"]](case)), expected(case))
+    assert error <= case["bound"], f"{case['metric']} {error:.3g}, at most {case['bound']:.3g}"
+
+
+def test_every_kind_of_the_list_is_checked():
+    assert {case["kind"] for case in CASES} == set(GOT) | PICTURE_KINDS
+
+
+@pytest.mark.parametrize("case", [c for c in MODEL_CASES if "top5" in c], ids=lambda case: case["id"])
+def test_predictions_name_the_golden_top5(case):
+    """From the picture, through our decoder and preprocessing."""
+    found = xai.ask("predict", path_of(case["image"]), "--model", path_of(case["model"]))["predictions"]
+    assert [p["class"] for p in found] == case["top5"]
+    np.testing.assert_allclose([p["probability"] for p in found], case["top5_probability"], atol=1e-4)
+
+
+@pytest.mark.parametrize("case", [c for c in MODEL_CASES if "top5" in c], ids=lambda case: case["id"])
+def test_picture_and_golden_crop_are_the_same_input(case):
+    """All logits, bit for bit: so preprocessing gives the very bytes of the golden crop."""
+    ours, theirs = (xai.ask("predict", *source, "--model", path_of(case["model"]), "--top", 1000)["predictions"]
+                    for source in ([path_of(case["image"])], ["--tensor", input_file("", case["crop"])]))
+    assert ours == theirs
+
+
+# ---------------------------------------------------------------- planted errors: each must be rejected
+
+def turned(values: np.ndarray) -> np.ndarray:
+    """Maps and gradients transposed; logits shifted by one class."""
+    return values.swapaxes(-1, -2) if values.ndim > 2 else np.roll(values, 1, axis=-1)
+
+
+def relative_bound(case) -> float:
+    return case["bound"] if case["metric"] == "relative_l2" else 0.0
+
+
+PLANTED = {
+    "scaled": None,  # by 1 %, or as much as the golden can tell
+    "turned": turned,
+    "samples swapped or map mirrored": lambda values: values[::-1] if len(values) > 1 else values[..., ::-1],
+    "one NaN": lambda values: np.where(np.arange(values.size).reshape(values.shape) == values.size // 2, np.nan, values),
+}
+
+
+@pytest.mark.parametrize("error", PLANTED)
+@pytest.mark.parametrize("kind", GOT)
+def test_planted_error_is_rejected(kind, error):
+    for case in (c for c in MODEL_CASES if c["kind"] == kind and not clamped(c)):
+        plant = PLANTED[error] or functools.partial(np.multiply, 1 + max(0.01, 3 * relative_bound(case)))
+        wrong = plant(thinned(case, GOT[kind](case)))
+        assert distance(case, wrong, expected(case)) > case["bound"], f"{case['id']} passes although {error}"
+
+
+def test_planted_other_class_is_rejected():
+    """Explaining class 7 does not pass for class 3, whatever the method."""
+    twins = {case["id"]: case for case in MODEL_CASES}
+    pairs = [(case, twins[name[:-1] + "7"]) for name, case in twins.items() if name.endswith("class3")]
+    assert len(pairs) >= 40
+    for case, other in pairs:
+        assert distance(case, GOT[case["kind"]](other), expected(case)) > case["bound"], case["id"]
+
+
+def test_planted_absolute_gradcam_is_rejected():
+    """Grad-CAM without its ReLU does not pass for Grad-CAM, where the sign matters at all."""
+    told = [case for case in MODEL_CASES if case["kind"] == "gradcam"
+            and distance(case, GOT["gradcam-signed"](case), expected(case)) > case["bound"]]
+    assert len(told) >= 10
+
+
+def test_planted_clamped_edge_is_rejected():
+    """RISE's masks mirror at the edge, as the authors' code does: the clamped goldens must not fit."""
+    case = next(c for c in MODEL_CASES if clamped(c))
+    assert distance(case, GOT["rise-masks"](case), expected(case)) > case["bound"]
