@@ -1,6 +1,8 @@
 /* The real engine behind the jobs' table. No state. */
 #include "engine.h"
 
+#pragma weak xai_probe /* an engine without `sag` has none: the table's entry is NULL then */
+
 jobs_engine jobs_engine_xai(void)
 {
     return (jobs_engine){.describe = xai_model_describe,

@@ -19,15 +19,18 @@ typedef struct jobs_engine {
     xai_status (*explain)(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out,
                           xai_error *err);
     void (*result_free)(xai_result *result);
+    /* NULL: this engine has no probes. */
     xai_status (*probe)(const xai_probe_request *request, xai_pool *pool, xai_token *token, xai_probe_value *values,
                         xai_error *err);
 
     /* Image bytes into pixels, somewhere they can do no harm. `decoder` is the first argument. */
-    xai_status (*decode)(void *decoder, const void *bytes, size_t size, xai_image **out, xai_error *err);
+    xai_status (*decode)(void *decoder, const void *bytes, size_t size, const xai_token *token, xai_image **out,
+                         xai_error *err);
+    void (*rest)(void *decoder); /* a worker has answered: time to make ready for the next image; NULL: nothing to do */
     void *decoder;
 } jobs_engine;
 
-/* libxai itself; `decode` is left for the caller to fill in. */
+/* libxai itself; `decode` is left for the caller to fill in (decoders.h). */
 jobs_engine jobs_engine_xai(void);
 
 #endif

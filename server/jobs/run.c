@@ -148,7 +148,7 @@ static xai_status decode(jobs *j, work *w, xai_image **image, timing *t, xai_err
     jobs_task *task = w->task;
     int64_t start = xai_clock_ns();
     xai_status status = j->engine.decode(j->engine.decoder, jobs_bytes_data(task->image), jobs_bytes_size(task->image),
-                                         image, err);
+                                         w->token, image, err);
     t->decode_ms = (double)(xai_clock_ns() - start) * 1e-6;
     if (status == XAI_OK && (*image)->sha256[0] == '\0')
         memcpy((*image)->sha256, task->sha256, sizeof(*image)->sha256);
@@ -168,6 +168,7 @@ static void run_work(jobs *j, work *w)
     if (status == XAI_OK && w->task->kind == JOBS_PROBE) status = probe(j, w, image, &body, &t, &err);
     else if (status == XAI_OK) status = explain(j, w, image, &body, &t, &partial, &err);
     xai_image_free(image);
+    err.where[0] = '\0'; /* a layer or a file of ours, and no pointer into the request */
     jobs_end_work(j, w, status, body, &t, partial, &err);
     jobs_bytes_unref(body);
 }
@@ -194,6 +195,7 @@ void *jobs_worker_main(void *argument)
         if (cancelled && l.w->token) xai_token_cancel(l.w->token);
         pthread_mutex_unlock(&j->lock);
         run_work(j, l.w);
+        if (j->engine.rest) j->engine.rest(j->engine.decoder);
         pthread_mutex_lock(&j->lock);
     }
     pthread_mutex_unlock(&j->lock);

@@ -74,7 +74,6 @@ static xai_status take_image(jobs_task *task, const xai_json_request *request, j
 static void point(xai_error *err, size_t index)
 {
     char where[sizeof err->where];
-    if (!err || err->where[0] == '/') return;
     memcpy(where, err->where, sizeof where);
     const char *name = strncmp(where, "params.", 7) == 0 ? where + 7 : NULL;
     if (err->status == XAI_E_UNKNOWN_METHOD || err->status == XAI_E_UNSUPPORTED_METHOD)

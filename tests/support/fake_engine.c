@@ -225,9 +225,10 @@ static xai_status probe(const xai_probe_request *request, xai_pool *pool, xai_to
     return XAI_OK;
 }
 
-static xai_status decode(void *decoder, const void *bytes, size_t size, xai_image **out, xai_error *err)
+static xai_status decode(void *decoder, const void *bytes, size_t size, const xai_token *token, xai_image **out,
+                         xai_error *err)
 {
-    (void)decoder;
+    (void)decoder, (void)token;
     XAI_CHECK(size >= 3 && memcmp(bytes, "IMG", 3) == 0, err, BAD_IMAGE, "", "it does not begin with IMG");
     static const uint8_t PIXELS[12] = {0, 0, 0, 1, 1, 1, 2, 2, 2, 3, 3, 3};
     return xai_image_from_rgb(PIXELS, 2, 2, 1, out, err);
