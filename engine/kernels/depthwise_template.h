@@ -67,12 +67,21 @@ static void spread_row(const xai_spread *s, const float *in, float *out)
     }
 }
 
+/* One row of a plane through the gate; a step of 1. */
+static void gate_row(xai_gate by, const float *y, const float *gy, float *out, size_t n)
+{
+    size_t i = 0;
+    for (; i + WIDTH <= n; i += WIDTH) v_store(out + i, pass_gate(&by, v_load(gy + i), v_load(y + i)));
+    if (i < n) v_store_part(out + i, pass_gate(&by, v_load_part(gy + i, n - i), v_load_part(y + i, n - i)), n - i);
+}
+
 static void spread(const xai_spread *s)
 {
-    const float *in = s->in;
-    float *out = s->out;
-    if (s->step == 1)
-        for (size_t r = 0; r < s->rows; r++, in += s->in_pitch, out += s->pitch) copy_run(in, 1, s->cols, out + s->at);
-    else
-        for (size_t r = 0; r < s->rows; r++, in += s->in_pitch, out += s->pitch) spread_row(s, in, out);
+    for (size_t r = 0; r < s->rows; r++) {
+        const float *in = s->in + r * s->in_pitch;
+        float *out = s->out + r * s->pitch;
+        if (s->y) gate_row(s->gate, s->y + r * s->in_pitch, in, out + s->at, s->cols);
+        else if (s->step == 1) copy_run(in, 1, s->cols, out + s->at);
+        else spread_row(s, in, out);
+    }
 }

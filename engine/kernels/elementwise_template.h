@@ -19,7 +19,33 @@ static void clamp(const float *in, xai_clamp to, float *out, size_t n)
 
 static void gate(xai_gate by, const float *y, const float *gy, float *out, size_t n)
 {
-    gate_run(&by, by.by_output ? y : gy, gy, n, out);
+    gate_row(by, by.by_output ? y : gy, gy, out, n);
+}
+
+static void add_to(const float *in, float *out, size_t n)
+{
+    size_t i = 0;
+    for (; i + WIDTH <= n; i += WIDTH) v_store(out + i, v_add(v_load(out + i), v_load(in + i)));
+    if (i < n) v_store_part(out + i, v_add(v_load_part(out + i, n - i), v_load_part(in + i, n - i)), n - i);
+}
+
+/* out[0], out[1], out[2], ... += even[0], odd[0], even[1], ... */
+static void add_woven(const float *even, const float *odd, float *out, size_t n)
+{
+    for (; n >= 2 * WIDTH; n -= 2 * WIDTH, even += WIDTH, odd += WIDTH, out += 2 * WIDTH) {
+        vec a = v_load(even), b = v_load(odd);
+        v_store(out, v_add(v_load(out), v_weave_low(a, b)));
+        v_store(out + WIDTH, v_add(v_load(out + WIDTH), v_weave_high(a, b)));
+    }
+    for (size_t i = 0; i < n; i++) out[i] += i % 2 ? odd[i / 2] : even[i / 2];
+}
+
+static void weave_add(const float *const *in, size_t phases, float *out, size_t n)
+{
+    if (phases == 1) add_to(in[0], out, n);
+    else if (phases == 2) add_woven(in[0], in[1], out, n);
+    else
+        for (size_t i = 0; i < n; i++) out[i] += in[i % phases][i / phases];
 }
 
 /* The lanes of a sum in a fixed order. */

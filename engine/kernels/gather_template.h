@@ -1,6 +1,8 @@
 /*
  * Packing of a panel of B (struct xai_gather): PANEL_COLS floats for each k. Columns beyond the last run become 0.
- * The common case, a whole panel inside one row of one image, is a copy of vectors.
+ *
+ * Where the edges of rows, images and padding cut a panel depends on the tap and not on the channel: it is worked out
+ * once a tap, as masks, and then all channels are read through them.
  */
 #include "vector.h"
 
@@ -24,55 +26,108 @@ static vec pass_gate(const xai_gate *gate, vec g, vec y)
     return g;
 }
 
-/* As copy_run with a step of 1, through the gate. */
-static void gate_run(const xai_gate *gate, const float *y, const float *gy, size_t count, float *out)
+/* What a run gives to one tap: columns [first, last) of the run, the first at offset `at` of a channel's plane. */
+typedef struct gather_clip {
+    int first, last;
+    ptrdiff_t at;
+} gather_clip;
+
+static gather_clip clip_run(const xai_gather *g, const xai_gather_run *run, const int tap[2])
 {
-    for (; count >= WIDTH; count -= WIDTH, y += WIDTH, gy += WIDTH, out += WIDTH)
-        v_store(out, pass_gate(gate, v_load(gy), v_load(y)));
-    if (count) v_store_part(out, pass_gate(gate, v_load_part(gy, count), v_load_part(y, count)), count);
+    int y = run->row + tap[0], x = run->column + tap[1];
+    gather_clip c = {0, run->count, 0};
+    if (y < 0 || y >= g->height) return (gather_clip){0};
+    if (x < 0) c.first = (-x + g->step - 1) / g->step;
+    if (x + (c.last - 1) * g->step >= g->width) c.last = (g->width - x + g->step - 1) / g->step;
+    c.at = (ptrdiff_t)y * g->width + x + (ptrdiff_t)c.first * g->step;
+    return c;
 }
 
-/* One run of one row of B, without the positions that the tap shifts out of the plane. */
-static void gather_run(const xai_gather *g, const xai_gather_run *run, size_t channel, const int tap[2], float *out)
+/* Some lanes of one vector of the panel, read from `in` + lane; channel 0. */
+typedef struct gather_part {
+    const float *in, *y;
+    vmask mask;
+    bool whole;
+} gather_part;
+
+static int find_parts(const xai_gather *g, const xai_gather_run *runs, int count, const int tap[2], int v,
+                      gather_part parts[XAI_MAX_PANEL_COLS])
 {
-    int y = run->row + tap[0], x = run->column + tap[1], first = 0, last = run->count;
-    if (y < 0 || y >= g->height) return;
-    if (x < 0) first = (-x + g->step - 1) / g->step;
-    if (x + (last - 1) * g->step >= g->width) last = (g->width - x + g->step - 1) / g->step;
-    if (first >= last) return;
-    ptrdiff_t at = (ptrdiff_t)(channel * g->channel) + (ptrdiff_t)y * g->width + x + first * g->step;
-    float *to = out + run->at + first;
-    if (run->y) gate_run(&g->gate, run->y + at, run->plane + at, (size_t)(last - first), to);
-    else copy_run(run->plane + at, (size_t)g->step, (size_t)(last - first), to);
+    int n = 0, begin = v * WIDTH, end = begin + WIDTH;
+    for (int i = 0; i < count; i++) {
+        gather_clip c = clip_run(g, &runs[i], tap);
+        int from = runs[i].at + c.first, to = runs[i].at + c.last;
+        int low = from > begin ? from : begin, high = to < end ? to : end;
+        if (low >= high) continue;
+        ptrdiff_t lane0 = c.at - (from - begin);
+        parts[n++] = (gather_part){
+            .in = runs[i].plane + lane0,
+            .y = runs[i].y ? runs[i].y + lane0 : NULL,
+            .mask = v_lanes((size_t)(low - begin), (size_t)(high - low)),
+            .whole = high - low == WIDTH,
+        };
+    }
+    return n;
 }
 
-/* A whole panel of a pointwise convolution: consecutive floats of each channel. */
-static void gather_points(const xai_gather *g, const xai_gather_run *run, size_t k0, size_t k1, float *out)
+static vec load_part_at(const xai_gather *g, const gather_part *part, size_t at)
 {
-    const float *in = run->plane + k0 * g->channel + (ptrdiff_t)run->row * g->width + run->column;
-    for (size_t k = k0; k < k1; k++, in += g->channel, out += PANEL_COLS)
-        for (int v = 0; v < PANEL_VECS; v++) v_store(out + v * WIDTH, v_load(in + v * WIDTH));
+    vec v = v_load_lanes(part->in + at, part->mask);
+    return part->y ? pass_gate(&g->gate, v, v_load_lanes(part->y + at, part->mask)) : v;
 }
 
-static bool is_points(const xai_gather *g, const xai_gather_run *run)
+/* Vector v of one tap, for channels [channel, end); `out` is the first one's and `pitch` from there to the next. */
+static void gather_vector(const xai_gather *g, const gather_part *parts, int count, size_t channel, size_t end,
+                          float *out, size_t pitch)
 {
-    return g->taps == 1 && g->tap[0][0] == 0 && g->tap[0][1] == 0 && g->step == 1 && run->count == PANEL_COLS &&
-           !run->y && run->row < g->height && run->column + PANEL_COLS <= g->width;
+    size_t at = channel * g->channel;
+    if (count == 1 && parts->whole && !parts->y) {
+        for (; channel < end; channel++, at += g->channel, out += pitch) v_store(out, v_load(parts->in + at));
+        return;
+    }
+    if (count == 1 && parts->whole) {
+        xai_gate gate = g->gate;
+        for (; channel < end; channel++, at += g->channel, out += pitch)
+            v_store(out, pass_gate(&gate, v_load(parts->in + at), v_load(parts->y + at)));
+        return;
+    }
+    for (; channel < end; channel++, at += g->channel, out += pitch) {
+        vec sum = v_zero();
+        for (int i = 0; i < count; i++) sum = v_join(sum, load_part_at(g, &parts[i], at));
+        v_store(out, sum);
+    }
+}
+
+/* The same for all vectors of a tap, with a step: run by run. */
+static void gather_steps(const xai_gather *g, const xai_gather_run *runs, int count, const int tap[2], size_t channel,
+                         size_t end, float *out, size_t pitch)
+{
+    for (; channel < end; channel++, out += pitch) {
+        for (int v = 0; v < PANEL_VECS; v++) v_store(out + v * WIDTH, v_zero());
+        for (int i = 0; i < count; i++) {
+            gather_clip c = clip_run(g, &runs[i], tap);
+            if (c.first >= c.last) continue;
+            copy_run(runs[i].plane + channel * g->channel + c.at, (size_t)g->step, (size_t)(c.last - c.first),
+                     out + runs[i].at + c.first);
+        }
+    }
 }
 
 static void gather_panel(const xai_gather *g, const xai_gather_run *runs, int count, size_t k0, size_t k1, float *out)
 {
-    if (count == 1 && is_points(g, runs)) {
-        gather_points(g, runs, k0, k1, out);
-        return;
-    }
-    size_t channel = k0 / (size_t)g->taps;
-    int tap = (int)(k0 % (size_t)g->taps);
-    for (size_t k = k0; k < k1; k++, out += PANEL_COLS) {
-        for (int v = 0; v < PANEL_VECS; v++) v_store(out + v * WIDTH, v_zero());
-        for (int i = 0; i < count; i++) gather_run(g, &runs[i], channel, g->tap[tap], out);
-        if (++tap < g->taps) continue;
-        tap = 0;
-        channel++;
+    size_t taps = (size_t)g->taps, pitch = taps * PANEL_COLS;
+    for (size_t t = 0; t < taps; t++) {
+        size_t channel = k0 > t ? (k0 - t + taps - 1) / taps : 0, end = k1 > t ? (k1 - t + taps - 1) / taps : 0;
+        if (channel >= end) continue;
+        float *to = out + (channel * taps + t - k0) * PANEL_COLS;
+        if (g->step != 1) {
+            gather_steps(g, runs, count, g->tap[t], channel, end, to, pitch);
+            continue;
+        }
+        for (int v = 0; v < PANEL_VECS; v++) {
+            gather_part parts[XAI_MAX_PANEL_COLS];
+            int n = find_parts(g, runs, count, g->tap[t], v, parts);
+            gather_vector(g, parts, n, channel, end, to + v * WIDTH, pitch);
+        }
     }
 }

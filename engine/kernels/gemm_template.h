@@ -26,10 +26,11 @@ INLINE size_t lanes_of(size_t cols, int v)
 INLINE void tile_start(const xai_gemm_panel *p, size_t row, const int rows, const int vecs,
                        vec acc[PANEL_ROWS][PANEL_VECS])
 {
+    bool whole = p->cols == (size_t)(vecs * WIDTH);
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vecs; v++) {
             const float *c = p->c + (row + (size_t)r) * p->ldc + (size_t)v * WIDTH;
-            if (p->accumulate) acc[r][v] = v_load_part(c, lanes_of(p->cols, v));
+            if (p->accumulate) acc[r][v] = whole ? v_load(c) : v_load_part(c, lanes_of(p->cols, v));
             else acc[r][v] = p->bias ? v_set(p->bias[row + (size_t)r]) : v_zero();
         }
 }

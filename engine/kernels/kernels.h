@@ -72,6 +72,8 @@ typedef struct xai_depthwise {
 /* Copies a plane, its columns sorted by their remainder: column c goes to (at + c) % step * phase + (at + c) / step. */
 typedef struct xai_spread {
     const float *in;
+    const float *y; /* not NULL: `in` passes the gate on its way, with y laid out alike; the step is 1 */
+    xai_gate gate;
     size_t in_pitch, rows, cols;
     float *out;
     size_t pitch, phase, step, at;

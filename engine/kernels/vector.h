@@ -4,6 +4,9 @@
  *
  * WIDTH is the number of lanes. v_fma rounds once where the processor can (AVX2, AVX-512), twice in the scalar build.
  * v_even takes every other float: p[0], p[2], ..., p[2 * WIDTH - 2], and reads no further than that.
+ * v_load_lanes reads the lanes that v_lanes(first, n) names, first <= lane < first + n, from p + lane, the others being
+ * 0; p itself may lie outside of any buffer. v_join puts two such vectors together. v_weave_low and v_weave_high are
+ * the halves of a[0], b[0], a[1], b[1], ...
  * v_clamp lets a NaN pass, as xai_clamp_apply does: x86 min and max return their second operand then.
  */
 #ifndef XAI_KERNELS_VECTOR_H
@@ -33,6 +36,20 @@ static inline vec v_even(const float *p)
     return _mm512_permutex2var_ps(_mm512_loadu_ps(p), pick, _mm512_loadu_ps(p + 15));
 }
 static inline __mmask16 v_first(size_t n) { return (__mmask16)((1u << n) - 1); }
+typedef __mmask16 vmask;
+static inline vmask v_lanes(size_t first, size_t n) { return (vmask)(v_first(n) << first); }
+static inline vec v_load_lanes(const float *p, vmask l) { return _mm512_maskz_loadu_ps(l, p); }
+static inline vec v_join(vec a, vec b) { return _mm512_or_ps(a, b); }
+static inline vec v_weave_low(vec a, vec b)
+{
+    __m512i pick = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);
+    return _mm512_permutex2var_ps(a, pick, b);
+}
+static inline vec v_weave_high(vec a, vec b)
+{
+    __m512i pick = _mm512_setr_epi32(8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31);
+    return _mm512_permutex2var_ps(a, pick, b);
+}
 /* The first n lanes, n <= WIDTH, the others 0; nothing beyond is touched. */
 static inline vec v_load_part(const float *p, size_t n) { return _mm512_maskz_loadu_ps(v_first(n), p); }
 static inline void v_store_part(float *p, vec v, size_t n) { _mm512_mask_storeu_ps(p, v_first(n), v); }
@@ -66,6 +83,18 @@ static inline vec v_even(const float *p)
 static inline __m256i v_first(size_t n)
 {
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+typedef __m256i vmask;
+static inline vmask v_lanes(size_t first, size_t n) { return _mm256_andnot_si256(v_first(first), v_first(first + n)); }
+static inline vec v_load_lanes(const float *p, vmask l) { return _mm256_maskload_ps(p, l); }
+static inline vec v_join(vec a, vec b) { return _mm256_or_ps(a, b); }
+static inline vec v_weave_low(vec a, vec b)
+{
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x20);
+}
+static inline vec v_weave_high(vec a, vec b)
+{
+    return _mm256_permute2f128_ps(_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b), 0x31);
 }
 /* The first n lanes, n <= WIDTH, the others 0; nothing beyond is touched. */
 static inline vec v_load_part(const float *p, size_t n) { return _mm256_maskload_ps(p, v_first(n)); }
@@ -109,6 +138,20 @@ static inline vec v_even(const float *p) { return *p; }
 static inline vec v_add(vec a, vec b) { return a + b; }
 static inline vec v_fma(vec a, vec b, vec c) { return a * b + c; }
 static inline vec v_clamp(vec v, vec lo, vec hi) { return xai_clamp_apply((xai_clamp){lo, hi}, v); }
+typedef bool vmask;
+static inline vmask v_lanes(size_t first, size_t n) { return first == 0 && n > 0; }
+static inline vec v_load_lanes(const float *p, vmask l) { return l ? *p : 0; }
+static inline vec v_join(vec a, vec b) { return a != 0 ? a : b; }
+static inline vec v_weave_low(vec a, vec b)
+{
+    (void)b;
+    return a;
+}
+static inline vec v_weave_high(vec a, vec b)
+{
+    (void)a;
+    return b;
+}
 static inline vec v_load_part(const float *p, size_t n) { return n ? *p : 0; }
 static inline void v_store_part(float *p, vec v, size_t n)
 {

@@ -64,9 +64,9 @@ static xai_status check_extents(const xai_node *node, const xai_conv_plan *plan,
     return XAI_OK;
 }
 
-static size_t part_scratch(const xai_conv *conv, const xai_lattice *lattice)
+static size_t scratch_of(const xai_conv *conv, const xai_conv_part *parts, int count)
 {
-    return conv->plan->depthwise ? xai_conv_depthwise_scratch(lattice) : xai_conv_gemm_scratch(conv);
+    return conv->plan->depthwise ? xai_conv_depthwise_scratch(parts, count) : xai_conv_gemm_scratch(conv);
 }
 
 static xai_status pack(const xai_conv *conv, bool backward, xai_conv_part *part, xai_setup *setup, xai_error *err)
@@ -85,7 +85,7 @@ static xai_status prepare(xai_node *node, xai_setup *setup, xai_error *err)
     XAI_TRY(check_extents(node, plan, &conv->window, err));
     plan->depthwise = conv->group == plan->in.c && conv->group > 1;
     XAI_TRY(xai_lattice_forward(&conv->window, &plan->out, setup->arena, &plan->forward.lattice, err));
-    node->scratch = part_scratch(conv, &plan->forward.lattice);
+    node->scratch = scratch_of(conv, &plan->forward, 1);
     return pack(conv, false, &plan->forward, setup, err);
 }
 
@@ -99,10 +99,10 @@ static xai_status prepare_backward(xai_node *node, xai_setup *setup, xai_error *
     if (!plan->backward) XAI_NO_MEMORY(err);
     for (int i = 0; i < plan->backward_count; i++) {
         plan->backward[i].lattice = lattices[i];
-        size_t scratch = part_scratch(conv, &lattices[i]);
-        if (scratch > node->scratch) node->scratch = scratch;
         XAI_TRY(pack(conv, true, &plan->backward[i], setup, err));
     }
+    size_t scratch = scratch_of(conv, plan->backward, plan->backward_count);
+    if (scratch > node->scratch) node->scratch = scratch;
     return XAI_OK;
 }
 
@@ -117,7 +117,8 @@ static void forward(const xai_node *node, const xai_exec *exec)
     const xai_conv *conv = node->state;
     run(&(xai_conv_run){
         .conv = conv,
-        .part = &conv->plan->forward,
+        .parts = &conv->plan->forward,
+        .part_count = 1,
         .exec = exec,
         .from = conv->plan->in,
         .to = conv->plan->out,
@@ -131,6 +132,8 @@ static void backward(const xai_node *node, const xai_exec *exec)
     const xai_conv *conv = node->state;
     xai_conv_run r = {
         .conv = conv,
+        .parts = conv->plan->backward,
+        .part_count = conv->plan->backward_count,
         .exec = exec,
         .backward = true,
         .from = conv->plan->out,
@@ -139,13 +142,10 @@ static void backward(const xai_node *node, const xai_exec *exec)
         .policy = exec->policy,
         .target = xai_grad_in(exec, node, 0),
     };
-    if (!r.source || !r.target) return;
+    if (!r.source || !r.target || r.part_count == 0) return;
     if (!xai_clamp_is_none(conv->act))
         r.gate_y = exec->policy == XAI_POLICY_DECONV ? r.source : xai_out_f32(exec, node, 0);
-    for (int i = 0; i < conv->plan->backward_count; i++) {
-        r.part = &conv->plan->backward[i];
-        run(&r);
-    }
+    run(&r);
 }
 
 static const xai_op_case CASES[] = {

@@ -11,42 +11,53 @@
 
 enum { SLACK = 32, PIECES_A_THREAD = 4, PIECE_PLANES = 32 };
 
-/* The padded plane of a lattice. */
+/* A padded plane of the source, wide enough for every part of a run. */
 typedef struct canvas {
     int top, left; /* source coordinates of its first pixel; never positive where there is padding */
     int rows, cols;
+    int step;            /* of the columns */
     size_t phase, pitch; /* floats from one remainder to the next, and from one row to the next */
 } canvas;
 
-static void bounds(const xai_lattice *l, int axis, int *low, int *high)
+/* Lowest source coordinate of a lattice, and the one after the highest. */
+static void bounds(const xai_lattice *l, int axis, int *low, int *end)
 {
-    *low = *high = l->shift[0][axis];
+    int most = *low = l->shift[0][axis];
     for (int t = 1; t < l->taps; t++) {
         if (l->shift[t][axis] < *low) *low = l->shift[t][axis];
-        if (l->shift[t][axis] > *high) *high = l->shift[t][axis];
+        if (l->shift[t][axis] > most) most = l->shift[t][axis];
     }
+    *end = ((axis ? l->cols : l->rows) - 1) * l->step[axis] + most + 1;
 }
 
-static canvas canvas_of(const xai_lattice *l)
+static canvas canvas_of(const xai_conv_part *parts, int count)
 {
-    canvas c;
-    int bottom, right;
-    bounds(l, 0, &c.top, &bottom);
-    bounds(l, 1, &c.left, &right);
-    c.rows = (l->rows - 1) * l->step[0] + bottom - c.top + 1;
-    c.cols = (l->cols - 1) * l->step[1] + right - c.left + 1;
-    c.phase = (size_t)((c.cols + l->step[1] - 1) / l->step[1]);
-    c.pitch = c.phase * (size_t)l->step[1];
+    int low[2] = {0}, end[2] = {0};
+    for (int i = 0; i < count; i++)
+        for (int axis = 0; axis < 2; axis++) {
+            int l, e;
+            bounds(&parts[i].lattice, axis, &l, &e);
+            if (i == 0 || l < low[axis]) low[axis] = l;
+            if (i == 0 || e > end[axis]) end[axis] = e;
+        }
+    canvas c = {low[0], low[1], end[0] - low[0], end[1] - low[1], parts[0].lattice.step[1], 0, 0};
+    c.phase = (size_t)((c.cols + c.step - 1) / c.step);
+    c.pitch = c.phase * (size_t)c.step;
     return c;
 }
 
 static size_t canvas_floats(const canvas *c) { return (size_t)c->rows * c->pitch + SLACK; }
 
-size_t xai_conv_depthwise_scratch(const xai_lattice *lattice)
+size_t xai_conv_depthwise_scratch(const xai_conv_part *parts, int count)
 {
-    canvas c = canvas_of(lattice);
-    size_t plane = (size_t)lattice->rows * (size_t)lattice->cols;
-    return (canvas_floats(&c) + plane) * sizeof(float) + (size_t)lattice->taps * sizeof(ptrdiff_t);
+    if (count == 0) return 0;
+    canvas c = canvas_of(parts, count);
+    size_t floats = canvas_floats(&c), taps = 0;
+    for (int i = 0; i < count; i++) {
+        floats += (size_t)parts[i].lattice.rows * (size_t)parts[i].lattice.cols;
+        taps += (size_t)parts[i].lattice.taps;
+    }
+    return floats * sizeof(float) + taps * sizeof(ptrdiff_t);
 }
 
 /* One filter after the other, the taps of the lattice in its order. */
@@ -66,7 +77,15 @@ typedef struct job {
     const xai_kernels *kernels;
     canvas canvas;
     size_t multiplier, planes, piece_planes; /* planes: of the convolution's input */
+    size_t taps;                             /* of all parts together */
 } job;
+
+/* A thread's scratch. */
+typedef struct desk {
+    ptrdiff_t *offset; /* of every tap in the canvas, part after part */
+    float *canvas;
+    float *sums; /* backward: what each part adds, part after part */
+} desk;
 
 /* The part of the source that the canvas covers. */
 typedef struct cover {
@@ -90,43 +109,94 @@ static void fill(const job *j, size_t plane, float *canvas_data)
     const canvas *c = &j->canvas;
     cover v = cover_of(j);
     if (v.top >= v.bottom || v.left >= v.right) return;
-    size_t wide = (size_t)run->from.w, rows = (size_t)(v.bottom - v.top), cols = (size_t)(v.right - v.left);
+    size_t wide = (size_t)run->from.w;
     size_t from = (plane * (size_t)run->from.h + (size_t)v.top) * wide + (size_t)v.left;
-    float *to = canvas_data + (size_t)(v.top - c->top) * c->pitch;
-    if (run->gate_y) { /* backward: the step is 1 */
-        xai_gate gate = xai_rectifier_gate(run->policy, run->conv->act);
-        for (size_t r = 0; r < rows; r++, from += wide, to += c->pitch)
-            j->kernels->gate(gate, run->gate_y + from, run->source + from, to + (v.left - c->left), cols);
-        return;
-    }
-    j->kernels->spread(&(xai_spread){.in = run->source + from, .in_pitch = wide, .rows = rows, .cols = cols, .out = to,
-                                     .pitch = c->pitch, .phase = c->phase,
-                                     .step = (size_t)run->part->lattice.step[1], .at = (size_t)(v.left - c->left)});
+    xai_spread call = {
+        .in = run->source + from,
+        .y = run->gate_y ? run->gate_y + from : NULL,
+        .gate = xai_rectifier_gate(run->policy, run->conv->act),
+        .in_pitch = wide,
+        .rows = (size_t)(v.bottom - v.top),
+        .cols = (size_t)(v.right - v.left),
+        .out = canvas_data + (size_t)(v.top - c->top) * c->pitch,
+        .pitch = c->pitch,
+        .phase = c->phase,
+        .step = (size_t)c->step,
+        .at = (size_t)(v.left - c->left),
+    };
+    j->kernels->spread(&call);
 }
 
-static void add_to_target(const xai_conv_run *run, size_t plane, const float *sum)
+/* ---- backward: the classes of the target's pixels, put back between each other */
+
+static void add_one_part(const xai_conv_run *run, const xai_lattice *l, const float *sum, float *target)
 {
-    const xai_lattice *l = &run->part->lattice;
-    float *target = run->target + plane * (size_t)(run->to.h * run->to.w);
     for (int r = 0; r < l->rows; r++) {
         float *row = target + (l->origin[0] + r * l->pitch[0]) * run->to.w + l->origin[1];
         for (int c = 0; c < l->cols; c++) row[c * l->pitch[1]] += *sum++;
     }
 }
 
-/* The filter of output channel `channel` on the canvas, to `out`, a plane of the lattice's size. */
-static void filter(const job *j, size_t channel, const float *canvas_data, const ptrdiff_t *offset, float *out)
+/* With a stride of 1 or 2 every class is there, and a row is woven from one or two of them. */
+static bool can_weave(const xai_conv_run *run)
+{
+    const int *pitch = run->parts[0].lattice.pitch;
+    return pitch[1] <= 2 && run->part_count == pitch[0] * pitch[1];
+}
+
+static void weave(const job *j, const float *sums, float *target)
 {
     const xai_conv_run *run = j->run;
-    const xai_lattice *l = &run->part->lattice;
+    const int *pitch = run->parts[0].lattice.pitch;
+    const float *next[2];
+    if (pitch[0] == 1 && pitch[1] == 1) { /* one class, and no gaps */
+        j->kernels->weave_add(&sums, 1, target, (size_t)(run->to.h * run->to.w));
+        return;
+    }
+    for (int class = 0, part = 0; class < pitch[0]; class++) {
+        const xai_lattice *l = &run->parts[part].lattice;
+        for (int p = 0; p < pitch[1]; p++, part++) {
+            next[p] = sums;
+            sums += run->parts[part].lattice.rows * run->parts[part].lattice.cols;
+        }
+        for (int r = 0; r < l->rows; r++) {
+            float *row = target + (l->origin[0] + r * pitch[0]) * run->to.w;
+            j->kernels->weave_add(next, (size_t)pitch[1], row, (size_t)run->to.w);
+            for (int p = 0; p < pitch[1]; p++) next[p] += run->parts[part - pitch[1] + p].lattice.cols;
+        }
+    }
+}
+
+static void add_to_target(const job *j, size_t plane, const float *sums)
+{
+    const xai_conv_run *run = j->run;
+    float *target = run->target + plane * (size_t)(run->to.h * run->to.w);
+    if (can_weave(run)) {
+        weave(j, sums, target);
+        return;
+    }
+    for (int i = 0; i < run->part_count; i++) {
+        add_one_part(run, &run->parts[i].lattice, sums, target);
+        sums += run->parts[i].lattice.rows * run->parts[i].lattice.cols;
+    }
+}
+
+/* ---- planes */
+
+/* The filter of output channel `channel` on the canvas, to `out`, a plane of the part's size. */
+static void filter(const job *j, const xai_conv_part *part, size_t channel, const desk *d, const ptrdiff_t *offset,
+                   float *out)
+{
+    const xai_conv *conv = j->run->conv;
+    const xai_lattice *l = &part->lattice;
     xai_depthwise call = {
-        .in = canvas_data,
+        .in = d->canvas,
         .row_step = (size_t)l->step[0] * j->canvas.pitch,
         .offset = offset,
-        .weight = run->part->packed + channel * (size_t)l->taps,
+        .weight = part->packed + channel * (size_t)l->taps,
         .taps = l->taps,
-        .bias = run->conv->bias && !run->backward ? run->conv->bias[channel] : 0,
-        .clamp = run->backward ? xai_clamp_none() : run->conv->act,
+        .bias = conv->bias && !j->run->backward ? conv->bias[channel] : 0,
+        .clamp = j->run->backward ? xai_clamp_none() : conv->act,
         .out = out,
         .out_pitch = (size_t)l->cols,
         .rows = l->rows,
@@ -135,39 +205,62 @@ static void filter(const job *j, size_t channel, const float *canvas_data, const
     j->kernels->depthwise(&call);
 }
 
-/* All filters of one channel of the convolution's input. */
-static void run_plane(const job *j, size_t plane, float *canvas_data, const ptrdiff_t *offset, float *spare)
+static void forward_plane(const job *j, size_t plane, const desk *d)
 {
     const xai_conv_run *run = j->run;
-    size_t channels = (size_t)run->conv->group, first = plane % channels * j->multiplier;
-    if (!run->backward) fill(j, plane, canvas_data);
+    size_t first = plane % (size_t)run->conv->group * j->multiplier;
+    fill(j, plane, d->canvas);
     for (size_t m = 0; m < j->multiplier; m++) {
-        size_t other = plane * j->multiplier + m;
-        if (run->backward) {
-            fill(j, other, canvas_data);
-            filter(j, first + m, canvas_data, offset, spare);
-            add_to_target(run, plane, spare);
-        } else {
-            filter(j, first + m, canvas_data, offset, run->target + other * (size_t)(run->to.h * run->to.w));
+        float *out = run->target + (plane * j->multiplier + m) * (size_t)(run->to.h * run->to.w);
+        filter(j, run->parts, first + m, d, d->offset, out);
+    }
+}
+
+static void backward_plane(const job *j, size_t plane, const desk *d)
+{
+    const xai_conv_run *run = j->run;
+    size_t first = plane % (size_t)run->conv->group * j->multiplier;
+    for (size_t m = 0; m < j->multiplier; m++) {
+        fill(j, plane * j->multiplier + m, d->canvas);
+        const ptrdiff_t *offset = d->offset;
+        float *sums = d->sums;
+        for (int i = 0; i < run->part_count; i++) {
+            const xai_conv_part *part = &run->parts[i];
+            filter(j, part, first + m, d, offset, sums);
+            offset += part->lattice.taps;
+            sums += part->lattice.rows * part->lattice.cols;
+        }
+        add_to_target(j, plane, d->sums);
+    }
+}
+
+static desk lay_out(const job *j, int thread)
+{
+    const canvas *c = &j->canvas;
+    desk d = {.offset = xai_scratch(j->run->exec, thread)};
+    d.canvas = (float *)(d.offset + j->taps);
+    d.sums = d.canvas + canvas_floats(c);
+    ptrdiff_t *offset = d.offset;
+    for (int i = 0; i < j->run->part_count; i++) {
+        const xai_lattice *l = &j->run->parts[i].lattice;
+        for (int t = 0; t < l->taps; t++) {
+            int y = l->shift[t][0] - c->top, x = l->shift[t][1] - c->left;
+            *offset++ = (ptrdiff_t)((size_t)y * c->pitch + (size_t)(x % c->step) * c->phase) + x / c->step;
         }
     }
+    memset(d.canvas, 0, canvas_floats(c) * sizeof *d.canvas);
+    return d;
 }
 
 static void run_piece(void *context, size_t index, int thread)
 {
     const job *j = context;
-    const xai_lattice *l = &j->run->part->lattice;
-    const canvas *c = &j->canvas;
-    ptrdiff_t *offset = xai_scratch(j->run->exec, thread);
-    float *canvas_data = (float *)(offset + l->taps), *spare = canvas_data + canvas_floats(c);
-    for (int t = 0; t < l->taps; t++) {
-        int x = l->shift[t][1] - c->left;
-        offset[t] = (ptrdiff_t)((size_t)(l->shift[t][0] - c->top) * c->pitch + (size_t)(x % l->step[1]) * c->phase) +
-                    x / l->step[1];
-    }
-    memset(canvas_data, 0, canvas_floats(c) * sizeof *canvas_data);
+    desk d = lay_out(j, thread);
     size_t begin = index * j->piece_planes, end = begin + j->piece_planes;
-    for (size_t p = begin; p < end && p < j->planes; p++) run_plane(j, p, canvas_data, offset, spare);
+    for (size_t p = begin; p < end && p < j->planes; p++) {
+        if (j->run->backward) backward_plane(j, p, &d);
+        else forward_plane(j, p, &d);
+    }
 }
 
 void xai_conv_depthwise_run(const xai_conv_run *run)
@@ -175,10 +268,11 @@ void xai_conv_depthwise_run(const xai_conv_run *run)
     job j = {
         .run = run,
         .kernels = xai_kernels_get(),
-        .canvas = canvas_of(&run->part->lattice),
+        .canvas = canvas_of(run->parts, run->part_count),
         .multiplier = (size_t)(run->conv->channels / run->conv->group),
         .planes = (size_t)(run->from.n * run->conv->group),
     };
+    for (int i = 0; i < run->part_count; i++) j.taps += (size_t)run->parts[i].lattice.taps;
     size_t pieces = (size_t)xai_par_threads(run->exec->par) * PIECES_A_THREAD;
     j.piece_planes = (j.planes + pieces - 1) / pieces;
     if (j.piece_planes > PIECE_PLANES) j.piece_planes = PIECE_PLANES;

@@ -64,9 +64,9 @@ static void flatten(xai_gemm *g)
     g->gather.height = 1;
 }
 
-void xai_conv_gemm_run(const xai_conv_run *run)
+static void run_part(const xai_conv_run *run, const xai_conv_part *part)
 {
-    const xai_lattice *l = &run->part->lattice;
+    const xai_lattice *l = &part->lattice;
     sides s = sides_of(run->conv, run->backward);
     size_t from = (size_t)(run->from.h * run->from.w), to = (size_t)(run->to.h * run->to.w);
     xai_gemm gemm = {
@@ -74,7 +74,7 @@ void xai_conv_gemm_run(const xai_conv_run *run)
         .groups = (size_t)run->conv->group,
         .rows = s.rows,
         .k = s.channels * (size_t)l->taps,
-        .packed = run->part->packed,
+        .packed = part->packed,
         .bias = run->backward ? NULL : run->conv->bias,
         .clamp = run->backward ? xai_clamp_none() : run->conv->act,
         .accumulate = run->backward,
@@ -94,4 +94,9 @@ void xai_conv_gemm_run(const xai_conv_run *run)
     };
     if (is_pointwise(l, &run->from, &run->to)) flatten(&gemm);
     xai_gemm_run(&gemm, run->exec->par, run->exec->scratch, run->exec->scratch_stride);
+}
+
+void xai_conv_gemm_run(const xai_conv_run *run)
+{
+    for (int i = 0; i < run->part_count; i++) run_part(run, &run->parts[i]);
 }

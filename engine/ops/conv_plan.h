@@ -24,7 +24,8 @@ typedef struct xai_conv_plan {
 /* The tensors of one run: from `source` to `target`, in the forward or the backward direction. */
 typedef struct xai_conv_run {
     const xai_conv *conv;
-    const xai_conv_part *part;
+    const xai_conv_part *parts; /* one, or the classes of the backward pass */
+    int part_count;             /* at least 1 */
     const xai_exec *exec;
     bool backward;
     xai_plane from, to;
@@ -41,7 +42,7 @@ xai_status xai_conv_depthwise_pack(const xai_conv *conv, xai_conv_part *part, xa
 
 /* Scratch bytes a thread. */
 size_t xai_conv_gemm_scratch(const xai_conv *conv);
-size_t xai_conv_depthwise_scratch(const xai_lattice *lattice);
+size_t xai_conv_depthwise_scratch(const xai_conv_part *parts, int count);
 
 void xai_conv_gemm_run(const xai_conv_run *run);
 void xai_conv_depthwise_run(const xai_conv_run *run);

@@ -55,6 +55,23 @@ START_TEST(gate_follows_the_rule)
 }
 END_TEST
 
+START_TEST(weave_add_takes_turns)
+{
+    const xai_kernels *t = table_at(_i);
+    if (!t) return;
+    for (size_t n = 0; n < MOST; n++)
+        for (size_t phases = 1; phases <= 3; phases++) {
+            float *in[3], *out = new_floats(n, 7), *expected = new_floats(n, 7);
+            for (size_t p = 0; p < 3; p++) in[p] = new_floats((n + phases - 1) / phases, p);
+            for (size_t i = 0; i < n; i++) expected[i] += in[i % phases][i / phases];
+            t->weave_add((const float *const *)in, phases, out, n);
+            check_equal(out, expected, n);
+            for (size_t p = 0; p < 3; p++) free_floats(in[p]);
+            free_floats(out), free_floats(expected);
+        }
+}
+END_TEST
+
 START_TEST(dots_agree_with_double)
 {
     const xai_kernels *t = table_at(_i);
@@ -101,7 +118,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {add_clamp_and_clamp_pass_a_nan_on, gate_follows_the_rule, dots_agree_with_double,
+    const TTest *const tests[] = {add_clamp_and_clamp_pass_a_nan_on, gate_follows_the_rule, weave_add_takes_turns, dots_agree_with_double,
                                   add_rows_agrees_with_double};
     return run_suite("elementwise", tests, sizeof tests / sizeof tests[0]);
 }

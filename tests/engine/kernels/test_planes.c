@@ -74,7 +74,8 @@ static void check_spread(const xai_kernels *t, size_t cols, size_t step, size_t 
     enum { ROWS = 3 };
     size_t phase = (at + cols + step - 1) / step, pitch = phase * step;
     float *in = new_floats(ROWS * (cols + 1), 1), *out = new_floats(ROWS * pitch, 2), *old = new_floats(ROWS * pitch, 2);
-    t->spread(&(xai_spread){in, cols + 1, ROWS, cols, out, pitch, phase, step, at});
+    t->spread(&(xai_spread){.in = in, .in_pitch = cols + 1, .rows = ROWS, .cols = cols, .out = out, .pitch = pitch,
+                           .phase = phase, .step = step, .at = at});
     for (size_t r = 0; r < ROWS; r++)
         for (size_t x = 0; x < at + cols; x++) {
             size_t to = r * pitch + x % step * phase + x / step;

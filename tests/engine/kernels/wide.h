@@ -30,6 +30,17 @@ static inline vec v_inside(vec v, vec x, vec lo, vec hi)
 {
     EACH_LANE(x.lane[i] > lo.lane[i] && x.lane[i] < hi.lane[i] ? v.lane[i] : 0);
 }
+typedef struct vmask {
+    size_t first, n;
+} vmask;
+static inline vmask v_lanes(size_t first, size_t n) { return (vmask){first, n}; }
+static inline vec v_load_lanes(const float *p, vmask l)
+{
+    EACH_LANE((size_t)i >= l.first && (size_t)i < l.first + l.n ? p[i] : 0);
+}
+static inline vec v_join(vec a, vec b) { EACH_LANE(a.lane[i] != 0 ? a.lane[i] : b.lane[i]); }
+static inline vec v_weave_low(vec a, vec b) { EACH_LANE(i % 2 ? b.lane[i / 2] : a.lane[i / 2]); }
+static inline vec v_weave_high(vec a, vec b) { EACH_LANE(i % 2 ? b.lane[8 + i / 2] : a.lane[8 + i / 2]); }
 static inline void v_store_part(float *p, vec v, size_t n)
 {
     for (size_t i = 0; i < n; i++) p[i] = v.lane[i];
