@@ -5,7 +5,7 @@
  * arXiv 1610.02391, equations 1 and 2. The map has the layer's own resolution; the definition is that of
  * pytorch-grad-cam, and of Captum's LayerGradCam with relu_attributions.
  */
-#include "method.h"
+#include "cam.h"
 
 #include <math.h>
 
@@ -25,23 +25,6 @@ static xai_status check(const xai_model *model, const void *params, xai_error *e
     return xai_model_check_spatial(model, ((const gradcam_params *)params)->layer, err);
 }
 
-/* Mean over n values, summed in order. */
-static double mean_of(const float *values, int64_t n)
-{
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += (double)values[i];
-    return sum / (double)n;
-}
-
-/* sum_k mean(g_k) A_k over `area` cells, in the order of the channels. */
-static void weigh_channels(const float *a, const float *g, int64_t channels, int64_t area, double *sums)
-{
-    for (int64_t k = 0; k < channels; k++) {
-        double weight = mean_of(g + k * area, area);
-        for (int64_t i = 0; i < area; i++) sums[i] += weight * (double)a[k * area + i];
-    }
-}
-
 static double cost(const xai_model *model, const void *params)
 {
     (void)model;
@@ -52,17 +35,13 @@ static double cost(const xai_model *model, const void *params)
 static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
     const gradcam_params *p = params;
-    xai_context *c = task->context;
-    const xai_value *layer = xai_program_find(c->program, p->layer);
+    const xai_value *layer = xai_program_find(task->context->program, p->layer);
     const int64_t *dim = layer->shape.dim;
-    int64_t channels = dim[1], area = dim[2] * dim[3];
-    float *g = XAI_NEW(task->arena, float, (size_t)(channels * area)), *map = XAI_NEW(task->arena, float, (size_t)area);
+    int64_t area = dim[2] * dim[3];
+    float *map = XAI_NEW(task->arena, float, (size_t)area);
     double *sums = XAI_NEW(task->arena, double, (size_t)area);
-    if (!g || !map || !sums) XAI_NO_MEMORY(err);
-    XAI_TRY(xai_task_gradient(task, &(xai_wanted){layer, g}, 1, XAI_POLICY_PLAIN, err));
-    xai_session *session;
-    XAI_TRY(xai_context_gradient_base(c, &session, err));
-    weigh_channels(xai_session_value_data(session, layer), g, channels, area, sums);
+    if (!map || !sums) XAI_NO_MEMORY(err);
+    XAI_TRY(xai_task_gradcam(task, layer, sums, err));
     for (int64_t i = 0; i < area; i++) map[i] = (float)(p->relu ? fmax(sums[i], 0) : sums[i]);
     return xai_task_add_map(task, "map", map, dim[2], dim[3], err);
 }

@@ -16,9 +16,11 @@
 
 typedef enum xai_region_kind { XAI_REGION_TENT, XAI_REGION_HARD } xai_region_kind;
 
-typedef struct xai_region_axis { /* pixel p takes (1 - part[p]) of band low[p] and part[p] of the next one */
-    int *low;
-    float *part;
+/* Along one axis, pixel p takes (1 - part[p]) of one band and part[p] of the next; band b serves the pixels from
+ * start[b] to before start[b + 1]. */
+typedef struct xai_region_axis {
+    int *start;  /* bands + 1 */
+    float *part; /* pixels */
 } xai_region_axis;
 
 typedef struct xai_regions {
@@ -32,18 +34,20 @@ typedef struct xai_regions {
 xai_status xai_regions_init(xai_regions *regions, xai_region_kind kind, int rows, int cols, int height, int width,
                             xai_arena *arena, xai_error *err);
 
-/*
- * The weight of the kept regions at every pixel: weight[height * width], in [0, 1].
- * `rows_buffer`: [(rows + 1) * width], scratch.
- */
-void xai_regions_weight(const xai_regions *regions, xai_mask mask, float *rows_buffer, float *weight);
+/* Weights of the kept regions along line y: out[width], in [0, 1]. */
+void xai_regions_line(const xai_regions *regions, xai_mask mask, int y, float *out);
+
+/* A picture of floats, channels x height x width, or height x width x channels if interleaved. */
+typedef struct xai_region_picture {
+    int channels;
+    bool interleaved;
+    const float *view, *baseline;
+} xai_region_picture;
 
 /*
- * The picture of a mask: view, baseline and out are [channels][height][width]; out must not overlap them. The full set
- * gives exactly the view, the empty one exactly the baseline. `scratch`: xai_regions_scratch(regions) floats.
+ * The picture of a mask to `out`, which must not overlap the view or the baseline. The full set gives exactly the view,
+ * the empty one exactly the baseline.
  */
-void xai_regions_compose(const xai_regions *regions, xai_mask mask, int channels, const float *view,
-                         const float *baseline, float *scratch, float *out);
-size_t xai_regions_scratch(const xai_regions *regions);
+void xai_regions_compose(const xai_regions *regions, xai_mask mask, const xai_region_picture *picture, float *out);
 
 #endif

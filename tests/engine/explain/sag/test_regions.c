@@ -38,19 +38,22 @@ static double bilinear(xai_mask mask, int rows, int cols, int y, int x)
     return sum;
 }
 
+static void weigh(const xai_regions *regions, xai_mask mask, float *weight)
+{
+    for (int y = 0; y < H; y++) xai_regions_line(regions, mask, y, weight + y * W);
+}
+
 START_TEST(tent_is_bilinear_with_aligned_corners)
 {
     xai_rng rng = xai_rng_init(5, 0);
     static float weight[H * W];
     for (int n = 3; n <= 14; n++) {
         xai_regions regions = make(XAI_REGION_TENT, n, n == 5 ? 9 : n);
-        float *scratch = malloc(xai_regions_scratch(&regions) * sizeof *scratch);
         xai_mask mask = random_mask(&rng, regions.count);
-        xai_regions_weight(&regions, mask, scratch, weight);
+        weigh(&regions, mask, weight);
         for (int y = 0; y < H; y++)
             for (int x = 0; x < W; x++)
                 ck_assert_float_eq_tol(weight[y * W + x], (float)bilinear(mask, regions.rows, regions.cols, y, x), 1e-6f);
-        free(scratch);
     }
 }
 END_TEST
@@ -59,10 +62,10 @@ START_TEST(weights_sum_to_one)
 {
     for (int kind = XAI_REGION_TENT; kind <= XAI_REGION_HARD; kind++) {
         xai_regions regions = make((xai_region_kind)kind, 7, 7);
-        static float weight[H * W], sum[H * W], scratch[8 * W];
+        static float weight[H * W], sum[H * W];
         memset(sum, 0, sizeof sum);
         for (int i = 0; i < regions.count; i++) {
-            xai_regions_weight(&regions, xai_mask_with((xai_mask){{0}}, i), scratch, weight);
+            weigh(&regions, xai_mask_with((xai_mask){{0}}, i), weight);
             for (int p = 0; p < H * W; p++) {
                 ck_assert(weight[p] >= 0 && weight[p] <= 1);
                 sum[p] += weight[p];
@@ -76,12 +79,12 @@ END_TEST
 START_TEST(hard_regions_are_even_rectangles)
 {
     xai_regions regions = make(XAI_REGION_HARD, 7, 5);
-    static float weight[H * W], scratch[8 * W];
+    static float weight[H * W];
     for (int i = 0; i < regions.count; i++) {
         int r = i / 5, c = i % 5, rows = (r + 1) * H / 7 - r * H / 7, cols = (c + 1) * W / 5 - c * W / 5;
         ck_assert(rows == H / 7 || rows == H / 7 + 1);
         double sum = 0;
-        xai_regions_weight(&regions, xai_mask_with((xai_mask){{0}}, i), scratch, weight);
+        weigh(&regions, xai_mask_with((xai_mask){{0}}, i), weight);
         for (int p = 0; p < H * W; p++) {
             ck_assert(weight[p] == 0 || weight[p] == 1);
             sum += (double)weight[p];
@@ -101,19 +104,20 @@ START_TEST(picture_blends_view_and_baseline)
         baseline[i] = (float)xai_rng_normal(&rng);
     }
     xai_regions regions = make(XAI_REGION_TENT, 7, 7);
-    float *scratch = malloc(xai_regions_scratch(&regions) * sizeof *scratch);
     xai_mask mask = random_mask(&rng, 49);
-    xai_regions_compose(&regions, mask, 3, view, baseline, scratch, out);
-    for (int c = 0; c < 3; c++)
-        for (int p = 0; p < H * W; p++) {
-            double w = bilinear(mask, 7, 7, p / W, p % W), b = (double)baseline[c * H * W + p];
-            ck_assert_double_eq_tol((double)out[c * H * W + p], b + w * ((double)view[c * H * W + p] - b), 5e-6);
+    for (int interleaved = 0; interleaved < 2; interleaved++) {
+        xai_region_picture picture = {.channels = 3, .interleaved = interleaved, .view = view, .baseline = baseline};
+        xai_regions_compose(&regions, mask, &picture, out);
+        for (int i = 0; i < 3 * H * W; i++) {
+            int p = interleaved ? i / 3 : i % (H * W);
+            double w = bilinear(mask, 7, 7, p / W, p % W), b = (double)baseline[i];
+            ck_assert_double_eq_tol((double)out[i], b + w * ((double)view[i] - b), 5e-6);
         }
-    xai_regions_compose(&regions, xai_mask_full(49), 3, view, baseline, scratch, out);
-    ck_assert_mem_eq(out, view, sizeof out);
-    xai_regions_compose(&regions, (xai_mask){{0}}, 3, view, baseline, scratch, out);
-    ck_assert_mem_eq(out, baseline, sizeof out);
-    free(scratch);
+        xai_regions_compose(&regions, xai_mask_full(49), &picture, out);
+        ck_assert_mem_eq(out, view, sizeof out);
+        xai_regions_compose(&regions, (xai_mask){{0}}, &picture, out);
+        ck_assert_mem_eq(out, baseline, sizeof out);
+    }
 }
 END_TEST
 

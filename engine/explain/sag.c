@@ -1,0 +1,202 @@
+/*
+ * Structured attention graphs: which combinations of parts of the image are enough for the network, and what each part
+ * adds. A set of patches, everything else hidden, is a minimal sufficient explanation if the class keeps `p_high` of
+ * its probability on it and loses that with any one patch less; the graph below takes patches away one by one.
+ *
+ * Shitole, Li, Kahng, Tadepalli and Fern, "One Explanation is Not Enough: Structured Attention Graphs for Image
+ * Classification", NeurIPS 2021, arXiv 2011.06733. The search is in sag/, and knows nothing of networks; here it is
+ * given eyes (the batched evaluation) and a hint where to look (Grad-CAM), and its result is laid out.
+ */
+#include "explain/sag/document.h"
+#include "explain/sag/scene.h"
+
+#include "cam.h"
+
+#include <math.h>
+
+static const xai_param PARAMS[] = {
+    XAI_P_ENUM(xai_sag_options, region, XAI_REGION_TENT, "tent|hard",
+               "Shape of a patch: soft and overlapping, or a crisp rectangle."),
+    XAI_P_INT(xai_sag_options, grid, 7, 3, 14, "Patches along each side of the image."),
+    XAI_P_ENUM(xai_sag_options, baseline, XAI_BASELINE_BLACK, XAI_BASELINE_CHOICES, "What is shown where no patch is."),
+    XAI_P_REAL(xai_sag_options, sigma, 10, 0.5, 100, "Blur of the baseline 'blur', in pixels."),
+    XAI_P_ENUM(xai_sag_options, criterion, XAI_SAG_RELATIVE, "relative|absolute|argmax",
+               "What is enough: a share of the whole image's probability, a probability, or being the top class."),
+    XAI_P_REAL(xai_sag_options, p_high, 0.9, 0.01, 1, "That share or probability."),
+    XAI_P_REAL(xai_sag_options, p_low, 0.4, 0, 1, "Share of the probability down to which the graph is unfolded."),
+    XAI_P_INT(xai_sag_options, shown, 3, 1, XAI_SAG_MAX_SHOWN, "Explanations wanted at the top of the graph."),
+    XAI_P_INT(xai_sag_options, overlap, 1, 0, 16, "Patches that two of them may share."),
+    XAI_P_BOOL(xai_sag_options, gradcam, true, "Let Grad-CAM help to choose the patches that are tried first."),
+    XAI_P_INT(xai_sag_options, beam, 3, 1, 32, "Sets of patches kept at each level of the search."),
+    XAI_P_INT(xai_sag_options, candidates, 10, 1, 64, "Patches by which each kept set is extended."),
+    XAI_P_INT(xai_sag_options, patience, 1, 0, 16, "Further levels searched after the first that had a success."),
+    XAI_P_INT(xai_sag_options, max_mses, 6, 1, 64, "From so many explanations on, only diverse ones are added."),
+    XAI_P_INT(xai_sag_options, exhaustive, 0, 0, XAI_SAG_MAX_POOL,
+              "If above 0: try every subset of that many most promising patches, in place of the beam."),
+    XAI_P_INT(xai_sag_options, subset_max, 6, 0, XAI_SAG_MAX_SUBSET,
+              "Explanations of at most so many patches are checked against all their subsets."),
+    XAI_P_INT(xai_sag_options, max_evals, 1200, 1, 100000, "Images that the model may be shown."),
+    XAI_P_INT(xai_sag_options, max_patches, 24, 1, 196, "Patches of the largest set that the beam grows to."),
+    XAI_P_INT(xai_sag_options, max_nodes, 60, 1, 1000, "Nodes of the graph."),
+};
+
+typedef struct eyes {
+    xai_sag_scene scene;
+    xai_target target;
+} eyes;
+
+static xai_status look(void *user, const xai_mask *masks, size_t n, float *p, int32_t *top1, xai_error *err)
+{
+    eyes *e = user;
+    e->scene.masks = masks;
+    xai_scores scores = {.values = p, .top1 = top1};
+    return xai_evaluate(e->scene.context, &e->target, &(xai_variants){n, xai_sag_scene_show, &e->scene}, &scores, err);
+}
+
+/* ---------------------------------------------------------------- the hint */
+
+/* Position of a region's centre on a side, 0 to 1. */
+static double centre(const xai_regions *regions, int index, int bands)
+{
+    return regions->kind == XAI_REGION_TENT ? (double)index / (bands - 1) : (index + 0.5) / bands;
+}
+
+/* Where that lies among the n cells of a map, whose centres are at (i + 1/2) / n: the cell before it, and how far. */
+static int64_t cell_before(double at, int64_t n, double *part)
+{
+    double position = fmin(fmax(at * (double)n - 0.5, 0), (double)(n - 1));
+    int64_t low = (int64_t)position;
+    *part = position - (double)low;
+    return low;
+}
+
+static double sample(const double *map, int64_t height, int64_t width, double y, double x)
+{
+    double fy, fx;
+    int64_t top = cell_before(y, height, &fy), left = cell_before(x, width, &fx);
+    int64_t bottom = top + 1 < height ? top + 1 : top, right = left + 1 < width ? left + 1 : left;
+    double upper = (1 - fx) * map[top * width + left] + fx * map[top * width + right];
+    double lower = (1 - fx) * map[bottom * width + left] + fx * map[bottom * width + right];
+    return (1 - fy) * upper + fy * lower;
+}
+
+/* Grad-CAM at the centres of the regions, or NULL where the model does not offer it. */
+static xai_status find_evidence(xai_task *task, const xai_regions *regions, const double **out, xai_error *err)
+{
+    const xai_model *model = task->context->model;
+    const xai_method_info *gradcam = xai_method_find("gradcam");
+    *out = NULL;
+    if (!gradcam || xai_method_served(gradcam, model, NULL) != XAI_OK) return XAI_OK;
+    const xai_value *layer = xai_program_find(task->context->program, model->info.default_layer);
+    if (!layer) return XAI_OK;
+    int64_t height = layer->shape.dim[2], width = layer->shape.dim[3];
+    double *map = XAI_NEW(task->arena, double, (size_t)(height * width));
+    double *evidence = XAI_NEW(task->arena, double, (size_t)regions->count);
+    if (!map || !evidence) XAI_NO_MEMORY(err);
+    xai_task logit = *task; /* probabilities near 0 and 1 have hardly a gradient */
+    logit.target.space = XAI_SPACE_LOGIT;
+    XAI_TRY(xai_task_gradcam(&logit, layer, map, err));
+    for (int64_t i = 0; i < height * width; i++) map[i] = isfinite(map[i]) ? fmax(map[i], 0) : 0;
+    for (int i = 0; i < regions->count; i++)
+        evidence[i] = sample(map, height, width, centre(regions, i / regions->cols, regions->rows),
+                             centre(regions, i % regions->cols, regions->cols));
+    *out = evidence;
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- the result */
+
+static xai_status add_necessity(xai_task *task, const xai_regions *regions, const xai_sag_result *result,
+                                xai_error *err)
+{
+    if (!result->necessity) return XAI_OK;
+    float *share = XAI_NEW(task->arena, float, (size_t)regions->count);
+    if (!share) XAI_NO_MEMORY(err);
+    for (int i = 0; i < regions->count; i++) share[i] = (float)result->necessity[i].share;
+    return xai_task_add_map(task, "necessity", share, regions->rows, regions->cols, err);
+}
+
+static xai_status warn(xai_task *task, const xai_sag_settings *settings, const xai_sag_result *result, xai_error *err)
+{
+    if (!result->mse_count) XAI_TRY(xai_task_warn(task, err, "There is no explanation: %s.", result->reason));
+    if (result->bounds & XAI_SAG_BOUND_DEADLINE)
+        XAI_TRY(xai_task_warn(task, err, "The deadline came after %zu evaluations: there may be smaller explanations, "
+                              "and more of them.", result->evals));
+    if (result->bounds & XAI_SAG_BOUND_EVALS)
+        XAI_TRY(xai_task_warn(task, err, "The search used up its %zu evaluations (max_evals).", settings->max_evals));
+    return XAI_OK;
+}
+
+static xai_status lay_out(xai_task *task, const xai_sag_options *o, const xai_regions *regions,
+                          const xai_sag_settings *settings, const xai_sag_result *result, xai_error *err)
+{
+    static const char *const BASELINES[] = {"black", "white", "mean", "blur"};
+    const xai_doc *graph;
+    const char *dot;
+    XAI_TRY(xai_sag_document(regions, BASELINES[o->baseline], settings, result, task->arena, &graph, err));
+    XAI_TRY(xai_sag_dot(regions->count, result, task->arena, &dot, err));
+    XAI_TRY(xai_task_add_doc(task, "sag", XAI_ARTIFACT_GRAPH, graph, err));
+    XAI_TRY(xai_task_add_text(task, "dot", "text/vnd.graphviz", dot, err));
+    XAI_TRY(add_necessity(task, regions, result, err));
+    task->result->partial = (result->bounds & XAI_SAG_BOUND_DEADLINE) != 0;
+    return warn(task, settings, result, err);
+}
+
+/* ---------------------------------------------------------------- the method */
+
+static xai_sag_settings settings_of(const xai_sag_options *o, int regions, const xai_target *target)
+{
+    return (xai_sag_settings){
+        .count = regions, .target = (int32_t)target->class_index, .criterion = (xai_sag_criterion)o->criterion,
+        .p_high = o->p_high, .p_low = o->p_low, .beam = (int)o->beam, .candidates = (int)o->candidates,
+        .patience = (int)o->patience, .max_mses = (int)o->max_mses, .exhaustive = (int)o->exhaustive,
+        .max_patches = (int)o->max_patches, .max_nodes = (int)o->max_nodes, .overlap = (int)o->overlap,
+        .shown = (int)o->shown, .subset_max = (int)o->subset_max, .max_evals = (size_t)o->max_evals};
+}
+
+static xai_status check(const xai_model *model, const void *params, xai_error *err)
+{
+    const xai_sag_options *o = params;
+    bool nchw = model->info.layout == XAI_LAYOUT_NCHW;
+    int64_t height = model->info.input_shape[nchw ? 2 : 1], width = model->info.input_shape[nchw ? 3 : 2];
+    XAI_CHECK(o->grid <= height && o->grid <= width, err, BAD_PARAM, "params.grid",
+              "a grid of %lld patches a side is finer than the model's input", (long long)o->grid);
+    XAI_CHECK(o->p_low <= o->p_high, err, BAD_PARAM, "params.p_low",
+              "p_low (%g) must not exceed p_high (%g)", o->p_low, o->p_high);
+    return XAI_OK;
+}
+
+/* A typical run; max_evals bounds it. */
+static double cost(const xai_model *model, const void *params)
+{
+    const xai_sag_options *o = params;
+    (void)model;
+    return 5 + fmin((double)o->max_evals, 10.0 * (double)(o->grid * o->grid));
+}
+
+static xai_status run(xai_task *task, const void *params, xai_error *err)
+{
+    const xai_sag_options *o = params;
+    XAI_CHECK(task->target.contrast < 0 && task->target.space == XAI_SPACE_PROBABILITY, err, BAD_PARAM, "target",
+              "sag is defined on the probability of one class: leave out space and contrast");
+    eyes e = {.target = task->target};
+    XAI_TRY(xai_context_base(task->context, err));
+    XAI_TRY(xai_sag_scene_init(&e.scene, task->context, o, task->arena, err));
+    xai_sag_settings settings = settings_of(o, e.scene.regions.count, &task->target);
+    if (o->gradcam) XAI_TRY(find_evidence(task, &e.scene.regions, &settings.evidence, err));
+    xai_sag_result result;
+    XAI_TRY(xai_sag_search(&settings, look, &e, task->context->token, task->arena, &result, err));
+    return lay_out(task, o, &e.scene.regions, &settings, &result, err);
+}
+
+const xai_method xai_method_sag = {
+    .info = {.id = "sag", .title = "Structured attention graph", .family = "perturbation",
+             .summary = "Which combinations of patches are each enough for the class, and what every patch adds.",
+             .paper = "arXiv:2011.06733", .version = 1, .needs = "forward", .cost = "about 400 forwards, at most 1200",
+             .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
+    .params_size = sizeof(xai_sag_options),
+    .space = XAI_SPACE_PROBABILITY,
+    .check = check,
+    .cost = cost,
+    .run = run,
+};
