@@ -341,7 +341,7 @@ typedef struct xai_explanation { /* one method on one target */
     const char *target_name;
     double target_value; /* on the unperturbed input */
     const xai_doc *params; /* the parameters as used, defaults filled in */
-    double forwards, backwards; /* passes that were run */
+    double forwards, backwards; /* passes that this rests on, with the base forward that all results share */
     const char *const *warnings;
     size_t warning_count;
     const xai_artifact *artifacts;

@@ -178,7 +178,7 @@ static xai_status run_method(const plan *p, xai_context *c, size_t call, const x
                      .emit_draws = p->request->emit_draws, .use_draws = p->request->use_draws, .result = e};
     double forwards = c->forwards, backwards = c->backwards;
     XAI_TRY(method->run(&task, p->params[call], err));
-    e->forwards = c->forwards - forwards;
+    e->forwards = 1 + c->forwards - forwards; /* the base forward, which all share */
     e->backwards = c->backwards - backwards;
     r->partial = r->partial || e->partial;
     return XAI_OK;

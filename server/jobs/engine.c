@@ -1,7 +1,16 @@
 /* The real engine behind the jobs' table. No state. */
 #include "engine.h"
 
-#pragma weak xai_probe /* an engine without `sag` has none: the table's entry is NULL then */
+/* The explanation and its pictures. */
+static xai_status explain(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out,
+                          xai_error *err)
+{
+    xai_status status = xai_explain(request, pool, token, out, err);
+    if (status != XAI_OK) return status;
+    status = xai_result_render(*out, request->outputs, err);
+    if (status != XAI_OK) xai_result_free(*out);
+    return status;
+}
 
 jobs_engine jobs_engine_xai(void)
 {
@@ -13,7 +22,7 @@ jobs_engine jobs_engine_xai(void)
                          .served = xai_method_served,
                          .check = xai_request_check,
                          .cost = xai_request_cost,
-                         .explain = xai_explain,
+                         .explain = explain,
                          .result_free = xai_result_free,
                          .probe = xai_probe};
 }
