@@ -74,9 +74,6 @@ function renderHead() {
 
 // ---------------------------------------------------------------- the server's lists
 
-/** Lists may come bare or as the one array of an object. */
-const listOf = (answer) => (Array.isArray(answer) ? answer : (Object.values(answer).find(Array.isArray) ?? []));
-
 async function load() {
     try {
         const [methods, models, samples] = await Promise.all([
@@ -84,20 +81,18 @@ async function load() {
             getModels(),
             getSamples().catch(() => []),
         ]);
-        const list = listOf(models);
-        const model = await getModel((list.find((m) => m.default) ?? list[0]).id);
+        const model = await getModel((models.find((m) => m.default) ?? models[0]).id);
         const wanted = readHash();
-        const known = listOf(methods);
         const methodId =
-            [state.methodId, wanted.methodId, FIRST].find((id) => known.some((m) => m.id === id)) ??
-            known[0]?.id ??
+            [state.methodId, wanted.methodId, FIRST].find((id) => methods.some((m) => m.id === id)) ??
+            methods[0]?.id ??
             null;
         place('problem').replaceChildren();
         set({
-            models: list,
+            models,
             model,
-            methods: known,
-            samples: listOf(samples),
+            methods,
+            samples,
             methodId,
             classIndex: wanted.classIndex,
             ready: true,
