@@ -53,16 +53,14 @@ export function startAndShow(method) {
     return ended;
 }
 
-/** What a finished card shows, small: its overlay, or the first root of its graph; before that the picture. */
+/** What a finished card shows, small: the first root of its graph, or its overlay; before that the picture. */
 function preview(run, element) {
-    const overlay = element.querySelector('canvas.overlay');
-    if (overlay) {
-        const canvas = h('canvas', { width: 224, height: Math.round((224 * overlay.height) / overlay.width) });
-        canvas.getContext('2d').drawImage(overlay, 0, 0, canvas.width, canvas.height);
-        return canvas;
-    }
     const root = element.querySelector('.sag .root image');
-    return h('img', { src: root?.getAttribute('href') ?? run.picture.url, alt: '' });
+    const overlay = element.querySelector('canvas.overlay');
+    if (root || !overlay) return h('img', { src: root?.getAttribute('href') ?? run.picture.url, alt: '' });
+    const canvas = h('canvas', { width: 224, height: Math.round((224 * overlay.height) / overlay.width) });
+    canvas.getContext('2d').drawImage(overlay, 0, 0, canvas.width, canvas.height);
+    return canvas;
 }
 
 /** All runs in a row, for a comparison at a glance; a click goes to the card. */

@@ -9,7 +9,7 @@ import { className } from '../state.js';
 import { liveProbe } from './live.js';
 import { patchBox } from './mask.js';
 import { canShowBaseline, paintSet } from './thumb.js';
-import { patchesInWords } from './words.js';
+import { isEnough, patchesInWords } from './words.js';
 
 const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
 
@@ -61,22 +61,21 @@ function patchSwitches(regions, kept, changed) {
 }
 
 /** A bar from 0 to 100 % with a mark at the threshold. */
-function makeGauge({ threshold }) {
+function makeGauge({ data: { threshold }, target }) {
     const fill = h('div', { class: 'gauge-fill' });
     const mark = h('div', { class: 'gauge-mark', title: t('sag.tau') });
+    const byScore = threshold.tau !== null;
+    mark.hidden = !byScore;
     mark.style.left = `${100 * threshold.tau}%`;
     const value = h('output', { class: 'gauge-value' });
     const verdict = h('p', { class: 'verdict', role: 'status' });
     const show = (answer) => {
-        const enough = answer.p >= threshold.tau;
+        const enough = isEnough(threshold, answer, target);
         fill.style.width = `${100 * answer.p}%`;
         fill.classList.toggle('enough', enough);
         value.textContent = percent(answer.p);
         const other = answer.top1 !== undefined ? t('sag.top1', { name: className(answer.top1) }) : '';
-        verdict.textContent = `${t(enough ? 'sag.enough' : 'sag.short', {
-            share: percent(answer.rel),
-            tau: percent(threshold.p_high),
-        })} ${other}`;
+        verdict.textContent = `${t(enough ? 'sag.enough' : 'sag.short', { share: percent(answer.rel) })} ${other}`;
     };
     const wait = () => {
         value.textContent = '…';
@@ -94,7 +93,7 @@ function makeGauge({ threshold }) {
             'div',
             { class: 'gauge-scale muted' },
             h('span', {}, '0 %'),
-            h('span', {}, t('sag.needed', { tau: percent(threshold.tau) })),
+            h('span', {}, byScore ? t('sag.needed', { tau: percent(threshold.tau) }) : t('sag.needed.first')),
             h('span', {}, '100 %'),
         ),
         verdict,
@@ -132,8 +131,8 @@ function makeDialog(title, picture, side, onclose) {
 
 /**
  * Opens the dialog on a patch set.
- * @param {{data: Object, base: HTMLCanvasElement, id: string, name: string}} sag the data, a canvas of what the
- *        model saw, the id of the explanation, the name of the class
+ * @param {{data: Object, base: HTMLCanvasElement, id: string, name: string, target: number}} sag the data, a canvas
+ *        of what the model saw, the id of the explanation, name and index of the class
  * @param {number[]} patches kept at first
  */
 export function openExplorer(sag, patches) {
@@ -141,7 +140,7 @@ export function openExplorer(sag, patches) {
     const kept = new Set(patches);
     const canvas = h('canvas', { role: 'img', 'aria-label': t('sag.large') });
     const words = h('p', { class: 'muted kept-words' });
-    const gauge = makeGauge(data);
+    const gauge = makeGauge(sag);
     const live = liveProbe(sag.id, data);
     const asGiven = h('input', { type: 'checkbox' });
     const draw = () => paintSet(canvas, base, data.regions, [...kept], asGiven.checked);

@@ -12,8 +12,8 @@ const PAUSE_MS = 120;
  * @returns {{ask: function(number[], function(Object), function(Error)), stop: function()}}
  */
 export function liveProbe(id, data) {
-    const { threshold, regions, nodes, mses } = data;
-    const known = new Map([...mses, ...nodes].map((n) => [n.id, { p: n.p, rel: n.rel, top1: n.top1 }]));
+    const { threshold, regions, nodes } = data;
+    const known = new Map(nodes.map((n) => [n.id, { p: n.p, rel: n.rel, top1: n.top1 }]));
     let timer = 0;
     let control = new AbortController();
 

@@ -5,7 +5,7 @@ import { percent, t } from '../i18n.js';
 import { layout } from './layout.js';
 import { patchBox } from './mask.js';
 import { setUrl } from './thumb.js';
-import { patchesInWords } from './words.js';
+import { isEnough, patchesInWords } from './words.js';
 
 const THUMB = 112;
 const GAP = 26; // between nodes of a row
@@ -61,7 +61,7 @@ function drawNode(node, place, size, removed, sag) {
             height: box.height * size,
         });
     });
-    const enough = node.p >= sag.data.threshold.tau;
+    const enough = isEnough(sag.data.threshold, node, sag.target);
     const label = t('sag.node', { list: patchesInWords(node.patches), p: percent(node.p), share: percent(node.rel) });
     const middle = place.x + THUMB / 2;
     return s(
@@ -102,7 +102,7 @@ function drawNode(node, place, size, removed, sag) {
 
 /**
  * Draws the graph.
- * @param {{data: Object, base: HTMLCanvasElement}} sag base: the model's view at thumbnail size
+ * @param {{data: Object, base: HTMLCanvasElement, target: number}} sag base: the model's view at thumbnail size
  * @param {{nodes: Array, edges: Array}} part
  * @returns {{svg: SVGSVGElement, width: number, height: number, rows: string[][], places: Map}}
  */

@@ -9,7 +9,7 @@ export function patchesInWords(patches) {
     return t('sag.patches', { list: list(patches.map(String)) });
 }
 
-/** "parts 0–2 of row 3" would be shorter, but numbers are what the command line and the JSON say. */
+/** "patch 11 and patch 29, or patch 30": the numbers are those of the command line and the JSON. */
 export function ruleInWords(mses) {
     return mses.map((m) => list(m.patches.map((p) => t('sag.patch', { list: p })))).join(t('sag.or'));
 }
@@ -19,39 +19,47 @@ const MARKS = new Map([
     [false, 'no'],
 ]);
 
+/** Whether a score {p, top1} is enough for the class. */
+export function isEnough({ criterion, tau }, score, target) {
+    return criterion === 'argmax' ? score.top1 === target : score.p >= tau;
+}
+
+/** What "enough" means in this search, as a clause: "the class keeps at least 90% of its 95%". */
+function enoughInWords({ criterion, p_high: share, f_all: full, tau }) {
+    return t(`enough.${criterion}`, { share: percent(share), full: percent(full), tau: percent(tau) });
+}
+
 /** What holds for an MSE: [{mark: 'yes'|'no'|'unknown', text}]. */
 export function certificates(certificate, threshold) {
     return ['sufficient', 'local', 'subset', 'cardinality'].map((name) => {
         const mark = MARKS.get(certificate?.[name]) ?? 'unknown';
-        return { mark, text: t(`certificate.${name}.${mark}`, { share: percent(threshold.p_high) }) };
+        return { mark, text: t(`certificate.${name}.${mark}`, { enough: enoughInWords(threshold) }) };
     });
 }
 
-/** How the search ended, in a sentence. */
+/** How the search ended, in a sentence or two. */
 export function outcomeInWords(data) {
-    const { threshold, stats, mses } = data;
-    return t(`outcome.${data.outcome}`, {
-        count: mses.length,
+    const { threshold, stats, mses, bounded_by: bounds = [] } = data;
+    const onlyCut = data.outcome === 'partial' && bounds.length === 1 && bounds[0] === 'max_nodes';
+    return t(`outcome.${onlyCut ? 'cut' : data.outcome}`, {
+        sets: t(mses.length === 1 ? 'sag.found.one' : 'sag.found.many', { count: mses.length }),
         evals: count(stats.evals),
-        share: percent(threshold.p_high),
-        full: percent(threshold.f_all),
+        enough: enoughInWords(threshold),
         empty: percent(threshold.f_empty),
-        tau: percent(threshold.tau),
     });
 }
 
 /** Which patches the whole picture cannot do without, as a sentence; '' if there are none or it is not known. */
 export function necessityInWords(data) {
     const needed = (data.necessity ?? []).filter((n) => n.necessary === true).map((n) => n.patch);
-    if (!needed.length) return '';
-    return t('sag.necessary', { list: patchesInWords(needed), share: percent(data.threshold.p_high) });
+    return needed.length ? t('sag.necessary', { list: patchesInWords(needed) }) : '';
 }
 
 /** Further counts: [[name, value]]. */
 export function countsInWords({ stats, nodes, edges, threshold }) {
     const rows = [
         [t('sag.f_all'), percent(threshold.f_all)],
-        [t('sag.tau'), percent(threshold.tau)],
+        ...(threshold.tau === null ? [] : [[t('sag.tau'), percent(threshold.tau)]]),
         [t('sag.f_empty'), percent(threshold.f_empty)],
         [t('sag.nodes'), count(nodes.length)],
         [t('sag.edges'), count(edges.length)],

@@ -95,7 +95,7 @@ function graphBox(sag) {
     let pan = null;
     const open = (id) => openExplorer(sag, data.nodes.find((n) => n.id === id).patches);
     const show = (most) => {
-        const drawing = drawGraph({ data, base: sag.small }, visiblePart(data, most));
+        const drawing = drawGraph({ ...sag, base: sag.small }, visiblePart(data, most));
         pan = panZoom(drawing.svg, drawing);
         makeInteractive(drawing, pan, open);
         box.replaceChildren(drawing.svg);
@@ -134,6 +134,7 @@ function render(artifact, context) {
         data,
         id: result.id,
         name: entry.target.name,
+        target: entry.target.class,
         base: cropCanvas(run.picture, result.image.crop, 448),
         small: cropCanvas(run.picture, result.image.crop, 112),
     };

@@ -57,7 +57,10 @@ def test_another_class_is_explained_by_name(page):
 
 def test_attention_graph_and_live_patches(page):
     page.choose_sample("coffee")
-    page.click('[data-method="sag"]')
+    page.choose_method("sag")
+    page.set_field("grid", 4)  # few patches and a low threshold: a short search
+    page.set_field("p_high", 0.5)
+    page.click("#explain")
     page.wait(".sag .node.root")
     assert len(page.all(".sag .node")) > len(page.all(".sag .node.root"))
     assert page.all(".sag .removed") and page.all(".sag .edge text") and "%" in page.text(".sag .node .p")
