@@ -1,38 +1,32 @@
-/* Add: a + b. */
+/* Add: a + b. Integers wrap around. Two dense float inputs go through the vector kernel. */
 #include "binary.h"
+#include "kernels/kernels.h"
 
-static void real(const float *a, int64_t sa, const float *b, int64_t sb, float *z, int64_t n)
+XAI_BINARY_ROW(add_spread, float, float, x + y)
+XAI_BINARY_ROW(add_i64, uint64_t, uint64_t, x + y)
+XAI_BINARY_ROW(add_i32, uint32_t, uint32_t, x + y)
+XAI_BINARY_SLOPE(slope, g)
+
+static void add_f32(const void *a, int64_t sa, const void *b, int64_t sb, void *z, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) z[i] = a[i * sa] + b[i * sb];
+    if (sa == 1 && sb == 1) xai_kernels_get()->add_clamp(a, b, xai_clamp_none(), z, (size_t)n);
+    else add_spread(a, sa, b, sb, z, n);
 }
 
-static int64_t integer(int64_t a, int64_t b) { return (int64_t)((uint64_t)a + (uint64_t)b); }
-
-static void derivative(float a, float b, float gz, float *ga, float *gb)
-{
-    (void)a;
-    (void)b;
-    *ga = gz;
-    *gb = gz;
-}
-
-static const xai_binary_rule RULE = {real, integer, derivative};
-
-static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
-{
-    (void)setup;
-    return xai_binary_setup(node, &RULE, err);
-}
+static const xai_binary_rule RULE = {
+    .row = {[XAI_F32] = add_f32, [XAI_I64] = add_i64, [XAI_I32] = add_i32},
+    .slope = {slope, slope},
+};
 
 static const xai_op_case CASES[] = {
-    {"equal_shapes", {"2x3x4", "2x3x4", NULL}, "", 0},
+    {"equal_shapes", {"2x3x40", "2x3x40", NULL}, "", 0},
+    {"long_enough_for_several_pieces", {"5x7001", "5x7001", NULL}, "", 0},
     {"per_channel", {"2x3x4x5", "3x1x1", NULL}, "", 0},
+    {"per_channel_of_many_samples", {"90x3x15x15", "3x1x1", NULL}, "", 0},
     {"both_repeat", {"2x1x4", "3x1", NULL}, "", 0},
-    {"repeated_first", {"1x3", "4x3", NULL}, "", 0},
+    {"first_repeats", {"1x3", "4x3", NULL}, "", 0},
+    {"scalar", {"2x5", "1", NULL}, "", 0},
     {0},
 };
 
-const xai_op xai_op_add = {
-    .type = "Add", .min_in = 2, .max_in = 2, .max_out = 1, .state_size = sizeof(xai_binary), .setup = setup,
-    .forward = xai_binary_forward, .backward = xai_binary_backward, .cases = CASES,
-};
+XAI_BINARY_OP(add, "Add", RULE, CASES);

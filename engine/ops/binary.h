@@ -1,29 +1,91 @@
 /*
- * Element-wise operators of two inputs with numpy's broadcasting: float32 with gradients, and the integer types that
- * shape arithmetic uses. An operator is two small functions; the loops are shared.
+ * Element-wise operators of two inputs with numpy's broadcasting.
+ *
+ * An operator is a rule: one loop for each element type that it serves, and one for the derivative by each input. The
+ * loops are made by the macros below from an expression in x and y (and g, the gradient of the result), so that the
+ * compiler sees the whole loop.
  */
 #ifndef XAI_OPS_BINARY_H
 #define XAI_OPS_BINARY_H
 
-#include "op.h"
+#include "nest.h"
+
+/* z[i] = x op y with x = a[i * sa] and y = b[i * sb]. */
+typedef void (*xai_binary_row)(const void *a, int64_t sa, const void *b, int64_t sb, void *z, int64_t n);
+
+/* The operands of a derivative's loop. */
+typedef struct xai_slope_row {
+    const float *a, *b, *gz;
+    int64_t sa, sb, sz;
+    float *g;   /* gradient of the input in question: added to */
+    int64_t sg; /* 0: all n terms go into one element, summed in double */
+    int64_t n;
+} xai_slope_row;
+
+typedef void (*xai_binary_slope)(const xai_slope_row *row);
 
 typedef struct xai_binary_rule {
-    /* z[i] = a[i * sa] op b[i * sb] for n elements; a stride is 0 or 1. */
-    void (*real)(const float *a, int64_t sa, const float *b, int64_t sb, float *z, int64_t n);
-    int64_t (*integer)(int64_t a, int64_t b); /* NULL: floats only */
-    /* d z / d a and d z / d b at one element, times gz. */
-    void (*derivative)(float a, float b, float gz, float *ga, float *gb);
+    xai_binary_row row[XAI_DTYPE_COUNT]; /* NULL: the type is refused */
+    bool is_test;                        /* the result is boolean */
+    xai_binary_slope slope[2];           /* by input; NULL: not differentiable */
+    xai_binary_slope rectified;          /* replaces slope[0] under guided and deconv; NULL: no rectifier */
 } xai_binary_rule;
 
 typedef struct xai_binary {
     const xai_binary_rule *rule;
-    int64_t stride_a[XAI_MAX_RANK], stride_b[XAI_MAX_RANK]; /* 0 where broadcast */
-    xai_shape shape;                                        /* of the output, neighbouring dimensions merged */
+    xai_nest nest; /* output, a, b */
 } xai_binary;
 
-/* The setup of such an operator: state is an xai_binary. */
+/* Setup, forward and backward of such an operator, whose state is an xai_binary. */
 xai_status xai_binary_setup(xai_node *node, const xai_binary_rule *rule, xai_error *err);
 void xai_binary_forward(const xai_node *node, const xai_exec *exec);
 void xai_binary_backward(const xai_node *node, const xai_exec *exec);
+
+/* A row of `type` whose results are `result`. The case of two dense inputs has a loop of its own, without strides. */
+#define XAI_BINARY_ROW(name, type, result, expression)                                                     \
+    static void name(const void *a_, int64_t sa, const void *b_, int64_t sb, void *z_, int64_t n)          \
+    {                                                                                                      \
+        const type *a = a_, *b = b_;                                                                       \
+        result *z = z_;                                                                                    \
+        if (sa == 1 && sb == 1) {                                                                          \
+            for (int64_t i = 0; i < n; i++) {                                                              \
+                const type x = a[i], y = b[i];                                                             \
+                z[i] = (result)(expression);                                                               \
+            }                                                                                              \
+            return;                                                                                        \
+        }                                                                                                  \
+        for (int64_t i = 0; i < n; i++) {                                                                  \
+            const type x = a[i * sa], y = b[i * sb];                                                       \
+            z[i] = (result)(expression);                                                                   \
+        }                                                                                                  \
+    }
+
+#define XAI_BINARY_SLOPE(name, expression)                                                                 \
+    static void name(const xai_slope_row *r)                                                               \
+    {                                                                                                      \
+        double sum = 0;                                                                                    \
+        for (int64_t i = 0; i < r->n; i++) {                                                               \
+            const float x = r->a[i * r->sa], y = r->b[i * r->sb], g = r->gz[i * r->sz];                    \
+            (void)x, (void)y;                                                                              \
+            const float term = (expression);                                                               \
+            if (r->sg == 0) sum += (double)term;                                                           \
+            else r->g[i * r->sg] += term;                                                                  \
+        }                                                                                                  \
+        if (r->sg == 0) *r->g += (float)sum;                                                               \
+    }
+
+/* The operator itself, from its rule and cases; a test has no derivative. */
+#define XAI_BINARY_OP(name, type_, rule, cases_) XAI_BINARY_ANY(name, type_, rule, cases_, xai_binary_backward)
+#define XAI_TEST_OP(name, type_, rule, cases_) XAI_BINARY_ANY(name, type_, rule, cases_, NULL)
+#define XAI_BINARY_ANY(name, type_, rule, cases_, backward_)                                               \
+    static xai_status setup(xai_node *node, xai_setup *setup_, xai_error *err)                             \
+    {                                                                                                      \
+        (void)setup_;                                                                                      \
+        return xai_binary_setup(node, &(rule), err);                                                       \
+    }                                                                                                      \
+    const xai_op xai_op_##name = {                                                                         \
+        .type = (type_), .min_in = 2, .max_in = 2, .max_out = 1, .state_size = sizeof(xai_binary),         \
+        .setup = setup, .forward = xai_binary_forward, .backward = (backward_), .cases = (cases_),         \
+    }
 
 #endif

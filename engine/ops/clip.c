@@ -1,73 +1,45 @@
-/* Clip: to [min, max], attributes before opset 11, constant inputs since. Also the loops that Relu shares. */
+/*
+ * Clip: to [min, max], which are attributes before opset 11 and constant inputs since. Where min > max, max wins, as
+ * ONNX says. Also the loops that Relu shares, and the one place that knows which nodes are a plain clamp.
+ */
 #include "clip.h"
-
 #include "rectifier.h"
 
 #include <string.h>
 
-enum { CHUNK = 4096 }; /* elements a piece of work; a constant, so that nothing depends on the threads */
-
-typedef struct span {
-    const xai_node *node;
-    const xai_exec *exec;
-    size_t count;
-} span;
-
-static size_t chunk_size(const span *s, size_t index)
+static void clamp_forward(const xai_unary *s, const float *x, float *y, size_t n)
 {
-    size_t left = s->count - index * CHUNK;
-    return left < CHUNK ? left : CHUNK;
+    xai_kernels_get()->clamp(x, s->clamp, y, n);
 }
 
-static void forward_chunk(void *context, size_t index, int thread)
+static void clamp_backward(const xai_unary *s, xai_policy policy, const float *x, const float *y, const float *gy,
+                           float *gx, size_t n)
 {
-    (void)thread;
-    const span *s = context;
-    xai_clamp c = *(const xai_clamp *)s->node->state;
-    const float *x = xai_in_f32(s->exec, s->node, 0) + index * CHUNK;
-    float *y = xai_out_f32(s->exec, s->node, 0) + index * CHUNK;
-    size_t n = chunk_size(s, index);
-    for (size_t i = 0; i < n; i++) y[i] = xai_clamp_apply(c, x[i]);
+    (void)x;
+    float gated[1024];
+    const xai_kernels *k = xai_kernels_get();
+    for (size_t at = 0; at < n; at += sizeof gated / sizeof *gated) {
+        size_t part = n - at < sizeof gated / sizeof *gated ? n - at : sizeof gated / sizeof *gated;
+        xai_rectify_backward(policy, s->clamp, y + at, gy + at, gated, part);
+        k->add_clamp(gx + at, gated, xai_clamp_none(), gx + at, part);
+    }
 }
 
-static void backward_chunk(void *context, size_t index, int thread)
-{
-    (void)thread;
-    const span *s = context;
-    float g[CHUNK], *gx = xai_grad_in(s->exec, s->node, 0) + index * CHUNK;
-    size_t n = chunk_size(s, index);
-    xai_rectify_backward(s->exec->policy, *(const xai_clamp *)s->node->state,
-                         xai_out_f32(s->exec, s->node, 0) + index * CHUNK,
-                         xai_grad_out(s->exec, s->node, 0) + index * CHUNK, g, n);
-    for (size_t i = 0; i < n; i++) gx[i] += g[i];
-}
-
-static void run_chunks(const xai_node *node, const xai_exec *exec, xai_par_body body)
-{
-    span s = {node, exec, (size_t)xai_value_count(node->out[0])};
-    xai_par_for(exec->par, (s.count + CHUNK - 1) / CHUNK, body, &s);
-}
-
-void xai_clamp_forward(const xai_node *node, const xai_exec *exec) { run_chunks(node, exec, forward_chunk); }
-
-void xai_clamp_backward(const xai_node *node, const xai_exec *exec)
-{
-    if (xai_grad_in(exec, node, 0)) run_chunks(node, exec, backward_chunk);
-}
+const xai_unary_rule xai_clamp_rule = {clamp_forward, clamp_backward};
 
 bool xai_node_clamp(const xai_node *node, xai_clamp *out)
 {
-    bool is_rectifier = strcmp(node->op->type, "Relu") == 0 || strcmp(node->op->type, "Clip") == 0;
-    if (is_rectifier) *out = *(const xai_clamp *)node->state;
-    return is_rectifier;
+    bool clamps = strcmp(node->op->type, "Relu") == 0 || strcmp(node->op->type, "Clip") == 0;
+    if (clamps) *out = ((const xai_unary *)node->state)->clamp;
+    return clamps;
 }
 
-static xai_status read_bound(const xai_node *node, int i, float *bound, xai_error *err)
+static xai_status read_bound(const xai_node *node, int i, const char *name, float *bound, xai_error *err)
 {
     if (!xai_has_input(node, i)) return XAI_OK;
     const xai_tensor *t = node->in[i]->constant;
     XAI_NODE_CHECK(t && t->dtype == XAI_F32 && xai_tensor_count(t) == 1, node, UNSUPPORTED_OP, err,
-                   "min and max must be constant float scalars");
+                   "%s must be a constant float32 scalar", name);
     *bound = *(const float *)t->data;
     return XAI_OK;
 }
@@ -75,21 +47,30 @@ static xai_status read_bound(const xai_node *node, int i, float *bound, xai_erro
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {
     (void)setup;
-    xai_clamp *c = node->state;
-    XAI_NODE_CHECK(node->in[0]->dtype == XAI_F32, node, UNSUPPORTED_OP, err, "only float32 is supported");
+    xai_clamp *c = &((xai_unary *)node->state)->clamp;
     *c = (xai_clamp){xai_attr_real(node, "min", -INFINITY), xai_attr_real(node, "max", INFINITY)};
-    XAI_TRY(read_bound(node, 1, &c->lo, err));
-    XAI_TRY(read_bound(node, 2, &c->hi, err));
-    return xai_node_output(node, 0, XAI_F32, &node->in[0]->shape, err);
+    XAI_TRY(read_bound(node, 1, "min", &c->lo, err));
+    XAI_TRY(read_bound(node, 2, "max", &c->hi, err));
+    return xai_unary_setup(node, &xai_clamp_rule, err);
 }
 
 static const xai_op_case CASES[] = {
-    {"relu6_attributes", {"3x40", NULL}, "min=0.0;max=0.5", 10},
+    {"attributes", {"3x40", NULL}, "min=-0.3;max=0.5", 10},
+    {"constant_inputs", {"3x40", "~", "+", NULL}, "", 0},
+    {"only_max", {"2x30", "", "+", NULL}, "", 0},
     {"no_bounds", {"2x3", NULL}, "", 0},
+    {"several_pieces", {"5x7001", "", "+1", NULL}, "", 0},
     {0},
 };
 
 const xai_op xai_op_clip = {
-    .type = "Clip", .min_in = 1, .max_in = 3, .max_out = 1, .state_size = sizeof(xai_clamp), .setup = setup,
-    .forward = xai_clamp_forward, .backward = xai_clamp_backward, .cases = CASES,
+    .type = "Clip",
+    .min_in = 1,
+    .max_in = 3,
+    .max_out = 1,
+    .state_size = sizeof(xai_unary),
+    .setup = setup,
+    .forward = xai_unary_forward,
+    .backward = xai_unary_backward,
+    .cases = CASES,
 };

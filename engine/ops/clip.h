@@ -2,13 +2,12 @@
 #ifndef XAI_OPS_CLIP_H
 #define XAI_OPS_CLIP_H
 
-#include "op.h"
+#include "unary.h"
 
-/* Whether the node is a Relu or a float Clip with constant bounds, and its interval. After setup. */
+/* Whether the node is a Relu or a Clip, and its interval in *out. After setup. */
 bool xai_node_clamp(const xai_node *node, xai_clamp *out);
 
-/* forward and backward of a node whose state is an xai_clamp. */
-void xai_clamp_forward(const xai_node *node, const xai_exec *exec);
-void xai_clamp_backward(const xai_node *node, const xai_exec *exec);
+/* The loops of a clamp to s->clamp, by the vector kernels. */
+extern const xai_unary_rule xai_clamp_rule;
 
 #endif

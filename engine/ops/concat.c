@@ -1,72 +1,87 @@
-/* Concat: along one axis; any type. */
-#include "op.h"
-
-#include <string.h>
+/* Concat: inputs side by side along one axis; any type. Inputs are taken one after the other: two may be the same. */
+#include "nest.h"
 
 typedef struct concat {
     int axis;
-    size_t outer, inner; /* elements: product of the dimensions before and after the axis */
 } concat;
+
+static bool fits(const xai_value *a, const xai_value *b, int axis)
+{
+    if (a->dtype != b->dtype || a->shape.rank != b->shape.rank) return false;
+    for (int i = 0; i < a->shape.rank; i++)
+        if (i != axis && a->shape.dim[i] != b->shape.dim[i]) return false;
+    return true;
+}
 
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {
     (void)setup;
     concat *c = node->state;
-    xai_shape shape = node->in[0]->shape;
-    c->axis = xai_shape_axis(&shape, xai_attr_int(node, "axis", 1));
-    XAI_NODE_CHECK(c->axis >= 0, node, BAD_MODEL, err, "the axis is out of range");
+    xai_shape out = node->in[0]->shape;
+    XAI_NODE_CHECK(xai_attr_find(node, "axis"), node, BAD_MODEL, err, "axis is missing");
+    c->axis = xai_shape_axis(&out, xai_attr_int(node, "axis", 0));
+    XAI_NODE_CHECK(c->axis >= 0, node, BAD_MODEL, err, "axis is out of range");
     for (int i = 1; i < node->in_count; i++) {
-        XAI_NODE_CHECK(node->in[i], node, BAD_MODEL, err, "input %d is missing", i);
-        const xai_shape *s = &node->in[i]->shape;
-        bool fits = s->rank == shape.rank && node->in[i]->dtype == node->in[0]->dtype;
-        for (int d = 0; fits && d < s->rank; d++) fits = d == c->axis || s->dim[d] == shape.dim[d];
-        XAI_NODE_CHECK(fits, node, BAD_MODEL, err, "input %d does not fit the first", i);
-        shape.dim[c->axis] += s->dim[c->axis];
+        XAI_NODE_CHECK(node->in[i] && fits(node->in[i], node->in[0], c->axis), node, BAD_MODEL, err,
+                       "input %d does not fit the first", i);
+        bool small = !__builtin_add_overflow(out.dim[c->axis], node->in[i]->shape.dim[c->axis], &out.dim[c->axis]);
+        XAI_NODE_CHECK(small, node, BAD_MODEL, err, "the sum is too large");
     }
-    XAI_TRY(xai_node_output(node, 0, node->in[0]->dtype, &shape, err));
-    c->outer = (size_t)xai_shape_span(&shape, 0, c->axis);
-    c->inner = (size_t)xai_shape_span(&shape, c->axis + 1, shape.rank);
-    return XAI_OK;
+    return xai_node_output(node, 0, node->in[0]->dtype, &out, err);
 }
 
-/* Elements of input i in one outer step. */
-static size_t part(const xai_node *node, const concat *c, int i)
+/* Where input i, whose first slice is slice `from` of the output, lies in the output. */
+static xai_nest place(const xai_node *node, int i, int64_t from)
 {
-    return (size_t)node->in[i]->shape.dim[c->axis] * c->inner;
+    const concat *c = node->state;
+    const xai_shape *in = &node->in[i]->shape, *out = &node->out[0]->shape;
+    int64_t inner = xai_shape_span(in, c->axis + 1, in->rank), rows = xai_shape_span(in, 0, c->axis);
+    int64_t dim[] = {rows, in->dim[c->axis] * inner};
+    int64_t stride_in[] = {dim[1], 1}, stride_out[] = {out->dim[c->axis] * inner, 1};
+    xai_nest nest;
+    xai_nest_pair(&nest, 2, dim, (xai_nest_side){stride_out, from * inner}, (xai_nest_side){stride_in, 0});
+    return nest;
 }
 
 static void forward(const xai_node *node, const xai_exec *exec)
 {
-    const concat *c = node->state;
-    size_t size = xai_dtype_size(node->in[0]->dtype), row = (size_t)node->out[0]->shape.dim[c->axis] * c->inner, at = 0;
-    unsigned char *out = xai_out_data(exec, node, 0);
-    for (int i = 0; i < node->in_count; at += part(node, c, i++)) {
-        const unsigned char *in = xai_in_data(exec, node, i);
-        size_t bytes = part(node, c, i) * size;
-        for (size_t o = 0; o < c->outer; o++) memcpy(out + (o * row + at) * size, in + o * bytes, bytes);
+    int axis = ((const concat *)node->state)->axis;
+    int64_t from = 0;
+    for (int i = 0; i < node->in_count; from += node->in[i++]->shape.dim[axis]) {
+        xai_nest nest = place(node, i, from);
+        xai_nest_copy(&nest, exec->par, xai_in_data(exec, node, i), xai_out_data(exec, node, 0),
+                      xai_dtype_size(node->in[i]->dtype));
     }
 }
 
 static void backward(const xai_node *node, const xai_exec *exec)
 {
-    const concat *c = node->state;
-    size_t row = (size_t)node->out[0]->shape.dim[c->axis] * c->inner, at = 0;
+    int axis = ((const concat *)node->state)->axis;
     const float *gy = xai_grad_out(exec, node, 0);
-    for (int i = 0; i < node->in_count; at += part(node, c, i++)) {
+    int64_t from = 0;
+    for (int i = 0; gy && i < node->in_count; from += node->in[i++]->shape.dim[axis]) {
         float *gx = xai_grad_in(exec, node, i);
-        size_t n = part(node, c, i);
-        for (size_t o = 0; gx && o < c->outer; o++)
-            for (size_t k = 0; k < n; k++) gx[o * n + k] += gy[o * row + at + k];
+        xai_nest nest = place(node, i, from);
+        if (gx) xai_nest_add_back(&nest, exec->par, gy, gx);
     }
 }
 
 static const xai_op_case CASES[] = {
     {"channels", {"2x3x2x2", "2x1x2x2", "2x2x2x2", NULL}, "axis=1", 0},
     {"last_axis", {"2x3", "2x1", NULL}, "axis=-1", 0},
+    {"several_pieces", {"1x40x25x25", "1x30x25x25", NULL}, "axis=1", 0},
+    {"one_input", {"2x3", NULL}, "axis=0", 0},
     {0},
 };
 
 const xai_op xai_op_concat = {
-    .type = "Concat", .min_in = 1, .max_in = 4096, .max_out = 1, .state_size = sizeof(concat),
-    .setup = setup, .forward = forward, .backward = backward, .cases = CASES,
+    .type = "Concat",
+    .min_in = 1,
+    .max_in = 4096,
+    .max_out = 1,
+    .state_size = sizeof(concat),
+    .setup = setup,
+    .forward = forward,
+    .backward = backward,
+    .cases = CASES,
 };

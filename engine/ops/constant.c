@@ -1,4 +1,4 @@
-/* Constant: the value of an attribute: a tensor, or numbers. */
+/* Constant: the value of its one attribute: a tensor, a number or a list of numbers. The builder folds it. */
 #include "op.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ static xai_status take(xai_node *node, const void *data, xai_dtype dtype, const 
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {
     (void)setup;
-    XAI_NODE_CHECK(node->attr_count == 1, node, BAD_MODEL, err, "it has %zu attributes, expected one",
+    XAI_NODE_CHECK(node->attr_count == 1, node, BAD_MODEL, err, "it has %zu attributes, not one",
                    node->attr_count);
     const xai_attr *a = &node->attrs[0];
     switch (a->kind) {
@@ -28,7 +28,7 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     case XAI_ATTR_INT: return take(node, &a->integer, XAI_I64, &(xai_shape){0}, err);
     case XAI_ATTR_FLOATS: return take(node, a->reals, XAI_F32, &(xai_shape){1, {(int64_t)a->count}}, err);
     case XAI_ATTR_INTS: return take(node, a->integers, XAI_I64, &(xai_shape){1, {(int64_t)a->count}}, err);
-    default: return xai_node_fail(node, XAI_E_UNSUPPORTED_OP, err, "attribute '%s' is not supported", a->name);
+    default: return xai_node_fail(node, XAI_E_UNSUPPORTED_OP, err, "attribute %s is not served", a->name);
     }
 }
 
@@ -39,6 +39,11 @@ static void forward(const xai_node *node, const xai_exec *exec)
 }
 
 const xai_op xai_op_constant = {
-    .type = "Constant", .min_in = 0, .max_in = 0, .max_out = 1, .state_size = sizeof(constant),
-    .setup = setup, .forward = forward,
+    .type = "Constant",
+    .min_in = 0,
+    .max_in = 0,
+    .max_out = 1,
+    .state_size = sizeof(constant),
+    .setup = setup,
+    .forward = forward,
 };

@@ -1,4 +1,4 @@
-/* ConstantOfShape: a tensor of one repeated value; the shape must be known when the model is loaded. */
+/* ConstantOfShape: a tensor of one repeated value, 0.0f by default. The builder folds it. */
 #include "op.h"
 
 #include <string.h>
@@ -17,7 +17,8 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     const int64_t *dims;
     size_t rank;
     XAI_TRY(xai_node_ints(node, 0, "shape", setup, &dims, &rank, err));
-    XAI_NODE_CHECK(rank <= XAI_MAX_RANK, node, UNSUPPORTED_OP, err, "%zu dimensions", rank);
+    XAI_NODE_CHECK(rank <= XAI_MAX_RANK, node, UNSUPPORTED_OP, err,
+                   "shape has %zu dimensions, at most %d are served", rank, XAI_MAX_RANK);
     if (a) {
         XAI_NODE_CHECK(a->kind == XAI_ATTR_TENSOR && xai_tensor_count(a->tensor) == 1, node, BAD_MODEL, err,
                        "value is not a tensor of one element");
@@ -40,6 +41,11 @@ static void forward(const xai_node *node, const xai_exec *exec)
 }
 
 const xai_op xai_op_constant_of_shape = {
-    .type = "ConstantOfShape", .min_in = 1, .max_in = 1, .max_out = 1, .state_size = sizeof(fill),
-    .setup = setup, .forward = forward,
+    .type = "ConstantOfShape",
+    .min_in = 1,
+    .max_in = 1,
+    .max_out = 1,
+    .state_size = sizeof(fill),
+    .setup = setup,
+    .forward = forward,
 };

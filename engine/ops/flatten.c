@@ -12,6 +12,18 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     return xai_node_output(node, 0, node->in[0]->dtype, &out, err);
 }
 
+static const xai_op_case CASES[] = {
+    {"channels_and_planes", {"2x3x4x5", NULL}, "", 0},
+    {"from_the_end", {"2x3x4", NULL}, "axis=-1", 0},
+    {0},
+};
+
 const xai_op xai_op_flatten = {
-    .type = "Flatten", .min_in = 1, .max_in = 1, .max_out = 1, .view = true, .setup = setup,
+    .type = "Flatten",
+    .min_in = 1,
+    .max_in = 1,
+    .max_out = 1,
+    .view = true,
+    .setup = setup,
+    .cases = CASES,
 };

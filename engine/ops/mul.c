@@ -1,38 +1,24 @@
-/* Mul: a * b. */
+/* Mul: a * b. Integers wrap around. */
 #include "binary.h"
 
-static void real(const float *a, int64_t sa, const float *b, int64_t sb, float *z, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) z[i] = a[i * sa] * b[i * sb];
-}
+XAI_BINARY_ROW(mul_f32, float, float, x *y)
+XAI_BINARY_ROW(mul_i64, uint64_t, uint64_t, x *y)
+XAI_BINARY_ROW(mul_i32, uint32_t, uint32_t, x *y)
+XAI_BINARY_SLOPE(slope_a, g *y)
+XAI_BINARY_SLOPE(slope_b, g *x)
 
-static int64_t integer(int64_t a, int64_t b) { return (int64_t)((uint64_t)a * (uint64_t)b); }
-
-static void derivative(float a, float b, float gz, float *ga, float *gb)
-{
-    (void)a;
-    (void)b;
-    *ga = gz * b;
-    *gb = gz * a;
-}
-
-static const xai_binary_rule RULE = {real, integer, derivative};
-
-static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
-{
-    (void)setup;
-    return xai_binary_setup(node, &RULE, err);
-}
+static const xai_binary_rule RULE = {
+    .row = {[XAI_F32] = mul_f32, [XAI_I64] = mul_i64, [XAI_I32] = mul_i32},
+    .slope = {slope_a, slope_b},
+};
 
 static const xai_op_case CASES[] = {
     {"equal_shapes", {"2x3x4", "2x3x4", NULL}, "", 0},
-    {"per_channel", {"2x3x4x5", "3x1x1", NULL}, "", 0},
+    {"channel_gate", {"2x3x4x5", "2x3x1x1", NULL}, "", 0},
+    {"spatial_gate", {"2x3x4x5", "2x1x4x5", NULL}, "", 0},
     {"both_repeat", {"2x1x4", "3x1", NULL}, "", 0},
-    {"repeated_first", {"1x3", "4x3", NULL}, "", 0},
+    {"many_pieces_and_a_gate_that_repeats", {"3x4x70x70", "70x70", NULL}, "", 0},
     {0},
 };
 
-const xai_op xai_op_mul = {
-    .type = "Mul", .min_in = 2, .max_in = 2, .max_out = 1, .state_size = sizeof(xai_binary), .setup = setup,
-    .forward = xai_binary_forward, .backward = xai_binary_backward, .cases = CASES,
-};
+XAI_BINARY_OP(mul, "Mul", RULE, CASES);

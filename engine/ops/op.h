@@ -85,7 +85,8 @@ typedef struct xai_setup {
 typedef struct xai_op_case {
     const char *name;       /* reads as behaviour: "same_upper_odd_kernel" */
     const char *inputs[6];  /* "2x3x5x5" random floats; "=1,2" an int64 constant; "~4x3x3x3" a constant random
-                               float tensor; "+4" a constant positive one; "" absent; NULL ends the list */
+                               float tensor; "+4" a constant positive one; "?2x3" a constant boolean one; "~" a
+                               scalar; "" absent; NULL ends the list */
     const char *attributes; /* "strides=2,2;auto_pad=SAME_UPPER;alpha=0.5;axis=1": integers, reals, lists, words */
     int opset;              /* 0: 13 */
 } xai_op_case;

@@ -6,14 +6,15 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     const int64_t *dims;
     size_t rank;
     const xai_shape *in = &node->in[0]->shape;
-    bool copies = xai_attr_int(node, "allowzero", 0) == 0;
+    bool zero_copies = xai_attr_int(node, "allowzero", 0) == 0;
     XAI_TRY(xai_node_ints(node, 1, "shape", setup, &dims, &rank, err));
-    XAI_NODE_CHECK(rank <= XAI_MAX_RANK, node, UNSUPPORTED_OP, err, "%zu dimensions", rank);
+    XAI_NODE_CHECK(rank <= XAI_MAX_RANK, node, UNSUPPORTED_OP, err,
+                   "shape has %zu dimensions, at most %d are served", rank, XAI_MAX_RANK);
     xai_shape out = {.rank = (int)rank};
     int open = -1;
     for (int i = 0; i < out.rank; i++) {
         int64_t d = dims[i];
-        if (d == 0 && copies && i < in->rank) d = in->dim[i];
+        if (d == 0 && zero_copies && i < in->rank) d = in->dim[i];
         XAI_NODE_CHECK(d >= 0 || (d == -1 && open < 0), node, BAD_MODEL, err, "the new shape is impossible");
         if (d == -1) open = i;
         out.dim[i] = d == -1 ? 1 : d;
@@ -27,6 +28,18 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     return xai_node_output(node, 0, node->in[0]->dtype, &out, err);
 }
 
+static const xai_op_case CASES[] = {
+    {"copies_and_infers", {"2x3x4", "=0,-1", NULL}, "", 0},
+    {"splits", {"2x6x5", "=2,2,3,5", NULL}, "", 0},
+    {0},
+};
+
 const xai_op xai_op_reshape = {
-    .type = "Reshape", .min_in = 1, .max_in = 2, .max_out = 1, .view = true, .setup = setup,
+    .type = "Reshape",
+    .min_in = 2,
+    .max_in = 2,
+    .max_out = 1,
+    .view = true,
+    .setup = setup,
+    .cases = CASES,
 };

@@ -31,6 +31,12 @@ static void forward(const xai_node *node, const xai_exec *exec)
 }
 
 const xai_op xai_op_shape = {
-    .type = "Shape", .min_in = 1, .max_in = 1, .max_out = 1, .state_size = sizeof(shape_range), .shape_only = true,
-    .setup = setup, .forward = forward,
+    .type = "Shape",
+    .min_in = 1,
+    .max_in = 1,
+    .max_out = 1,
+    .shape_only = true,
+    .state_size = sizeof(shape_range),
+    .setup = setup,
+    .forward = forward,
 };

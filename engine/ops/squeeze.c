@@ -20,6 +20,19 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     return xai_node_output(node, 0, node->in[0]->dtype, &out, err);
 }
 
+static const xai_op_case CASES[] = {
+    {"all_axes_of_one", {"1x3x1x2", NULL}, "", 0},
+    {"named_axis", {"1x3x1x2", "=-2", NULL}, "", 0},
+    {"attribute", {"1x3x1x2", NULL}, "axes=0", 11},
+    {0},
+};
+
 const xai_op xai_op_squeeze = {
-    .type = "Squeeze", .min_in = 1, .max_in = 2, .max_out = 1, .view = true, .setup = setup,
+    .type = "Squeeze",
+    .min_in = 1,
+    .max_in = 2,
+    .max_out = 1,
+    .view = true,
+    .setup = setup,
+    .cases = CASES,
 };

@@ -19,6 +19,18 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     return xai_node_output(node, 0, node->in[0]->dtype, &out, err);
 }
 
+static const xai_op_case CASES[] = {
+    {"two_axes", {"2x3", "=0,-1", NULL}, "", 0},
+    {"attribute", {"2x3", NULL}, "axes=1", 11},
+    {0},
+};
+
 const xai_op xai_op_unsqueeze = {
-    .type = "Unsqueeze", .min_in = 1, .max_in = 2, .max_out = 1, .view = true, .setup = setup,
+    .type = "Unsqueeze",
+    .min_in = 1,
+    .max_in = 2,
+    .max_out = 1,
+    .view = true,
+    .setup = setup,
+    .cases = CASES,
 };

@@ -1,0 +1,8 @@
+/* Exp: e to the power of x. */
+#include "unary.h"
+
+XAI_UNARY_RULE(RULE, expf(x), y, false);
+
+static const xai_op_case CASES[] = {{"any_shape", {"2x3x4", NULL}, "", 0}, {0}};
+
+XAI_UNARY_OP(exp, "Exp", RULE, CASES);

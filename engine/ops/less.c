@@ -1,0 +1,15 @@
+/* Less: a < b, element by element. Not differentiable. */
+#include "binary.h"
+
+XAI_BINARY_ROW(less_f32, float, uint8_t, x < y)
+XAI_BINARY_ROW(less_i64, int64_t, uint8_t, x < y)
+XAI_BINARY_ROW(less_i32, int32_t, uint8_t, x < y)
+
+static const xai_binary_rule RULE = {
+    .row = {[XAI_F32] = less_f32, [XAI_I64] = less_i64, [XAI_I32] = less_i32},
+    .is_test = true,
+};
+
+static const xai_op_case CASES[] = {{"broadcast", {"2x3", "3", NULL}, "", 0}, {0}};
+
+XAI_TEST_OP(less, "Less", RULE, CASES);

@@ -1,0 +1,18 @@
+/* PRelu: x where positive, else slope * x; the slope broadcasts. A rectifier: see rectifier.h. */
+#include "binary.h"
+
+XAI_BINARY_ROW(p_relu_f32, float, float, x < 0 ? x * y : x)
+XAI_BINARY_SLOPE(slope_x, x < 0 ? g * y : g)
+XAI_BINARY_SLOPE(slope_slope, x < 0 ? g * x : 0)
+XAI_BINARY_SLOPE(rectified, g < 0 ? 0 : x < 0 ? g * y : g)
+
+static const xai_binary_rule RULE = {
+    .row = {[XAI_F32] = p_relu_f32}, .slope = {slope_x, slope_slope}, .rectified = rectified};
+
+static const xai_op_case CASES[] = {
+    {"per_channel", {"2x3x4x5", "~3x1x1", NULL}, "", 0},
+    {"learned_slope", {"2x3x4", "3x1", NULL}, "", 0},
+    {0},
+};
+
+XAI_BINARY_OP(p_relu, "PRelu", RULE, CASES);

@@ -1,0 +1,4 @@
+/* ReduceMax: the largest value over axes, NaN if there is one. */
+#include "reduce.h"
+
+XAI_REDUCE_OP(reduce_max, "ReduceMax", XAI_REDUCE_MAX, xai_reduce_backward_pick);

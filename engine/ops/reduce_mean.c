@@ -1,0 +1,4 @@
+/* ReduceMean: the mean over axes. */
+#include "reduce.h"
+
+XAI_REDUCE_OP(reduce_mean, "ReduceMean", XAI_REDUCE_MEAN, xai_reduce_backward_sum);

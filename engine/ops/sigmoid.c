@@ -1,0 +1,8 @@
+/* Sigmoid: 1 / (1 + exp(-x)). */
+#include "unary.h"
+
+XAI_UNARY_RULE(RULE, 1 / (1 + expf(-x)), y * (1 - y), false);
+
+static const xai_op_case CASES[] = {{"any_shape", {"2x3x4", NULL}, "", 0}, {0}};
+
+XAI_UNARY_OP(sigmoid, "Sigmoid", RULE, CASES);

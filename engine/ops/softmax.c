@@ -1,0 +1,115 @@
+/* Softmax: exp(x) / sum of exp(x), relative to the largest, so that nothing overflows. */
+#include "softmax.h"
+
+enum { PIECE = 4096 }; /* elements a piece of work, about */
+
+xai_status xai_softmax_setup(xai_node *node, xai_setup *setup, xai_error *err)
+{
+    (void)setup;
+    xai_softmax *s = node->state;
+    const xai_shape *in = &node->in[0]->shape;
+    bool one_axis = node->opset >= 13;
+    XAI_NODE_CHECK(node->in[0]->dtype == XAI_F32, node, UNSUPPORTED_OP, err, "%s is not served, only float32",
+                   xai_dtype_name(node->in[0]->dtype));
+    int axis = xai_shape_axis(in, xai_attr_int(node, "axis", one_axis ? -1 : 1));
+    XAI_NODE_CHECK(axis >= 0, node, BAD_MODEL, err, "axis is out of range");
+    int end = one_axis ? axis + 1 : in->rank;
+    *s = (xai_softmax){xai_shape_span(in, 0, axis), xai_shape_span(in, axis, end), xai_shape_span(in, end, in->rank)};
+    return xai_node_output(node, 0, XAI_F32, in, err);
+}
+
+double xai_softmax_sum(const xai_softmax_row *row, float *largest)
+{
+    float m = row->x[0];
+    for (int64_t i = 1; i < row->n; i++) m = row->x[i * row->step] > m ? row->x[i * row->step] : m;
+    double sum = 0;
+    for (int64_t i = 0; i < row->n; i++) sum += (double)expf(row->x[i * row->step] - m);
+    *largest = m;
+    return sum;
+}
+
+typedef struct run {
+    xai_softmax_fn fn;
+    const xai_softmax *s;
+    xai_softmax_row row; /* the first */
+    int64_t group, count;
+} run;
+
+static void run_piece(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    int64_t first = (int64_t)index * r->group;
+    for (int64_t i = first; i < first + r->group && i < r->count; i++) {
+        int64_t at = i / r->s->inner * r->s->n * r->s->inner + i % r->s->inner;
+        xai_softmax_row row = r->row;
+        row.x += at;
+        row.y += at;
+        if (row.gy) row.gy += at;
+        if (row.gx) row.gx += at;
+        r->fn(&row);
+    }
+}
+
+static void run_rows(const xai_node *node, const xai_exec *exec, xai_softmax_fn fn, const float *gy, float *gx)
+{
+    const xai_softmax *s = node->state;
+    run r = {.fn = fn, .s = s, .group = 1 + PIECE / (s->n + 1), .count = s->outer * s->inner};
+    r.row = (xai_softmax_row){xai_in_f32(exec, node, 0), xai_out_f32(exec, node, 0), gy, gx, s->n, s->inner};
+    if (s->n > 0) xai_par_for(exec->par, (size_t)((r.count + r.group - 1) / r.group), run_piece, &r);
+}
+
+void xai_softmax_run_forward(const xai_node *node, const xai_exec *exec, xai_softmax_fn fn)
+{
+    run_rows(node, exec, fn, NULL, NULL);
+}
+
+void xai_softmax_run_backward(const xai_node *node, const xai_exec *exec, xai_softmax_fn fn)
+{
+    const float *gy = xai_grad_out(exec, node, 0);
+    float *gx = xai_grad_in(exec, node, 0);
+    if (gy && gx) run_rows(node, exec, fn, gy, gx);
+}
+
+static void forward_row(const xai_softmax_row *r)
+{
+    float m;
+    double sum = xai_softmax_sum(r, &m);
+    for (int64_t i = 0; i < r->n; i++) r->y[i * r->step] = (float)((double)expf(r->x[i * r->step] - m) / sum);
+}
+
+/* gx = y * (gy - sum(gy * y)) */
+static void backward_row(const xai_softmax_row *r)
+{
+    double dot = 0;
+    for (int64_t i = 0; i < r->n; i++) dot += (double)r->gy[i * r->step] * (double)r->y[i * r->step];
+    for (int64_t i = 0; i < r->n; i++)
+        r->gx[i * r->step] += (float)((double)r->y[i * r->step] * ((double)r->gy[i * r->step] - dot));
+}
+
+static void forward(const xai_node *node, const xai_exec *exec) { xai_softmax_run_forward(node, exec, forward_row); }
+
+static void backward(const xai_node *node, const xai_exec *exec)
+{
+    xai_softmax_run_backward(node, exec, backward_row);
+}
+
+static const xai_op_case CASES[] = {
+    {"classes", {"3x10", NULL}, "", 0},
+    {"channels_of_a_map", {"2x5x3x4", NULL}, "axis=1", 0},
+    {"coerced_to_two_axes", {"2x3x4", NULL}, "axis=1", 11},
+    {"many_rows", {"700x9", NULL}, "axis=1", 0},
+    {0},
+};
+
+const xai_op xai_op_softmax = {
+    .type = "Softmax",
+    .min_in = 1,
+    .max_in = 1,
+    .max_out = 1,
+    .state_size = sizeof(xai_softmax),
+    .setup = xai_softmax_setup,
+    .forward = forward,
+    .backward = backward,
+    .cases = CASES,
+};

@@ -1,0 +1,8 @@
+/* Sqrt: the square root; NaN below 0. */
+#include "unary.h"
+
+XAI_UNARY_RULE(RULE, sqrtf(x), 0.5F / y, false);
+
+static const xai_op_case CASES[] = {{"any_shape", {"+2x3x4", NULL}, "", 0}, {0}};
+
+XAI_UNARY_OP(sqrt, "Sqrt", RULE, CASES);

@@ -1,0 +1,62 @@
+/* Element-wise functions of one input, over chunks of a fixed size. */
+#include "unary.h"
+
+enum { CHUNK = 8192 }; /* elements a piece of work */
+
+xai_status xai_unary_setup(xai_node *node, const xai_unary_rule *rule, xai_error *err)
+{
+    xai_unary *s = node->state;
+    XAI_NODE_CHECK(node->in[0]->dtype == XAI_F32, node, UNSUPPORTED_OP, err, "%s is not served, only float32",
+                   xai_dtype_name(node->in[0]->dtype));
+    s->rule = rule;
+    return xai_node_output(node, 0, XAI_F32, &node->in[0]->shape, err);
+}
+
+typedef struct run {
+    const xai_unary *state;
+    xai_policy policy;
+    const float *x, *gy;
+    float *y, *gx;
+    size_t count;
+} run;
+
+static size_t chunk_size(const run *r, size_t at) { return r->count - at < CHUNK ? r->count - at : CHUNK; }
+
+static void forward_chunk(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    size_t at = index * CHUNK;
+    r->state->rule->forward(r->state, r->x + at, r->y + at, chunk_size(r, at));
+}
+
+static void backward_chunk(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    size_t at = index * CHUNK;
+    r->state->rule->backward(r->state, r->policy, r->x + at, r->y + at, r->gy + at, r->gx + at, chunk_size(r, at));
+}
+
+static run begin(const xai_node *node, const xai_exec *exec)
+{
+    return (run){.state = node->state,
+                 .policy = exec->policy,
+                 .x = xai_in_f32(exec, node, 0),
+                 .y = xai_out_f32(exec, node, 0),
+                 .count = (size_t)xai_value_count(node->out[0])};
+}
+
+void xai_unary_forward(const xai_node *node, const xai_exec *exec)
+{
+    run r = begin(node, exec);
+    xai_par_for(exec->par, (r.count + CHUNK - 1) / CHUNK, forward_chunk, &r);
+}
+
+void xai_unary_backward(const xai_node *node, const xai_exec *exec)
+{
+    run r = begin(node, exec);
+    r.gy = xai_grad_out(exec, node, 0);
+    r.gx = xai_grad_in(exec, node, 0);
+    if (r.gx && r.gy) xai_par_for(exec->par, (r.count + CHUNK - 1) / CHUNK, backward_chunk, &r);
+}

@@ -1,0 +1,70 @@
+/*
+ * Element-wise functions of one float32 input.
+ *
+ * An operator is a rule: a loop for y = f(x) and one that adds g * f'(x) to the gradient. XAI_UNARY_RULE makes both
+ * from expressions in x, in s (its xai_unary) and, for the derivative, y.
+ */
+#ifndef XAI_OPS_UNARY_H
+#define XAI_OPS_UNARY_H
+
+#include "op.h"
+
+typedef struct xai_unary xai_unary;
+
+typedef struct xai_unary_rule {
+    void (*forward)(const xai_unary *s, const float *x, float *y, size_t n);
+    /* gx[i] += gradient of gy[i]. */
+    void (*backward)(const xai_unary *s, xai_policy policy, const float *x, const float *y, const float *gy,
+                     float *gx, size_t n);
+} xai_unary_rule;
+
+struct xai_unary {
+    const xai_unary_rule *rule;
+    float alpha, beta; /* attributes of those names, where the function has them */
+    xai_clamp clamp;   /* Relu and Clip */
+};
+
+/* Setup (after which the operator reads its attributes), forward and backward; the state is an xai_unary. */
+xai_status xai_unary_setup(xai_node *node, const xai_unary_rule *rule, xai_error *err);
+void xai_unary_forward(const xai_node *node, const xai_exec *exec);
+void xai_unary_backward(const xai_node *node, const xai_exec *exec);
+
+/* `rectifies`: under guided and deconv the negative part of the incoming gradient is cut off (rectifier.h). */
+#define XAI_UNARY_RULE(name, value, slope, rectifies)                                                      \
+    static void name##_forward(const xai_unary *s, const float *in, float *out, size_t n)                  \
+    {                                                                                                      \
+        (void)s;                                                                                           \
+        for (size_t i = 0; i < n; i++) {                                                                   \
+            const float x = in[i];                                                                         \
+            out[i] = (value);                                                                              \
+        }                                                                                                  \
+    }                                                                                                      \
+    static void name##_backward(const xai_unary *s, xai_policy policy, const float *in, const float *out,  \
+                                const float *gy, float *gx, size_t n)                                      \
+    {                                                                                                      \
+        (void)s;                                                                                           \
+        const bool cut = (rectifies) && policy != XAI_POLICY_PLAIN;                                        \
+        for (size_t i = 0; i < n; i++) {                                                                   \
+            const float x = in[i], y = out[i], g = cut && gy[i] < 0 ? 0 : gy[i];                           \
+            (void)x, (void)y;                                                                              \
+            gx[i] += g * (slope);                                                                          \
+        }                                                                                                  \
+    }                                                                                                      \
+    static const xai_unary_rule name = {name##_forward, name##_backward}
+
+/* An operator without attributes. */
+#define XAI_UNARY_OP(name, type_, rule, cases_)                                                            \
+    static xai_status setup(xai_node *node, xai_setup *setup_, xai_error *err)                             \
+    {                                                                                                      \
+        (void)setup_;                                                                                      \
+        return xai_unary_setup(node, &(rule), err);                                                        \
+    }                                                                                                      \
+    XAI_UNARY_TABLE(name, type_, cases_)
+
+#define XAI_UNARY_TABLE(name, type_, cases_)                                                               \
+    const xai_op xai_op_##name = {                                                                         \
+        .type = (type_), .min_in = 1, .max_in = 1, .max_out = 1, .state_size = sizeof(xai_unary),          \
+        .setup = setup, .forward = xai_unary_forward, .backward = xai_unary_backward, .cases = (cases_),   \
+    }
+
+#endif
