@@ -1,6 +1,7 @@
-/* The pictures of a result: an overlay for every map. Adds to the result's own arena; one thread. */
+/* The pictures of a result: an overlay for every map, a drawing for every SAG. Adds to the result's own arena; one thread. */
 #include "base/token.h"
 #include "overlay.h"
+#include "sag_picture.h"
 
 #include <string.h>
 
@@ -32,10 +33,20 @@ static xai_status add_overlay(gallery *g, const xai_artifact *map, xai_error *er
     return XAI_OK;
 }
 
+/* The picture of a structured attention graph, beside the graph itself. */
+static xai_status add_sag_picture(gallery *g, const xai_artifact *graph, xai_error *err)
+{
+    const xai_result *r = g->result;
+    if (!r->view) return XAI_OK;
+    return xai_render_sag(graph->doc, r->view, r->view_width, r->view_height, r->arena, &g->list[g->count++], err);
+}
+
 static xai_status render_artifact(gallery *g, const xai_artifact *a, xai_error *err)
 {
+    bool is_sag = a->kind == XAI_ARTIFACT_GRAPH && strcmp(a->name, "sag") == 0;
     bool is_map = a->kind == XAI_ARTIFACT_MAP;
     if (!is_map || g->outputs & XAI_OUTPUT_MAP) g->list[g->count++] = *a;
+    if (is_sag && g->outputs & XAI_OUTPUT_OVERLAY) return add_sag_picture(g, a, err);
     return is_map && g->outputs & XAI_OUTPUT_OVERLAY ? add_overlay(g, a, err) : XAI_OK;
 }
 
