@@ -1,31 +1,46 @@
 # explaind: build, run, test. `make help` lists the targets.
 #
 # The sources are found by their folders: a new .c file needs no line here. Instruction-set flags are given only to
-# engine/kernels/*_<isa>.c; everything else runs on any x86-64 (or other) machine.
+# engine/kernels/*_<isa>.c; everything else runs on any x86-64 (or other) machine. Every build has a folder of its own
+# (BUILD); objects are made anew when the flags change. V=1 shows the commands.
 
 BUILD   ?= build
-CC      ?= gcc
 PYTHON  ?= /usr/bin/python3
 PREFIX  ?= /usr/local
+PORT    ?= 8080
+STATE   ?= $(if $(XDG_STATE_HOME),$(XDG_STATE_HOME)/explaind,$(BUILD)/state)
+FUZZ_S  ?= 60
+JOBS    ?= $(shell nproc)
+ifeq ($(origin CC),default)
+CC = gcc
+endif
+ifndef V
+Q = @
+endif
+say      = @printf '  %-4s %s\n' $(1) $(2)
+SUBMAKE  = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOBS))
 
 # ---------------------------------------------------------------- packages, by what needs them (Debian 12)
 DEPS_BUILD = gcc make pkg-config libc6-dev libprotobuf-c-dev protobuf-c-compiler libopenblas-serial-dev libstb-dev \
              libpng-dev libcairo2-dev fonts-dejavu-core libmicrohttpd-dev libjansson-dev libsqlite3-dev libseccomp-dev
 DEPS_TEST  = check curl openssl python3 python3-pytest python3-numpy python3-pil python3-selenium chromium chromium-driver
-DEPS_DEV   = clang clang-format libasan8 libubsan1 libclang-rt-14-dev
+DEPS_DEV   = clang clang-format libclang-rt-14-dev python3-venv
 
 # ---------------------------------------------------------------- flags
+X86   = $(filter x86_64,$(shell uname -m))
 WARN  = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wformat=2 -Wstrict-prototypes -Wmissing-prototypes -Wvla
-HARD  = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fcf-protection -fPIE
+HARD  = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection $(if $(X86),-fcf-protection) -fPIE
 OPT  ?= -O2
 CFLAGS  ?= -g
-XFLAGS   = -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARD) -fvisibility=hidden -ffp-contract=off -pthread -Iengine -Iserver -Itests -I$(BUILD)/gen
-LDHARD   = -pie -Wl,-z,relro,-z,now,-z,noexecstack -pthread
+SAN   =
+XFLAGS   = -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARD) -fvisibility=hidden -ffp-contract=off -pthread \
+           -Iengine -Iserver -Itests -I$(BUILD)/gen $(SAN)
+LDHARD   = -pie -Wl,-z,relro,-z,now,-z,noexecstack -pthread $(SAN)
 PKGS_ENGINE = libprotobuf-c openblas libpng cairo
 PKGS_SERVER = libmicrohttpd jansson sqlite3 libseccomp
 pkg      = $(shell pkg-config $(1) $(2) 2>/dev/null)
-ISA_avx2   = -mavx2 -mfma -mf16c
-ISA_avx512 = -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512
+ISA_avx2   = $(if $(X86),-mavx2 -mfma -mf16c)
+ISA_avx512 = $(if $(X86),-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512)
 
 # ---------------------------------------------------------------- sources
 ENGINE_DIRS = base tensor math kernels image ops graph explain explain/sag render metrics study
@@ -50,43 +65,168 @@ all: $(BUILD)/xai $(BUILD)/explaind $(BUILD)/explaind-decode ## build everything
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
+# ---------------------------------------------------------------- packages
+# Installs what dpkg does not know, by name; asks nothing. $(1): packages, $(2): what for.
+define install_missing
+	@missing=; \
+	command -v dpkg-query >/dev/null || { echo "Not a Debian system: $(2) needs the equivalents of $(strip $(1))"; exit 0; }; \
+	for p in $(1); do \
+	    [ "$$(dpkg-query -W -f='$${db:Status-Status}' $$p 2>/dev/null)" = installed ] || missing="$$missing $$p"; done; \
+	[ -n "$$missing" ] || exit 0; \
+	echo "Installing what $(2) needs, with apt-get:$$missing"; \
+	root=; [ "$$(id -u)" = 0 ] || root=sudo; \
+	[ -z "$$root" ] || command -v sudo >/dev/null || { echo "Neither root nor sudo: install$$missing"; exit 1; }; \
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq update </dev/null && \
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get -qq -y --no-install-recommends install $$missing </dev/null >/dev/null
+endef
+
+.PHONY: deps deps-build deps-test deps-dev
+deps: deps-build deps-test ## install the packages that building and testing need (Debian: apt)
+deps-build:
+	$(call install_missing,$(DEPS_BUILD),the build)
+deps-test: deps-build
+	$(call install_missing,$(DEPS_TEST),the tests)
+deps-dev: deps-test ## install what asan, fuzz, format and conformance need besides
+	$(call install_missing,$(DEPS_DEV),development)
+
+# ---------------------------------------------------------------- run
+.PHONY: run demo accuracy install
+run: deps-build ## install what is missing, build, serve http://127.0.0.1:8080 (PORT=...)
+	@$(SUBMAKE) all
+	@mkdir -p $(STATE)
+	@echo "explaind: http://127.0.0.1:$(PORT)  (Ctrl-C stops it)"
+	@exec $(BUILD)/explaind --port $(PORT) --store $(STATE)/explaind.db
+demo: deps-build ## serve on a free port, explain a sample over HTTP, say why in words, pictures to build/demo
+	@$(SUBMAKE) all
+	@$(PYTHON) tests/demo/demo.py --build $(BUILD) --out $(BUILD)/demo
+accuracy: deps-build ## IMAGES=dir LABELS=file.tsv: top-1 and top-5 counts of the shipped model
+	@[ -n "$(IMAGES)" ] && [ -n "$(LABELS)" ] || { echo "usage: make accuracy IMAGES=dir LABELS=file.tsv"; exit 2; }
+	@$(SUBMAKE) $(BUILD)/xai
+	@$(PYTHON) tests/bench/accuracy.py --xai $(BUILD)/xai "$(IMAGES)" "$(LABELS)"
+
+SHARE = $(DESTDIR)$(PREFIX)/share/explaind
+install: all ## copy programs, model and viewer below PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/models
+	install -s $(BUILD)/xai $(BUILD)/explaind $(BUILD)/explaind-decode $(DESTDIR)$(PREFIX)/bin
+	install -m 644 models/*.onnx models/*.json models/LICENSE-* models/README.md LICENSE $(SHARE)/models
+	cp -R models/samples static $(SHARE)/
+	mv $(SHARE)/samples $(SHARE)/models/
+
 # ---------------------------------------------------------------- compile
+# The flags of the last build: objects depend on them.
+FLAGS_NOW = $(CC) $(XFLAGS) $(CFLAGS)
+$(BUILD)/flags: FORCE
+	@mkdir -p $(@D)
+	@echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' >$@
+.PHONY: FORCE
+FORCE:
+
 $(BUILD)/gen/onnx.pb-c.c: engine/graph/onnx.proto
 	@mkdir -p $(@D)
-	protoc-c --proto_path=$(<D) --c_out=$(@D) $<
-$(BUILD)/obj/gen/onnx.pb-c.o: $(GEN)
+	$(Q)protoc-c --proto_path=$(<D) --c_out=$(@D) $<
+$(BUILD)/obj/gen/onnx.pb-c.o: $(GEN) $(BUILD)/flags
+	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(CC) $(XFLAGS) -w $(CFLAGS) -c -o $@ $<
+	$(Q)$(CC) $(XFLAGS) -w $(CFLAGS) -c -o $@ $<
 
 isa = $(foreach i,avx2 avx512,$(if $(filter %_$(i),$(1)),$(ISA_$(i))))
-$(BUILD)/obj/%.o: %.c | $(GEN)
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GEN)
+	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(CC) $(XFLAGS) $(if $(findstring /kernels/,$*),-O3) $(call isa,$*) $(call pkg,--cflags,$(PKGS_ENGINE) $(PKGS_SERVER)) $(CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(XFLAGS) $(if $(findstring /kernels/,$*),$(KERNEL_OPT)) $(call isa,$*) \
+	    $(call pkg,--cflags,$(PKGS_ENGINE) $(PKGS_SERVER)) $(CFLAGS) -MMD -MP -c -o $@ $<
+KERNEL_OPT = -O3
 
 $(BUILD)/libxai.a: $(ENGINE_OBJ)
-	@rm -f $@
-	ar rcs $@ $^
 $(BUILD)/libxai_json.a: $(call obj,$(JSON_SRC))
-	@rm -f $@
-	ar rcs $@ $^
 $(BUILD)/libexplaind.a: $(call obj,$(SERVER_SRC))
+$(BUILD)/%.a:
+	$(call say,AR,$@)
 	@rm -f $@
-	ar rcs $@ $^
+	$(Q)ar rcs $@ $^
+link = $(Q)$(CC) $(CFLAGS) $(LDHARD) -o $@ $(filter %.o %.a,$^)
 $(BUILD)/xai: $(call obj,$(CLI_SRC)) $(BUILD)/libxai_json.a $(BUILD)/libxai.a
-	$(CC) $(CFLAGS) $(LDHARD) -o $@ $^ $(call pkg,--libs,jansson) $(LIBS_ENGINE)
+	$(call say,LD,$@)
+	$(link) $(call pkg,--libs,jansson) $(LIBS_ENGINE)
 $(BUILD)/explaind: $(call obj,server/main.c) $(BUILD)/libexplaind.a $(BUILD)/libxai_json.a $(BUILD)/libxai.a
-	$(CC) $(CFLAGS) $(LDHARD) -o $@ $^ $(LIBS_SERVER)
+	$(call say,LD,$@)
+	$(link) $(LIBS_SERVER)
 $(BUILD)/explaind-decode: $(call obj,$(DECODE_SRC)) $(BUILD)/libxai.a
-	$(CC) $(CFLAGS) $(LDHARD) -o $@ $^ $(call pkg,--libs,libseccomp) -lm
+	$(call say,LD,$@)
+	$(link) $(call pkg,--libs,libseccomp) -lm
 
 # ---------------------------------------------------------------- tests
 TEST_LIBS = $(BUILD)/libexplaind.a $(BUILD)/libxai_json.a $(BUILD)/libxai.a
 .PRECIOUS: $(BUILD)/obj/%.o
 $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(call obj,$(SUPPORT_SRC)) $(TEST_LIBS)
+	$(call say,LD,$@)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDHARD) -o $@ $^ $(call pkg,--libs,check) $(LIBS_SERVER)
+	$(link) $(call pkg,--libs,check) $(LIBS_SERVER)
 # The decoder's tests need its sandbox, and its binary.
 $(BUILD)/tests/server/decode/test_sandbox: $(BUILD)/obj/server/decode/sandbox.o
 $(BUILD)/tests/server/jobs/test_decode_client: | $(BUILD)/explaind-decode
+# Programs that tests start.
+HELPERS = $(BUILD)/tests/server/http/echo
+SUITES  = $(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py))))
+RUN_TESTS = BUILD=$(BUILD) PYTHON=$(PYTHON) $(PYTHON) tests/run.py
+
+.PHONY: tests test test-c test-long check-one conformance lint asan tsan fuzz format clean
+tests: all $(TESTS) $(HELPERS)
+test: deps-test ## install what is missing, build, run all tests; the last line counts them
+	@$(SUBMAKE) tests
+	@$(RUN_TESTS) $(TESTS) $(SUITES)
+test-c: deps-test ## the tests in C alone
+	@$(SUBMAKE) tests
+	@$(RUN_TESTS) $(TESTS)
+check-one: deps-test ## T=engine/ops/test_conv or T=cli/test_cli: one file of tests
+	@[ -n "$(T)" ] || { echo "usage: make check-one T=engine/ops/test_conv"; exit 2; }
+	@if [ -f tests/$(T).c ]; then $(SUBMAKE) $(BUILD)/tests/$(T) && CK_DEFAULT_TIMEOUT=60 $(BUILD)/tests/$(T); \
+	else $(SUBMAKE) tests && BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/$(T).py; fi
+lint: deps-test ## layers, symbols, documents made by the program, forbidden words, line width
+	@$(SUBMAKE) all
+	@BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/lint
+test-long: test asan tsan conformance fuzz ## everything: tests, sanitizers, other engines' numbers, fuzzing (an hour)
+
+VENV = $(BUILD)/venv-conformance
+$(VENV)/done: tests/conformance/requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install -q -r $<
+	@touch $@
+conformance: deps-dev ## torchvision's families against ONNX Runtime and PyTorch (downloads them by pip)
+	@$(SUBMAKE) $(BUILD)/xai $(VENV)/done
+	$(VENV)/bin/python tests/conformance/export_families.py $(BUILD)/conformance
+	$(VENV)/bin/python tests/conformance/check_families.py $(BUILD)/conformance --xai $(BUILD)/xai
+	$(if $(wildcard tests/conformance/run_onnx_testdata.py),$(VENV)/bin/python tests/conformance/run_onnx_testdata.py --xai $(BUILD)/xai)
+
+# Sanitizers: builds of their own. The sandboxed decoder and the browser stay out: both limit what a process may map.
+SAN_MAKE = $(SUBMAKE) OPT=-O1 KERNEL_OPT=-O1 HARD='-fPIE -fno-omit-frame-pointer'
+ASAN = -fsanitize=address,undefined -fno-sanitize-recover=undefined
+asan: deps-test ## the tests in C, of the command line and over HTTP under AddressSanitizer and UBSan
+	@$(SAN_MAKE) BUILD=build-asan SAN='$(ASAN)' tests
+	@BUILD=build-asan $(PYTHON) tests/run.py --sanitizer $(TESTS:$(BUILD)/%=build-asan/%) tests/cli tests/http
+tsan: deps-test ## the tests in C and over HTTP under ThreadSanitizer
+	@$(SAN_MAKE) BUILD=build-tsan SAN=-fsanitize=thread tests
+	@BUILD=build-tsan $(PYTHON) tests/run.py --sanitizer $(TESTS:$(BUILD)/%=build-tsan/%) tests/http
+
+FUZZERS = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+$(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(TEST_LIBS)
+	$(call say,LD,$@)
+	@mkdir -p $(@D)
+	$(link) -fsanitize=fuzzer $(LIBS_SERVER)
+.PHONY: fuzzers
+fuzzers: $(FUZZERS)
+fuzz: deps-dev ## every fuzz target for FUZZ_S=60 seconds
+	@$(SAN_MAKE) CC=clang BUILD=build-fuzz SAN='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' fuzzers
+	@set -e; for f in $(notdir $(FUZZERS)); do \
+	    mkdir -p build-fuzz/corpus/$$f; seeds=tests/fuzz/corpus/$$f; \
+	    [ $$f = fuzz_image ] && seeds=tests/engine/image/fixtures; [ -d $$seeds ] || seeds=; \
+	    echo "$$f for $(FUZZ_S) s"; \
+	    build-fuzz/fuzz/$$f -max_total_time=$(FUZZ_S) -timeout=10 -verbosity=0 -print_final_stats=1 \
+	        -artifact_prefix=build-fuzz/$$f- build-fuzz/corpus/$$f $$seeds; done
+
+format: ## clang-format over the C sources
+	clang-format -i $$(git ls-files 'engine/*.[ch]' 'server/*.[ch]' 'tests/*.[ch]')
+clean: ## remove every build folder
+	rm -rf build build-*
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)
