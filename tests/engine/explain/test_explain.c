@@ -226,15 +226,15 @@ END_TEST
 
 START_TEST(deadline_gives_a_partial_map)
 {
-    xai_named_value many[] = {number("masks", 100000)};
+    xai_named_value many[] = {number("masks", 50000)};
     xai_method_call call = {"rise", many, 1};
     xai_request q = {.model = model, .tensor = &sample, .calls = &call, .call_count = 1};
     xai_result *r = NULL;
     xai_error err = {0};
-    xai_token *token = xai_token_new(400, NULL, NULL);
+    xai_token *token = xai_token_new(1500, NULL, NULL);
     ck_assert_msg(xai_explain(&q, pool, token, &r, &err) == XAI_OK, "%s", err.msg);
     ck_assert(r->partial && r->explanations[0].partial);
-    ck_assert_double_lt(r->explanations[0].forwards, 100000);
+    ck_assert_double_lt(r->explanations[0].forwards, 50000);
     ck_assert_double_ge(r->explanations[0].forwards, 1);
     ck_assert_ptr_nonnull(strstr(r->explanations[0].warnings[0], "deadline"));
     xai_token_free(token);
