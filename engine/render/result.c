@@ -2,6 +2,7 @@
 #include "base/token.h"
 #include "overlay.h"
 #include "sag_picture.h"
+#include "sag_picture.h"
 
 #include <string.h>
 
@@ -41,13 +42,22 @@ static xai_status add_sag_picture(gallery *g, const xai_artifact *graph, xai_err
     return xai_render_sag(graph->doc, r->view, r->view_width, r->view_height, r->arena, &g->list[g->count++], err);
 }
 
+static xai_status add_drawing(gallery *g, const xai_artifact *graph, xai_error *err)
+{
+    const xai_result *r = g->result;
+    if (!r->view) return XAI_OK;
+    return xai_render_sag(graph->doc, r->view, r->view_width, r->view_height, r->arena, &g->list[g->count++], err);
+}
+
 static xai_status render_artifact(gallery *g, const xai_artifact *a, xai_error *err)
 {
     bool is_sag = a->kind == XAI_ARTIFACT_GRAPH && strcmp(a->name, "sag") == 0;
     bool is_map = a->kind == XAI_ARTIFACT_MAP;
     if (!is_map || g->outputs & XAI_OUTPUT_MAP) g->list[g->count++] = *a;
     if (is_sag && g->outputs & XAI_OUTPUT_OVERLAY) return add_sag_picture(g, a, err);
-    return is_map && g->outputs & XAI_OUTPUT_OVERLAY ? add_overlay(g, a, err) : XAI_OK;
+    if (!(g->outputs & XAI_OUTPUT_OVERLAY)) return XAI_OK;
+    if (is_map) return add_overlay(g, a, err);
+    return a->kind == XAI_ARTIFACT_GRAPH ? add_drawing(g, a, err) : XAI_OK;
 }
 
 static xai_status render_explanation(const xai_result *r, xai_explanation *e, unsigned outputs, xai_error *err)
