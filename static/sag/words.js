@@ -37,11 +37,15 @@ export function certificates(certificate, threshold) {
     });
 }
 
-/** How the search ended, in a sentence or two. */
+/** How the search ended: the data's outcome, or "cut" where only the graph, not the search, met a limit. */
+export function outcomeOf({ outcome, bounded_by: bounds = [] }) {
+    return outcome === 'partial' && bounds.length === 1 && bounds[0] === 'max_nodes' ? 'cut' : outcome;
+}
+
+/** The same in a sentence or two. */
 export function outcomeInWords(data) {
-    const { threshold, stats, mses, bounded_by: bounds = [] } = data;
-    const onlyCut = data.outcome === 'partial' && bounds.length === 1 && bounds[0] === 'max_nodes';
-    return t(`outcome.${onlyCut ? 'cut' : data.outcome}`, {
+    const { threshold, stats, mses } = data;
+    return t(`outcome.${outcomeOf(data)}`, {
         sets: t(mses.length === 1 ? 'sag.found.one' : 'sag.found.many', { count: mses.length }),
         evals: count(stats.evals),
         enough: enoughInWords(threshold),

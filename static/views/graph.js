@@ -9,7 +9,7 @@ import { openExplorer } from '../sag/explorer.js';
 import { panZoom } from '../sag/panzoom.js';
 import { drawGraph, visiblePart } from '../sag/picture.js';
 import { setList } from '../sag/sets.js';
-import { countsInWords, necessityInWords, outcomeInWords, ruleInWords } from '../sag/words.js';
+import { countsInWords, necessityInWords, outcomeInWords, outcomeOf, ruleInWords } from '../sag/words.js';
 import unknown from './unknown.js';
 
 const FEW = 24; // up to so many nodes all are shown at first
@@ -141,7 +141,7 @@ function render(artifact, context) {
     return h(
         'div',
         { class: 'graph' },
-        h('p', { class: `outcome ${data.outcome}` }, outcomeInWords(data), ' ', necessityInWords(data)),
+        h('p', { class: `outcome ${outcomeOf(data)}` }, outcomeInWords(data), ' ', necessityInWords(data)),
         data.nodes.length > 0 && graphBox(sag),
         data.mses.length > 0 && [
             h(

@@ -159,7 +159,7 @@ function render(artifact, { run, result, entry }) {
             h('span', {}, below + number(range.low)),
             colourBar(settings.colormap),
             h('span', {}, above + number(range.high)),
-            h('span', { class: 'muted' }, artifact.unit ?? t(`unit.${entry.target.space}`)),
+            h('span', { class: 'muted' }, artifact.name === 'map' && t(`unit.${entry.target.space}`)),
         );
     };
     redraw();

@@ -12,7 +12,8 @@ def overlay_mean(page):
 
 def gauge(page):
     """The percent on the gauge of the open dialog, once it is known."""
-    page.until(lambda: "%" in page.text("dialog .gauge-value"), what="a value on the gauge")
+    page.until(lambda: page.text("dialog .gauge-value").strip("…"), what="a value on the gauge")
+    assert "%" in page.text("dialog .gauge-value"), page.text("dialog .verdict")
     return page.text("dialog .gauge-value")
 
 
@@ -79,6 +80,9 @@ def test_attention_graph_and_live_patches(page):
     for key in [Keys.ARROW_RIGHT, Keys.ARROW_DOWN, Keys.SPACE]:
         page.press(key)
     assert abs(len(page.all('dialog [aria-pressed="true"]')) - kept) == 1
+    # every second patch: a set that no search has tried, so that the server must be asked
+    page.script("document.querySelectorAll('dialog .switches button').forEach((b, i) => { if (i % 2) b.click(); });")
+    gauge(page)
     page.press(Keys.ESCAPE)
     page.until(lambda: not page.all("dialog"), what="the dialog's end")
 
