@@ -13,9 +13,9 @@ static const xai_binary_rule RULE = {
 };
 
 static const xai_op_case CASES[] = {
-    {"equal_shapes", {"2x3x4", "+2x3x4", NULL}, "", 0},
-    {"per_channel", {"2x3x4x5", "+3x1x1", NULL}, "", 0},
-    {"scalar_divided", {"1", "+2x3", NULL}, "", 0},
+    {"equal_shapes", {"2x3x4", "*2x3x4", NULL}, "", 0},
+    {"per_channel", {"2x3x4x5", "*3x1x1", NULL}, "", 0},
+    {"scalar_divided", {"1", "*2x3", NULL}, "", 0},
     {0},
 };
 

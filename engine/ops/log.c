@@ -3,6 +3,6 @@
 
 XAI_UNARY_RULE(RULE, logf(x), 1 / x, false);
 
-static const xai_op_case CASES[] = {{"any_shape", {"+2x3x4", NULL}, "", 0}, {0}};
+static const xai_op_case CASES[] = {{"any_shape", {"*2x3x4", NULL}, "", 0}, {0}};
 
 XAI_UNARY_OP(log, "Log", RULE, CASES);

@@ -9,8 +9,8 @@ XAI_BINARY_SLOPE(slope_exponent, x > 0 ? g * powf(x, y) * logf(x) : 0)
 static const xai_binary_rule RULE = {.row = {[XAI_F32] = pow_f32}, .slope = {slope_base, slope_exponent}};
 
 static const xai_op_case CASES[] = {
-    {"positive_base", {"+2x3", "2x3", NULL}, "", 0},
-    {"one_exponent", {"+2x3x4", "~1", NULL}, "", 0},
+    {"positive_base", {"*2x3", "2x3", NULL}, "", 0},
+    {"one_exponent", {"*2x3x4", "~1", NULL}, "", 0},
     {0},
 };
 

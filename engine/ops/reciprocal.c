@@ -3,6 +3,6 @@
 
 XAI_UNARY_RULE(RULE, 1 / x, -y * y, false);
 
-static const xai_op_case CASES[] = {{"any_shape", {"+2x3x4", NULL}, "", 0}, {0}};
+static const xai_op_case CASES[] = {{"any_shape", {"*2x3x4", NULL}, "", 0}, {0}};
 
 XAI_UNARY_OP(reciprocal, "Reciprocal", RULE, CASES);

@@ -85,9 +85,10 @@ static void backward(const xai_node *node, const xai_exec *exec)
 }
 
 static const xai_op_case CASES[] = {
-    {"one_part", {"2x4x3", NULL}, "axis=1", 0},
-    {"given_lengths", {"2x5x3", "=2,1,2", NULL}, "axis=1", 0},
-    {"lengths_as_attribute", {"2x5", NULL}, "axis=-1;split=4,1", 11},
+    {"equal_parts", {"2x4x3", NULL}, "axis=1;outputs=2", 0},
+    {"given_lengths", {"2x5x3", "=2,1,2", NULL}, "axis=1;outputs=3", 0},
+    {"lengths_as_attribute", {"2x5", NULL}, "axis=-1;split=4,1;outputs=2", 11},
+    {"several_pieces", {"3x4x90x90", NULL}, "axis=1;outputs=2", 0},
     {0},
 };
 

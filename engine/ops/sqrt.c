@@ -3,6 +3,6 @@
 
 XAI_UNARY_RULE(RULE, sqrtf(x), 0.5F / y, false);
 
-static const xai_op_case CASES[] = {{"any_shape", {"+2x3x4", NULL}, "", 0}, {0}};
+static const xai_op_case CASES[] = {{"any_shape", {"*2x3x4", NULL}, "", 0}, {0}};
 
 XAI_UNARY_OP(sqrt, "Sqrt", RULE, CASES);
