@@ -1,7 +1,7 @@
 /*
  * Input: the three forms of a request that carries an image.
  *
- *     multipart/form-data     parts `image` and, optionally, `request` (JSON)
+ *     multipart/form-data     part `image`; the request is the part `request` (JSON), or the query
  *     image/..., octets       the body is the image, the query is the request
  *     application/json        the image as base64 in image.b64
  */
@@ -44,26 +44,6 @@ static bool copy_image(api *a, api_request *request, const void *bytes, size_t s
 
 /* ---------------------------------------------------------------- the forms */
 
-static bool read_parts(api *a, api_request *request, json_t **json, jobs_bytes **image)
-{
-    const api_part *picture = api_request_part(request, "image"), *form = api_request_part(request, "request");
-    if (!picture) {
-        xai_error err;
-        XAI_ERROR_SET(&err, BAD_REQUEST, "/image", "the multipart body has no part called \"image\"");
-        api_reply_error(request, &err);
-        return false;
-    }
-    if (form && form->size > (size_t)a->config->max_json_bytes) {
-        too_large(request, "the part \"request\"", a->config->max_json_bytes);
-        return false;
-    }
-    if (form && !parse(request, form->bytes, form->size, json)) return false;
-    if (!form) *json = json_object();
-    if (copy_image(a, request, picture->bytes, picture->size, image)) return true;
-    json_decref(*json);
-    return false;
-}
-
 static bool read_query(api_request *request, json_t **json)
 {
     enum { MAX_PAIRS = 64 };
@@ -81,6 +61,36 @@ static bool read_query(api_request *request, json_t **json)
     return status == XAI_OK;
 }
 
+static bool without_query(api_request *request)
+{
+    if (request->query_count == 0) return true;
+    xai_error err;
+    XAI_ERROR_SET(&err, BAD_REQUEST, "", "give the request either as JSON or in the query, not both");
+    api_reply_error(request, &err);
+    return false;
+}
+
+static bool read_parts(api *a, api_request *request, json_t **json, jobs_bytes **image)
+{
+    const api_part *picture = api_request_part(request, "image"), *form = api_request_part(request, "request");
+    if (!picture) {
+        xai_error err;
+        XAI_ERROR_SET(&err, BAD_REQUEST, "/image", "the multipart body has no part called \"image\"");
+        api_reply_error(request, &err);
+        return false;
+    }
+    if (form && form->size > (size_t)a->config->max_json_bytes) {
+        too_large(request, "the part \"request\"", a->config->max_json_bytes);
+        return false;
+    }
+    bool read = form ? without_query(request) && parse(request, form->bytes, form->size, json)
+                     : read_query(request, json);
+    if (!read) return false;
+    if (copy_image(a, request, picture->bytes, picture->size, image)) return true;
+    json_decref(*json);
+    return false;
+}
+
 static bool read_raw(api *a, api_request *request, json_t **json, jobs_bytes **image)
 {
     if (!read_query(request, json)) return false;
@@ -94,15 +104,6 @@ static bool may_be_large(const api *a, const api_request *request)
 {
     size_t most = (size_t)a->config->max_image_bytes / 3 * 4 + (size_t)a->config->max_json_bytes;
     return request->size <= most && memmem(request->body, request->size, "\"b64\"", 5) != NULL;
-}
-
-static bool without_query(api_request *request)
-{
-    if (request->query_count == 0) return true;
-    xai_error err;
-    XAI_ERROR_SET(&err, BAD_REQUEST, "", "give the request either as JSON or in the query, not both");
-    api_reply_error(request, &err);
-    return false;
 }
 
 static bool read_whole_json(api *a, api_request *request, json_t **json)
@@ -134,7 +135,7 @@ bool api_read_input(api *a, api_request *request, json_t **json, jobs_bytes **im
     *image = NULL;
     if (!has_body(request)) return false;
     if (type && strcmp(type, "multipart/form-data") == 0)
-        return without_query(request) && read_parts(a, request, json, image);
+        return read_parts(a, request, json, image);
     if (type && strcmp(type, "application/json") == 0) return read_whole_json(a, request, json);
     if (type && (strncmp(type, "image/", 6) == 0 || strcmp(type, "application/octet-stream") == 0))
         return read_raw(a, request, json, image);
