@@ -14,8 +14,6 @@ enum { PANEL_ROWS = 4, PANEL_VECS = 4 };
 #endif
 enum { PANEL_COLS = PANEL_VECS * WIDTH };
 
-#define INLINE static inline __attribute__((always_inline))
-
 /* Lanes of vector v that lie within `cols` columns. */
 INLINE size_t lanes_of(size_t cols, int v)
 {
