@@ -60,7 +60,8 @@ static xai_status parse_header(const char *header, const char *path, xai_array *
 {
     const char *descr = find_key(header, "descr"), *order = find_key(header, "fortran_order");
     bool known = false;
-    for (int i = 0; descr && i < DESCR_COUNT; i++)
+    bool quoted = descr && *descr == '\'';
+    for (int i = 0; quoted && i < DESCR_COUNT; i++)
         if (strncmp(descr + 1, DESCRS[i].descr, 3) == 0) {
             out->dtype = DESCRS[i].dtype;
             known = true;

@@ -17,11 +17,13 @@ const char *xai_dtype_name(xai_dtype dtype) { return DTYPES[dtype].name; }
 int64_t xai_shape_count(const xai_shape *shape)
 {
     int64_t count = 1;
+    bool empty = false;
     for (int i = 0; i < shape->rank; i++) {
         if (shape->dim[i] < 0) return -1;
-        if (__builtin_mul_overflow(count, shape->dim[i], &count) || count > XAI_MAX_ELEMENTS) return -1;
+        if (shape->dim[i] == 0) empty = true;
+        else if (__builtin_mul_overflow(count, shape->dim[i], &count) || count > XAI_MAX_ELEMENTS) return -1;
     }
-    return count;
+    return empty ? 0 : count;
 }
 
 int64_t xai_shape_span(const xai_shape *shape, int from, int to)
@@ -77,6 +79,14 @@ xai_status xai_tensor_new(xai_arena *arena, xai_dtype dtype, const xai_shape *sh
     return XAI_OK;
 }
 
+/* Cut towards zero; what does not fit becomes the nearest number that does, and NaN 0. */
+static int64_t nearest_int(double value)
+{
+    if (value >= 0x1p63) return INT64_MAX;
+    if (value < -0x1p63) return INT64_MIN;
+    return value == value ? (int64_t)value : 0;
+}
+
 int64_t xai_tensor_int(const xai_tensor *tensor, int64_t index)
 {
     switch (tensor->dtype) {
@@ -84,7 +94,7 @@ int64_t xai_tensor_int(const xai_tensor *tensor, int64_t index)
     case XAI_I32: return ((const int32_t *)tensor->data)[index];
     case XAI_U8:
     case XAI_BOOL: return ((const uint8_t *)tensor->data)[index];
-    default: return (int64_t)xai_tensor_real(tensor, index);
+    default: return nearest_int(xai_tensor_real(tensor, index));
     }
 }
 

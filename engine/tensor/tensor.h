@@ -24,7 +24,8 @@ typedef struct xai_tensor {
 size_t xai_dtype_size(xai_dtype dtype);
 const char *xai_dtype_name(xai_dtype dtype); /* "float32" */
 
-/* Number of elements, or -1 when a dimension is negative or the product exceeds XAI_MAX_ELEMENTS. */
+/* Number of elements, or -1 when a dimension is negative or the product of those that are not 0 exceeds
+ * XAI_MAX_ELEMENTS: so no product of some of them overflows, even where the tensor is empty. */
 int64_t xai_shape_count(const xai_shape *shape);
 /* Product of dim[from..to); 1 for an empty range. The shape must have passed xai_shape_count. */
 int64_t xai_shape_span(const xai_shape *shape, int from, int to);
