@@ -31,8 +31,9 @@ typedef struct xai_graph {
     size_t input_count;
     const char **outputs;
     size_t output_count;
-    xai_names *constants; /* name -> xai_tensor */
-    xai_names *makers;    /* tensor name -> xai_graph_node that makes it */
+    xai_names *constants;   /* name -> xai_tensor */
+    xai_names *makers;      /* tensor name -> xai_graph_node that makes it */
+    xai_names *input_names; /* name -> xai_graph_input */
     int64_t parameters;   /* elements of all float initializers */
     int opset;            /* of the default domain */
     const char *producer;
@@ -41,6 +42,8 @@ typedef struct xai_graph {
 
 /* Reads F.onnx. Every claim of the file is checked: sizes, order, names. */
 xai_status xai_graph_load(const char *path, xai_graph **out, xai_error *err);
+/* The same from memory; `where` names the bytes in messages. */
+xai_status xai_graph_parse(const void *bytes, size_t size, const char *where, xai_graph **out, xai_error *err);
 void xai_graph_free(xai_graph *graph);
 
 /* The tensor that a name means: a tensor's own, a node's if only one has it, or "#<node index>": its first output. */

@@ -4,6 +4,8 @@
  */
 #include "lanes.h"
 
+#include "base/memory.h"
+
 #include <stdatomic.h>
 #include <stdlib.h>
 
@@ -30,9 +32,8 @@ xai_status xai_lanes_new(xai_program *program, const xai_session_spec *spec, xai
         XAI_NO_MEMORY(err);
     }
     *l = (xai_lanes){program, *spec, pool, false, width, sessions};
-    xai_status status = XAI_OK;
     l->spec.threads = width;
-    status = xai_session_new(program, &l->spec, &sessions[0], err);
+    xai_status status = xai_session_new(program, &l->spec, &sessions[0], err);
     if (status != XAI_OK) xai_lanes_free(l);
     else *out = l;
     return status;
@@ -48,7 +49,10 @@ void xai_lanes_free(xai_lanes *lanes)
 
 static xai_status open_lanes(xai_lanes *l, size_t count, xai_error *err)
 {
-    for (int i = 0; i < l->width && (size_t)i < count; i++)
+    size_t all, lanes = count < (size_t)l->width ? count : (size_t)l->width;
+    if (__builtin_mul_overflow(xai_session_bytes(l->sessions[0]), lanes, &all)) all = SIZE_MAX;
+    XAI_TRY(xai_memory_check(all, "the model's buffers for all threads", err));
+    for (size_t i = 0; i < lanes; i++)
         if (!l->sessions[i]) XAI_TRY(xai_session_new(l->program, &l->spec, &l->sessions[i], err));
     return XAI_OK;
 }
@@ -136,6 +140,9 @@ xai_status xai_lanes_run(xai_lanes *l, size_t count, xai_lane_fn fn, void *user,
 
 xai_session *xai_lanes_first(xai_lanes *lanes) { return lanes->sessions[0]; }
 const xai_program *xai_lanes_program(const xai_lanes *lanes) { return lanes->program; }
-xai_pool *xai_lanes_pool(const xai_lanes *lanes) { return lanes->pool; }
-xai_plan_mode xai_lanes_mode(const xai_lanes *lanes) { return lanes->spec.mode; }
+bool xai_lanes_serve(const xai_lanes *lanes, xai_plan_mode mode, const xai_pool *pool)
+{
+    return lanes->spec.mode == mode && lanes->pool == pool && lanes->width == xai_pool_threads(pool);
+}
+
 void xai_lanes_set_urgent(xai_lanes *lanes, bool urgent) { lanes->urgent = urgent; }

@@ -34,7 +34,8 @@ xai_status xai_lanes_run(xai_lanes *lanes, size_t count, xai_lane_fn fn, void *u
 /* The first lane's session, for what follows one lone sample: run with xai_lanes_run(count 1), then read here. */
 xai_session *xai_lanes_first(xai_lanes *lanes);
 const xai_program *xai_lanes_program(const xai_lanes *lanes);
-xai_pool *xai_lanes_pool(const xai_lanes *lanes);
-xai_plan_mode xai_lanes_mode(const xai_lanes *lanes);
+
+/* Whether these lanes do for `mode` on `pool`. The threads count too: a new pool may lie where an old one was. */
+bool xai_lanes_serve(const xai_lanes *lanes, xai_plan_mode mode, const xai_pool *pool);
 
 #endif

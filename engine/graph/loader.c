@@ -4,8 +4,10 @@
  * The file is hostile until it is read: lengths, ranks, element counts, names and the order of nodes are checked here,
  * so that everything behind it may rely on them. The protobuf tree is freed before this returns.
  */
+#include "base/memory.h"
 #include "base/sha256.h"
 #include "graph.h"
+#include "unpack.h"
 #include "weights.h"
 
 #include <errno.h>
@@ -127,6 +129,7 @@ static xai_status read_initializers(xai_graph *g, const Onnx__GraphProto *p, xai
         const char *name = copy_text(g->arena, t->name);
         xai_tensor *tensor;
         if (!name) XAI_NO_MEMORY(err);
+        XAI_CHECK(name[0], err, BAD_MODEL, "", "initializer %zu has no name", i);
         XAI_CHECK(!xai_names_get(g->constants, name), err, BAD_MODEL, name, "two initializers are named '%s'", name);
         XAI_TRY(xai_weights_read(t, name, g->arena, &tensor, err));
         XAI_TRY(xai_names_put(g->constants, name, tensor, err));
@@ -140,6 +143,8 @@ static xai_status read_input(xai_graph *g, const Onnx__ValueInfoProto *p, xai_gr
     const Onnx__TypeProto__Tensor *t = p->type ? p->type->tensor_type : NULL;
     in->name = copy_text(g->arena, p->name);
     if (!in->name) XAI_NO_MEMORY(err);
+    XAI_CHECK(in->name[0], err, BAD_MODEL, "", "an input has no name");
+    XAI_CHECK(!xai_graph_find_input(g, in->name), err, BAD_MODEL, in->name, "two inputs are named '%s'", in->name);
     XAI_CHECK(t, err, UNSUPPORTED_OP, in->name, "input '%s' is not a tensor", in->name);
     in->dtype = xai_weights_dtype(t->elem_type);
     XAI_CHECK(in->dtype != XAI_DTYPE_COUNT, err, UNSUPPORTED_OP, in->name,
@@ -151,7 +156,7 @@ static xai_status read_input(xai_graph *g, const Onnx__ValueInfoProto *p, xai_gr
         const Onnx__TensorShapeProto__Dimension *d = t->shape->dim[i];
         in->shape.dim[i] = d->has_dim_value && d->dim_value > 0 ? d->dim_value : -1;
     }
-    return XAI_OK;
+    return xai_names_put(g->input_names, in->name, in, err);
 }
 
 static xai_status read_interface(xai_graph *g, const Onnx__GraphProto *p, xai_error *err)
@@ -211,20 +216,37 @@ static xai_status read_graph(xai_graph *g, const Onnx__ModelProto *m, xai_error 
     }
     g->constants = xai_names_new(g->arena);
     g->makers = xai_names_new(g->arena);
+    g->input_names = xai_names_new(g->arena);
     g->nodes = XAI_NEW(g->arena, xai_graph_node, p->n_node);
-    if (!g->producer || !g->constants || !g->makers || !g->nodes) XAI_NO_MEMORY(err);
+    if (!g->producer || !g->constants || !g->makers || !g->input_names || !g->nodes) XAI_NO_MEMORY(err);
     XAI_TRY(read_initializers(g, p, err));
     XAI_TRY(read_interface(g, p, err));
     for (size_t i = 0; i < p->n_node; i++) XAI_TRY(read_node(g, p->node[i], &g->nodes[g->node_count++], err));
     return check_order(g, err);
 }
 
-static xai_status parse(const file_bytes *file, const char *path, xai_graph *g, xai_error *err)
+static xai_status parse(const void *bytes, size_t size, const char *where, xai_graph *g, xai_error *err)
 {
-    Onnx__ModelProto *m = onnx__model_proto__unpack(NULL, file->size, file->data);
-    XAI_CHECK(m, err, BAD_MODEL, path, "'%s' is not an ONNX model, or it is truncated", path);
+    Onnx__ModelProto *m;
+    XAI_TRY(xai_onnx_unpack(bytes, size, where, &m, err));
     xai_status status = read_graph(g, m, err);
     onnx__model_proto__free_unpacked(m, NULL);
+    return status;
+}
+
+xai_status xai_graph_parse(const void *bytes, size_t size, const char *where, xai_graph **out, xai_error *err)
+{
+    xai_arena *arena = xai_arena_new(xai_memory_limit() / 2);
+    xai_graph *g = arena ? XAI_NEW(arena, xai_graph, 1) : NULL;
+    if (!g) {
+        xai_arena_free(arena);
+        XAI_NO_MEMORY(err);
+    }
+    g->arena = arena;
+    xai_sha256_hex(bytes, size, g->sha256);
+    xai_status status = parse(bytes, size, where, g, err);
+    if (status != XAI_OK) xai_arena_free(arena);
+    else *out = g;
     return status;
 }
 
@@ -232,19 +254,8 @@ xai_status xai_graph_load(const char *path, xai_graph **out, xai_error *err)
 {
     file_bytes file = {0};
     XAI_TRY(read_file(path, &file, err));
-    xai_arena *arena = xai_arena_new(0);
-    xai_graph *g = arena ? XAI_NEW(arena, xai_graph, 1) : NULL;
-    xai_status status = XAI_OK;
-    if (!g) {
-        status = XAI_ERROR_SET(err, NO_MEMORY, "", "out of memory");
-    } else {
-        g->arena = arena;
-        xai_sha256_hex(file.data, file.size, g->sha256);
-        status = parse(&file, path, g, err);
-    }
+    xai_status status = xai_graph_parse(file.data, file.size, path, out, err);
     free(file.data);
-    if (status != XAI_OK) xai_arena_free(arena);
-    else *out = g;
     return status;
 }
 
@@ -255,7 +266,5 @@ void xai_graph_free(xai_graph *graph)
 
 const xai_graph_input *xai_graph_find_input(const xai_graph *graph, const char *name)
 {
-    for (size_t i = 0; i < graph->input_count; i++)
-        if (strcmp(graph->inputs[i].name, name) == 0) return &graph->inputs[i];
-    return NULL;
+    return xai_names_get(graph->input_names, name);
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { DEFAULT_SIDE = 224, MAX_WARNINGS = 8 };
+enum { DEFAULT_SIDE = 224, MAX_WARNINGS = 8, MAX_CLASSES = 1 << 20, MAX_LAYERS = 8 };
 
 static xai_status warn(xai_model *m, const char *text, xai_error *err)
 {
@@ -181,17 +181,34 @@ static xai_status read_head(xai_model *m, const xai_model_config *c, xai_error *
     return XAI_OK;
 }
 
+/* Nobody fills any input but the image's. The inputs have the first ids. */
+static xai_status check_inputs(const xai_model *m, xai_error *err)
+{
+    const xai_program *p = m->program;
+    for (int i = 0; i < p->node_count; i++)
+        for (int k = 0; k < p->nodes[i]->in_count; k++) {
+            const xai_value *v = p->nodes[i]->in[k];
+            XAI_CHECK(!v || v->id >= p->input_count || v->id == m->input_index, err, UNSUPPORTED_OP, v->name,
+                      "the output also depends on the input '%s': only models of one image are served", v->name);
+        }
+    return XAI_OK;
+}
+
 static xai_status build_program(xai_model *m, xai_error *err)
 {
     xai_program_spec spec = {.shapes = m->shapes, .outputs = m->keep, .output_count = 1, .keep = m->keep + 1,
                              .keep_count = 1};
     XAI_TRY(xai_program_build(m->graph, &spec, &m->program, err));
     const xai_value *out = xai_program_find(m->program, m->info.output_name);
-    XAI_CHECK(out && !out->constant && out->dtype == XAI_F32, err, BAD_MODEL, m->info.output_name,
-              "the output '%s' does not depend on the image", m->info.output_name);
+    XAI_TRY(check_inputs(m, err));
+    XAI_CHECK(!out->constant && out->id >= m->program->input_count && out->dtype == XAI_F32, err, BAD_MODEL,
+              m->info.output_name, "the output '%s' is no float tensor that depends on the image", m->info.output_name);
     m->info.classes = xai_value_count(out);
     XAI_CHECK(m->info.classes >= 1 && out->shape.rank >= 1 && out->shape.rank <= 4, err, UNSUPPORTED_OP,
               m->info.output_name, "the output '%s' is not a list of class scores", m->info.output_name);
+    XAI_CHECK(m->info.classes <= MAX_CLASSES, err, TOO_LARGE, m->info.output_name,
+              "the output '%s' has %" PRId64 " classes; at most %d are served", m->info.output_name, m->info.classes,
+              MAX_CLASSES);
     if (out->shape.rank == 4)
         XAI_CHECK(out->shape.dim[2] * out->shape.dim[3] == 1, err, UNSUPPORTED_OP, m->info.output_name,
                   "the output '%s' is a map, not a list of class scores", m->info.output_name);
@@ -257,10 +274,10 @@ xai_status xai_model_program(xai_model *m, const char *const *tensors, size_t co
     *owned = !there;
     *out = m->program;
     if (there) return XAI_OK;
-    const char *keep[XAI_MAX_STEPS + 2];
+    const char *keep[MAX_LAYERS + 1];
     size_t n = 0;
     keep[n++] = m->logits;
-    XAI_CHECK(count <= XAI_MAX_STEPS, err, TOO_LARGE, "", "at most %d layers can be named at once", XAI_MAX_STEPS);
+    XAI_CHECK(count <= MAX_LAYERS, err, TOO_LARGE, "", "at most %d layers can be named at once", MAX_LAYERS);
     for (size_t i = 0; i < count; i++) keep[n++] = tensors[i];
     xai_program_spec spec = {.shapes = m->shapes, .outputs = m->keep, .output_count = 1, .keep = keep,
                              .keep_count = n};
@@ -272,7 +289,7 @@ static xai_lanes *take_idle(xai_model *m, xai_plan_mode mode, const xai_pool *po
     xai_lanes *found = NULL;
     pthread_mutex_lock(&m->lock);
     for (int i = 0; i < XAI_IDLE_LANES && !found; i++) {
-        if (!m->idle[i] || xai_lanes_mode(m->idle[i]) != mode || xai_lanes_pool(m->idle[i]) != pool) continue;
+        if (!m->idle[i] || !xai_lanes_serve(m->idle[i], mode, pool)) continue;
         found = m->idle[i];
         m->idle[i] = NULL;
     }

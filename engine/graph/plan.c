@@ -1,8 +1,11 @@
 /*
  * Planner: intervals over the node order, placed greedily, the largest first, at the lowest offset that is free for
- * the whole lifetime. Quadratic in the number of values, which is a few hundred. Pure.
+ * the whole lifetime. One sweep over those already placed, sorted by offset, finds it: quadratic in the number of
+ * values, which is a few hundred. Pure.
  */
 #include "plan.h"
+
+#include "base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,32 +63,29 @@ static int by_size(const void *a, const void *b)
 
 static bool overlap(const interval *a, const interval *b) { return a->first <= b->last && b->first <= a->last; }
 
-/* Lowest offset at which `s` fits among the `n` placed ones. */
-static size_t lowest_offset(const interval *placed, int n, const interval *s)
+/* Lowest offset at which `s` fits among the `n` placed ones, which are sorted by offset. */
+static size_t lowest_offset(const interval *const *placed, int n, const interval *s)
 {
     size_t offset = 0;
     for (int i = 0; i < n; i++) {
-        const interval *q = &placed[i];
-        bool collides = overlap(q, s) && offset < q->offset + q->bytes && q->offset < offset + s->bytes;
-        if (collides) {
-            offset = q->offset + q->bytes;
-            i = -1; /* look again from the start */
-        }
+        const interval *q = placed[i];
+        if (q->offset >= offset + s->bytes) break;
+        if (overlap(q, s) && q->offset + q->bytes > offset) offset = q->offset + q->bytes;
     }
     return offset;
 }
 
-/* Places all intervals; returns the size of the block. */
-static size_t place(interval *spans, int n, size_t *offsets, size_t base)
+/* Keeps the order; equal offsets belong to lifetimes that do not meet, whose order does not matter. */
+static void insert(const interval **placed, int n, const interval *s)
 {
-    size_t end = 0;
-    qsort(spans, (size_t)n, sizeof *spans, by_size);
-    for (int i = 0; i < n; i++) {
-        spans[i].offset = lowest_offset(spans, i, &spans[i]);
-        offsets[spans[i].id] = base + spans[i].offset;
-        if (spans[i].offset + spans[i].bytes > end) end = spans[i].offset + spans[i].bytes;
+    int low = 0, high = n;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (placed[middle]->offset <= s->offset) low = middle + 1;
+        else high = middle;
     }
-    return end;
+    memmove(placed + low + 1, placed + low, (size_t)(n - low) * sizeof *placed);
+    placed[low] = s;
 }
 
 typedef struct planner {
@@ -93,8 +93,27 @@ typedef struct planner {
     const bool *kept;
     const int *root;
     interval *spans, *chosen;
+    const interval **placed; /* sorted by offset */
     xai_plan *plan;
 } planner;
+
+/* Places the `n` chosen intervals behind the plan's bytes and adds theirs. Ends as soon as the block is too large, so
+ * that no sum overflows: one value has at most 2^43 bytes. */
+static xai_status place(planner *pl, int n, size_t *offsets, xai_error *err)
+{
+    size_t base = pl->plan->bytes, end = 0;
+    qsort(pl->chosen, (size_t)n, sizeof *pl->chosen, by_size);
+    for (int i = 0; i < n; i++) {
+        interval *s = &pl->chosen[i];
+        s->offset = lowest_offset(pl->placed, i, s);
+        insert(pl->placed, i, s);
+        offsets[s->id] = base + s->offset;
+        if (s->offset + s->bytes > end) end = s->offset + s->bytes;
+        XAI_TRY(xai_memory_check(base + end, "the model's activations", err));
+    }
+    pl->plan->bytes = base + end;
+    return XAI_OK;
+}
 
 /* Values whose bytes are in the block, with the lifetimes of the mode. */
 static int choose_data(planner *pl, xai_plan_mode mode)
@@ -140,14 +159,16 @@ xai_status xai_plan_make(const xai_program *p, xai_plan_mode mode, const bool *k
     pl.root = find_roots(p, arena);
     pl.spans = XAI_NEW(arena, interval, n);
     pl.chosen = XAI_NEW(arena, interval, n);
+    pl.placed = XAI_NEW(arena, const interval *, n);
     out->data_offset = XAI_NEW(arena, size_t, n);
     out->grad_offset = XAI_NEW(arena, size_t, n);
-    if (!pl.root || !pl.spans || !pl.chosen || !out->data_offset || !out->grad_offset) XAI_NO_MEMORY(err);
+    if (!pl.root || !pl.spans || !pl.chosen || !pl.placed || !out->data_offset || !out->grad_offset)
+        XAI_NO_MEMORY(err);
     memset(out->data_offset, 0xff, n * sizeof(size_t));
     memset(out->grad_offset, 0xff, n * sizeof(size_t));
-    out->bytes = place(pl.chosen, choose_data(&pl, mode), out->data_offset, 0);
+    out->bytes = 0;
+    XAI_TRY(place(&pl, choose_data(&pl, mode), out->data_offset, err));
     for (size_t i = 0; i < n; i++)
         if (!p->values[i]->constant) out->data_offset[i] = out->data_offset[pl.root[i]];
-    if (mode == XAI_PLAN_GRADIENT) out->bytes += place(pl.chosen, choose_grads(&pl), out->grad_offset, out->bytes);
-    return XAI_OK;
+    return mode == XAI_PLAN_GRADIENT ? place(&pl, choose_grads(&pl), out->grad_offset, err) : XAI_OK;
 }

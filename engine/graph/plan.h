@@ -18,7 +18,7 @@ typedef struct xai_plan {
     size_t *grad_offset;  /* by value id; SIZE_MAX: no gradient; NULL in FORWARD mode */
 } xai_plan;
 
-/* `kept` by value id; the arrays of the plan live in the arena. */
+/* `kept` by value id; the arrays of the plan live in the arena. TOO_LARGE beyond the memory limit. */
 xai_status xai_plan_make(const xai_program *program, xai_plan_mode mode, const bool *kept, xai_arena *arena,
                          xai_plan *out, xai_error *err);
 

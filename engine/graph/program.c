@@ -6,16 +6,25 @@
  */
 #include "program.h"
 
+#include "base/memory.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+
+/* What a file may ask for before anything can be cancelled: the constants that are computed while it is loaded. */
+#define MOST_FOLDED_BYTES ((size_t)1 << 30)
+#define MOST_FOLDED_MACS 0x1p36
+#define MOST_MACS 0x1p44 /* of one forward: minutes */
 
 typedef struct builder {
     const xai_graph *graph;
     const xai_program_spec *spec;
     xai_program *program;
     xai_setup setup;
-    bool *needed; /* by graph node */
+    bool *needed;       /* by graph node */
+    size_t folded;      /* bytes of computed constants */
+    double folded_macs; /* that they took */
 } builder;
 
 /* ---------------------------------------------------------------- prune */
@@ -113,6 +122,7 @@ static xai_status check_arity(const xai_node *node, const xai_graph_node *from, 
                    "%d outputs, at most %d are supported", from->out_count, op->max_out);
     for (int i = 0; i < op->min_in; i++)
         XAI_NODE_CHECK(node->in[i], node, BAD_MODEL, err, "input %d is missing", i);
+    XAI_NODE_CHECK(node->out[0], node, UNSUPPORTED_OP, err, "its first output has no name");
     return XAI_OK;
 }
 
@@ -153,43 +163,82 @@ static xai_status make_node(builder *b, const xai_graph_node *from, xai_node **o
 
 /* ---------------------------------------------------------------- folding */
 
+static bool is_empty(const xai_node *node)
+{
+    for (int i = 0; i < node->out_count; i++)
+        if (node->out[i] && xai_value_count(node->out[i]) > 0) return false;
+    return true;
+}
+
+/* What has no elements is known too, so that no operator ever runs for nothing. */
 static bool is_foldable(const xai_node *node)
 {
-    if (node->op->shape_only) return true;
+    if (node->op->shape_only || is_empty(node)) return true;
+    if (node->op->view) return !xai_value_runs(node->in[0]);
     for (int i = 0; i < node->in_count; i++)
         if (xai_value_runs(node->in[i])) return false;
     return true;
 }
 
+/* Constants are computed before anybody can cancel: their size and their cost are bounded beforehand. */
+static xai_status charge(builder *b, const xai_node *node, xai_error *err)
+{
+    for (int i = 0; i < node->out_count; i++) {
+        if (!node->out[i]) continue;
+        size_t bytes = (size_t)xai_value_count(node->out[i]) * xai_dtype_size(node->out[i]->dtype);
+        XAI_NODE_CHECK(bytes <= MOST_FOLDED_BYTES - b->folded, node, TOO_LARGE, err,
+                       "the constants that the model computes take more than %zu MiB", MOST_FOLDED_BYTES >> 20);
+        b->folded += bytes;
+    }
+    b->folded_macs += node->macs;
+    XAI_NODE_CHECK(b->folded_macs <= MOST_FOLDED_MACS, node, TOO_LARGE, err,
+                   "computing the model's constants takes too long: more than %.0g multiplications", MOST_FOLDED_MACS);
+    return XAI_OK;
+}
+
 enum { FOLD_SLOTS = 64 };
 
-/* Runs one node on constants: ids are slots of a small table for the occasion. */
-static xai_status run_once(builder *b, xai_node *node, xai_error *err)
+typedef struct slots { /* a small table of values for the occasion, in place of a session's */
+    void *data[FOLD_SLOTS];
+    int count;
+} slots;
+
+static void add_slot(slots *s, xai_value *v)
 {
-    void *data[FOLD_SLOTS] = {0};
-    float *grads[FOLD_SLOTS] = {0};
-    int slots = 0;
-    XAI_NODE_CHECK(node->in_count + node->out_count <= FOLD_SLOTS, node, UNSUPPORTED_OP, err,
-                   "too many constant inputs");
-    for (int i = 0; i < node->in_count; i++) {
-        if (!node->in[i]) continue;
-        node->in[i]->id = slots;
-        data[slots++] = node->in[i]->constant ? node->in[i]->constant->data : NULL;
-    }
+    if (!v) return;
+    v->id = s->count;
+    s->data[s->count++] = v->constant ? v->constant->data : NULL;
+}
+
+static xai_status make_outputs(builder *b, xai_node *node, xai_error *err)
+{
     for (int i = 0; i < node->out_count; i++) {
         xai_value *v = node->out[i];
-        if (!v) continue;
         xai_tensor *t;
+        if (!v) continue;
         XAI_TRY(xai_tensor_new(b->setup.arena, v->dtype, &v->shape, &t, err));
         make_constant(v, t);
-        v->id = slots;
-        data[slots++] = t->data;
     }
+    return XAI_OK;
+}
+
+/* Runs one node on constants. */
+static xai_status run_once(builder *b, xai_node *node, xai_error *err)
+{
+    slots s = {.count = 0};
+    float *grads[FOLD_SLOTS] = {0};
+    XAI_TRY(charge(b, node, err));
+    XAI_TRY(make_outputs(b, node, err));
+    if (is_empty(node)) return XAI_OK;
+    XAI_NODE_CHECK(node->in_count + node->out_count <= FOLD_SLOTS, node, UNSUPPORTED_OP, err,
+                   "it has %d constant inputs; at most %d are served", node->in_count, FOLD_SLOTS - node->out_count);
+    for (int i = 0; i < node->in_count; i++) add_slot(&s, node->in[i]);
+    for (int i = 0; i < node->out_count; i++) add_slot(&s, node->out[i]);
     if (node->op->prepare) XAI_TRY(node->op->prepare(node, &b->setup, err));
     unsigned char *scratch = xai_arena_alloc(b->setup.arena, 1, node->scratch);
     if (!scratch) XAI_NO_MEMORY(err);
     xai_par serial = {NULL};
-    xai_exec exec = {&serial, data, grads, XAI_POLICY_PLAIN, scratch, node->scratch};
+    xai_exec exec = {&serial, s.data, grads, XAI_POLICY_PLAIN, scratch, node->scratch};
     node->op->forward(node, &exec);
     return XAI_OK;
 }
@@ -211,9 +260,9 @@ static xai_status add_nodes(builder *b, xai_error *err)
         if (!b->needed[i]) continue;
         xai_node *node = NULL;
         XAI_TRY(make_node(b, &b->graph->nodes[i], &node, err));
-        bool view = node->op->view && node->in[0];
+        bool view_of_constant = node->op->view && node->in[0]->constant;
         if (!is_foldable(node)) p->nodes[p->node_count++] = node;
-        else if (view && node->in[0]->constant) XAI_TRY(fold_view(b, node, err));
+        else if (view_of_constant) XAI_TRY(fold_view(b, node, err));
         else XAI_TRY(run_once(b, node, err));
     }
     return XAI_OK;
@@ -221,9 +270,14 @@ static xai_status add_nodes(builder *b, xai_error *err)
 
 /* ---------------------------------------------------------------- numbering, preparing */
 
+static bool is_numbered(const xai_program *p, const xai_value *v)
+{
+    return v->id >= 0 && v->id < p->value_count && p->values[v->id] == v;
+}
+
 static void number_value(xai_program *p, xai_value *v)
 {
-    if (!v || (v->id >= 0 && v->id < p->value_count && p->values[v->id] == v)) return;
+    if (!v || is_numbered(p, v)) return;
     v->id = p->value_count;
     p->values[p->value_count++] = v;
 }
@@ -274,20 +328,6 @@ static xai_status prepare(builder *b, xai_error *err)
     return XAI_OK;
 }
 
-/* Fusing leaves values that nothing makes: they are no longer found by name. */
-static xai_status forget_fused(builder *b, xai_error *err)
-{
-    xai_program *p = b->program;
-    int before = p->value_count;
-    xai_value **old = p->values;
-    XAI_TRY(number_values(b, err));
-    for (int i = 0; i < before; i++) {
-        bool alive = old[i]->id < p->value_count && p->values[old[i]->id] == old[i];
-        if (!alive) XAI_TRY(xai_names_put(p->names, old[i]->name, NULL, err));
-    }
-    return XAI_OK;
-}
-
 static xai_status build(builder *b, xai_error *err)
 {
     XAI_TRY(prune(b, err));
@@ -295,15 +335,17 @@ static xai_status build(builder *b, xai_error *err)
     XAI_TRY(add_nodes(b, err));
     XAI_TRY(number_values(b, err));
     for (int i = 0; i < b->program->node_count; i++) b->program->macs += b->program->nodes[i]->macs;
+    XAI_CHECK(b->program->macs <= MOST_MACS, err, TOO_LARGE, "",
+              "one forward of the model takes %.2g multiplications; the limit is %.2g", b->program->macs, MOST_MACS);
     if (b->spec->outline) return XAI_OK;
     XAI_TRY(fuse(b, err));
-    XAI_TRY(forget_fused(b, err));
+    XAI_TRY(number_values(b, err)); /* what is fused away has no number any more */
     return prepare(b, err);
 }
 
 xai_status xai_program_build(const xai_graph *graph, const xai_program_spec *spec, xai_program **out, xai_error *err)
 {
-    xai_arena *arena = xai_arena_new(0);
+    xai_arena *arena = xai_arena_new(xai_memory_limit());
     xai_program *p = arena ? XAI_NEW(arena, xai_program, 1) : NULL;
     if (p) p->names = xai_names_new(arena);
     if (!p || !p->names) {
@@ -329,7 +371,16 @@ void xai_program_free(xai_program *program)
 
 xai_value *xai_program_find(const xai_program *program, const char *name)
 {
-    return xai_names_get(program->names, name);
+    xai_value *v = xai_names_get(program->names, name);
+    return v && is_numbered(program, v) ? v : NULL;
+}
+
+size_t xai_program_scratch(xai_program *program)
+{
+    pthread_mutex_lock(&program->lock); /* another thread may be preparing backward passes */
+    size_t scratch = program->scratch;
+    pthread_mutex_unlock(&program->lock);
+    return scratch;
 }
 
 static xai_status pack_backward(xai_program *program, xai_error *err)

@@ -7,6 +7,8 @@
  */
 #include "session.h"
 
+#include "base/memory.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,10 +41,11 @@ static xai_status mark_kept(xai_session *s, const xai_session_spec *spec, xai_er
 
 static xai_status allocate(xai_session *s, int threads, xai_error *err)
 {
-    size_t stride = (s->program->scratch + ALIGN) / ALIGN * ALIGN, scratch;
-    if (__builtin_mul_overflow(stride, (size_t)threads, &scratch)) XAI_NO_MEMORY(err);
+    size_t stride = (xai_program_scratch(s->program) + ALIGN) / ALIGN * ALIGN;
+    XAI_TRY(xai_memory_check(stride, "the scratch memory of a layer", err));
     s->scratch_stride = stride;
-    s->block_bytes = s->plan.bytes + scratch;
+    s->block_bytes = s->plan.bytes + stride * (size_t)threads;
+    XAI_TRY(xai_memory_check(s->block_bytes, "the model's buffers", err));
     s->block = aligned_alloc(ALIGN, (s->block_bytes + ALIGN) / ALIGN * ALIGN);
     if (!s->block)
         XAI_FAIL(err, NO_MEMORY, "", "out of memory: the model's buffers need %zu MiB", s->block_bytes >> 20);
@@ -93,7 +96,6 @@ void xai_session_free(xai_session *session)
 }
 
 size_t xai_session_bytes(const xai_session *session) { return session->block_bytes; }
-const xai_program *xai_session_program(const xai_session *session) { return session->program; }
 
 void *xai_session_value_data(xai_session *session, const xai_value *value) { return session->data[value->id]; }
 

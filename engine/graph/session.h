@@ -21,7 +21,6 @@ typedef struct xai_session_spec {
 xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, xai_session **out, xai_error *err);
 void xai_session_free(xai_session *session);
 size_t xai_session_bytes(const xai_session *session);
-const xai_program *xai_session_program(const xai_session *session);
 
 /* The data of a tensor: an input before the run, a kept one (GRADIENT: any) after it. NULL: not in this program. */
 float *xai_session_data(xai_session *session, const char *name);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 enum { WINDOW_LIMIT = 1 << 20 };
+#define MOST_TAPS 0x1p44 /* of one forward: minutes */
 
 xai_status xai_plane_of(const xai_node *node, const xai_shape *shape, xai_plane *out, xai_error *err)
 {
@@ -121,6 +122,10 @@ xai_status xai_window_read(const xai_node *node, const int64_t *kernel, bool cei
         XAI_NODE_CHECK(out[axis] >= 1, node, BAD_MODEL, err, "the window (%lld) is larger than the padded input (%lld)",
                        (long long)reach(window, axis), (long long)size[axis]);
     }
+    double planes = (double)in.n * (double)in.c, windows = (double)out[0] * (double)out[1];
+    XAI_NODE_CHECK(planes * windows * (double)window->kernel[0] * (double)window->kernel[1] <= MOST_TAPS, node,
+                   TOO_LARGE, err, "%.2g windows of %lld x %lld take too long", planes * windows,
+                   (long long)window->kernel[0], (long long)window->kernel[1]);
     return XAI_OK;
 }
 
