@@ -13,6 +13,8 @@
 
 enum { DEFAULT_TOP = 5, MOST_CALLS = 64, MOST_TARGETS = 64 };
 
+#define JOB_MEMORY ((size_t)2 << 30) /* most bytes of one request's results and intermediate values */
+
 typedef struct plan {
     const xai_request *request;
     xai_arena *arena;
@@ -133,24 +135,23 @@ static xai_prediction prediction_of(const xai_context *c, int64_t class_index)
                             c->base_logits[class_index]};
 }
 
-/* The best classes by logit; equal ones by index. */
+/* The best first; equal ones by index. */
+static int by_logit(const void *a, const void *b)
+{
+    const xai_prediction *x = a, *y = b;
+    if (x->logit != y->logit) return x->logit < y->logit ? 1 : -1;
+    return (x->class_index > y->class_index) - (x->class_index < y->class_index);
+}
+
 static xai_status predict(const xai_context *c, int top, xai_result *r, xai_error *err)
 {
-    size_t n = (size_t)(top > 0 ? top : DEFAULT_TOP);
-    if (n > (size_t)c->classes) n = (size_t)c->classes;
-    xai_prediction *list = XAI_NEW(r->arena, xai_prediction, n);
+    size_t classes = (size_t)c->classes, n = (size_t)(top > 0 ? top : DEFAULT_TOP);
+    xai_prediction *list = XAI_NEW(r->arena, xai_prediction, classes);
     if (!list) XAI_NO_MEMORY(err);
-    size_t count = 0;
-    for (int64_t i = 0; i < c->classes; i++) {
-        size_t at = count;
-        while (at > 0 && list[at - 1].logit < c->base_logits[i]) at--;
-        if (at == n) continue;
-        if (count < n) count++;
-        memmove(&list[at + 1], &list[at], (count - 1 - at) * sizeof *list);
-        list[at] = prediction_of(c, i);
-    }
+    for (size_t i = 0; i < classes; i++) list[i] = prediction_of(c, (int64_t)i);
+    qsort(list, classes, sizeof *list, by_logit);
     r->predictions = list;
-    r->prediction_count = count;
+    r->prediction_count = n < classes ? n : classes;
     return XAI_OK;
 }
 
@@ -241,7 +242,8 @@ out:
 xai_status xai_explain(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out, xai_error *err)
 {
     int64_t started = xai_clock_ns();
-    xai_arena *arena = xai_arena_new(0);
+    XAI_CHECK(!request->image != !request->tensor, err, BAD_REQUEST, "image", "give an image or a tensor, and not both");
+    xai_arena *arena = xai_arena_new(JOB_MEMORY);
     xai_result *r = arena ? XAI_NEW(arena, xai_result, 1) : NULL;
     if (!r) {
         xai_arena_free(arena);

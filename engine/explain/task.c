@@ -48,7 +48,8 @@ xai_status xai_task_add_map(xai_task *task, const char *name, const float *value
     xai_artifact a = {.name = name, .kind = XAI_ARTIFACT_MAP, .rank = 2, .shape = {height, width}, .values = values,
                       .min = INFINITY, .max = -INFINITY};
     for (int64_t i = 0; i < height * width; i++) {
-        XAI_CHECK(isfinite(values[i]), err, INTERNAL, name, "the map '%s' holds a value that is not finite", name);
+        XAI_CHECK(isfinite(values[i]), err, BAD_MODEL, name,
+                  "the map '%s' holds a value that is not finite: the model overflows on this input", name);
         if (values[i] < a.min) a.min = values[i];
         if (values[i] > a.max) a.max = values[i];
     }
