@@ -62,7 +62,8 @@ static xai_status collect_pairs(cli_call *call, pairs *p, xai_error *err)
 static xai_status write_artifact(cli_call *call, const char *dir, size_t result, const xai_artifact *a, xai_error *err)
 {
     const char *extension = xai_json_artifact_extension(xai_artifact_kind_name(a->kind), a->media_type);
-    char *path = xai_arena_printf(call->arena, "%s/%zu-%s.%s", dir, result, cli_file_name(call, a->name), extension);
+    const char *stem = cli_file_name(call, a->name);
+    char *path = stem ? xai_arena_printf(call->arena, "%s/%zu-%s.%s", dir, result, stem, extension) : NULL;
     if (!path) XAI_NO_MEMORY(err);
     if (a->bytes) return cli_write_file(path, a->bytes, a->size, err);
     if (!a->values) return XAI_OK;

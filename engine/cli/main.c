@@ -87,10 +87,11 @@ static xai_status parse(int argc, char **argv, cli_call *call, xai_error *err)
         table[i] = (struct option){OPTIONS[i].name, OPTIONS[i].value ? required_argument : no_argument, NULL, i + 1};
     opterr = 0;
     for (;;) {
-        int at = optind, found = getopt_long(argc, argv, "", table, NULL);
+        int found = getopt_long(argc, argv, "", table, NULL);
         if (found == -1) break;
-        XAI_CHECK(found != '?' && found != ':', err, USAGE, argv[at],
-                  "option '%s' is unknown, or its value is missing; `xai help %s` lists the options", argv[at],
+        const char *word = argv[optind - 1][0] == '-' ? argv[optind - 1] : argv[optind]; /* "-xyz" is not behind us yet */
+        XAI_CHECK(found != '?' && found != ':', err, USAGE, word,
+                  "option '%s' is unknown, or its value is missing; `xai help %s` lists the options", word,
                   call->command);
         XAI_TRY(take_option(call, found - 1, optarg, err));
     }

@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include "base/param.h"
+#include "json/doc.h"
 #include "json/result.h"
 #include "tensor/tensor.h"
 
@@ -52,7 +53,7 @@ static xai_status write_array(cli_call *call, const char *dir, const xai_array *
     XAI_TRY(xai_npy_write(path, a, err));
     json_t *shape = json_array();
     for (int i = 0; i < a->rank; i++) json_array_append_new(shape, json_integer(a->shape[i]));
-    json_array_append_new(manifest, json_pack("{s:s, s:s, s:s, s:o}", "name", a->name, "file", file, "dtype",
+    json_array_append_new(manifest, json_pack("{s:o, s:s, s:s, s:o}", "name", xai_json_text(a->name), "file", file, "dtype",
                                               xai_dtype_name(a->dtype), "shape", shape));
     return XAI_OK;
 }
