@@ -52,7 +52,7 @@ function progressPart(run) {
 
 /** Renderings by the server of what the page draws itself: kept at hand, but closed. */
 const isSecondary = (artifact, all) =>
-    ['overlay', 'picture', 'dot'].includes(artifact.name) && all.some((a) => ['map', 'graph'].includes(a.kind));
+    /^(.+-)?(overlay|picture|dot)$/.test(artifact.name) && all.some((a) => ['map', 'graph'].includes(a.kind));
 
 const stem = (run, entry, artifact) =>
     `${run.picture.name.replace(/\.\w+$/, '')}-${entry.method}-${entry.target?.class ?? ''}-${artifact.name}`.replace(

@@ -70,6 +70,7 @@ function makeGauge({ data: { threshold }, target }) {
     const value = h('output', { class: 'gauge-value' });
     const verdict = h('p', { class: 'verdict', role: 'status' });
     const show = (answer) => {
+        element.classList.remove('waiting');
         const enough = isEnough(threshold, answer, target);
         fill.style.width = `${100 * answer.p}%`;
         fill.classList.toggle('enough', enough);
@@ -79,8 +80,10 @@ function makeGauge({ data: { threshold }, target }) {
     };
     const wait = () => {
         value.textContent = '…';
+        element.classList.add('waiting');
     };
     const fail = (error) => {
+        element.classList.remove('waiting');
         value.textContent = '–';
         verdict.textContent = errorText(error);
     };
