@@ -153,6 +153,9 @@ static void add_artifacts(xai_explanation *e, const xai_image *image, xai_arena 
     a[1] = (xai_artifact){.name = "overlay", .kind = XAI_ARTIFACT_IMAGE, .media_type = "image/png", .width = 2,
                           .height = 2, .bytes = (const uint8_t *)"\x89PNG", .size = 4};
     xai_doc *graph = xai_doc_object(arena);
+    xai_doc *regions = xai_doc_object(arena);
+    xai_doc_put_int(regions, "count", 49);
+    xai_doc_put(graph, "regions", regions);
     xai_doc_put_text(graph, "dnf", "P1 & P2");
     a[2] = (xai_artifact){.name = "sag", .kind = XAI_ARTIFACT_GRAPH, .doc = graph};
     e->artifacts = a;
