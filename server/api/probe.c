@@ -97,7 +97,6 @@ static xai_status read_masks(const json_t *body, size_t regions, json_t *masks, 
 static xai_status make_task(api *a, api_request *request, const jobs_view *view, const json_t *root,
                             const json_t *body, jobs_task **task, xai_error *err)
 {
-    XAI_CHECK(a->engine.probe, err, UNSUPPORTED, "", "this build has no probes");
     const json_t *sag = find_sag(root, api_request_query(request, "result"));
     XAI_CHECK(sag, err, BAD_PARAM, "", "this explanation has no SAG to probe");
     size_t regions = regions_of(sag);

@@ -19,7 +19,6 @@ typedef struct jobs_engine {
     xai_status (*explain)(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out,
                           xai_error *err);
     void (*result_free)(xai_result *result);
-    /* NULL: this engine has no probes. */
     xai_status (*probe)(const xai_probe_request *request, xai_pool *pool, xai_token *token, xai_probe_value *values,
                         xai_error *err);
 

@@ -178,10 +178,11 @@ void jobs_save_end(jobs *j, job *it)
     pthread_mutex_lock(&j->lock);
     jobs_bytes *text = jobs_bytes_ref(it->text);
     store_state state = it->state;
+    int64_t expires_ms = it->expires_ms;
     pthread_mutex_unlock(&j->lock);
     xai_status status = XAI_OK;
     if (state != STORE_GONE)
-        status = j->store->table->finish(j->store, it->id, state, it->expires_ms, text ? jobs_bytes_data(text) : NULL,
+        status = j->store->table->finish(j->store, it->id, state, expires_ms, text ? jobs_bytes_data(text) : NULL,
                                          text ? jobs_bytes_size(text) : 0, &err);
     jobs_bytes_unref(text);
     pthread_mutex_lock(&j->lock);

@@ -330,18 +330,19 @@ def test_short_work_passes_long_work(server, cleanup):
 
 
 def test_probes_of_a_sag(server):
-    if server.get("/api/v1/methods/sag").status == 404:
-        pytest.skip("this build has no SAG")
-    answer = server.explain({"method": "sag", "params": {"max_evals": 150}, "wait_ms": 60000})
+    answer = server.explain({"method": "sag", "params": {"max_evals": 60}, "wait_ms": 60000})
     assert answer.status == 200, answer.body
     graph = next(a["data"] for a in answer.json["results"][0]["artifacts"] if a["kind"] == "graph")
     probe = f"/api/v1/explanations/{answer.json['id']}/probe"
-    node = graph["nodes"][0]
-    (by_mask,) = server.post(probe, {"masks": [node["id"]]}).json["values"]
-    (by_patches,) = server.post(probe, {"patches": node["patches"]}).json["values"]
-    assert by_mask == by_patches and by_mask["id"] == node["id"]
-    assert abs(by_mask["p"] - node["p"]) < 1e-5 and set(by_mask) == {"id", "p", "rel", "top1"}
-    server.post(probe, {"patches": [49]}).problem(422, "bad-parameter", "/patches/0")
+    count, threshold = graph["regions"]["count"], graph["threshold"]
+    full, empty = f"{(1 << count) - 1:013x}", "0" * 13
+    of_full, of_empty = server.post(probe, {"masks": [full, empty]}).json["values"]
+    assert set(of_full) == {"id", "p", "rel", "top1"} and (of_full["id"], of_empty["id"]) == (full, empty)
+    assert abs(of_full["p"] - threshold["f_all"]) < 1e-5 and abs(of_full["rel"] - 1) < 1e-5
+    assert abs(of_empty["p"] - threshold["f_empty"]) < 1e-5
+    (by_patches,) = server.post(probe, {"patches": list(range(count))}).json["values"]
+    assert by_patches == of_full
+    server.post(probe, {"patches": [count]}).problem(422, "bad-parameter", "/patches/0")
     server.post(probe, {"masks": ["f" * 13]}).problem(422, "bad-parameter", "/masks/0")
     server.post(probe, {}).problem(422)
     server.post(f"/api/v1/explanations/{server.explain(GRADCAM).json['id']}/probe", {"patches": [1]}).problem(422)
