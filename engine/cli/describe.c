@@ -3,12 +3,35 @@
 
 #include "json/schema.h"
 
+#include <stdio.h>
 #include <string.h>
+
+/* "arXiv:1610.02391" as a link; anything else as it is. */
+static void print_paper(const char *paper)
+{
+    const char *number = strncmp(paper, "arXiv:", 6) == 0 ? paper + 6 : NULL;
+    if (number) printf(" [%s](https://arxiv.org/abs/%s) |\n", number, number);
+    else printf(" %s |\n", paper);
+}
+
+static void print_table(void)
+{
+    puts("| method | what it shows | needs | cost | paper |\n|---|---|---|---|---|");
+    for (size_t i = 0; i < xai_method_count(); i++) {
+        const xai_method_info *m = xai_method_at(i);
+        printf("| `%s` %s | %s | %s | %s |", m->id, m->title, m->summary, m->needs, m->cost);
+        print_paper(m->paper);
+    }
+}
 
 xai_status cli_methods(cli_call *call, xai_error *err)
 {
     const char *id;
     XAI_TRY(cli_argument(call, "METHOD", true, &id, err));
+    if (call->options[CLI_MARKDOWN].count) {
+        print_table();
+        return XAI_OK;
+    }
     json_t *list = json_array();
     for (size_t i = 0; i < xai_method_count(); i++) {
         const xai_method_info *m = xai_method_at(i);

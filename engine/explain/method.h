@@ -2,9 +2,10 @@
  * The anatomy of a method: one file, one `const xai_method xai_method_<id>`, one line in methods.def.
  *
  * A method gets a task (the shared context, the target, the seed, where its result goes) and its parameters as the
- * struct that its table describes; a layer among them is already the name of a tensor that the program computes. It calls the context, evaluate.h and the session, and attaches artifacts: raw
- * values only, at its own resolution and sign; pictures are made later, in render/. Loops over samples, progress,
- * cancel and deadline are in evaluate.h and lanes.h; a method has none of its own.
+ * struct that its table describes; a layer among them is already the name of a tensor that the program computes. It
+ * calls the context, evaluate.h and the session, and attaches artifacts: raw values only, at its own resolution and
+ * sign; pictures are made later, in render/. Loops over samples, progress, cancel and deadline are in evaluate.h and
+ * lanes.h; a method has none of its own.
  */
 #ifndef XAI_EXPLAIN_METHOD_H
 #define XAI_EXPLAIN_METHOD_H

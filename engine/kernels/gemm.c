@@ -3,7 +3,8 @@
  *
  * A piece of work is some panels of columns times some rows of A. For each block of k a panel of B is gathered into
  * the thread's scratch (several, if k is small), where it stays in the first-level cache while the piece's rows of A
- * stream past it from the second. Pieces write disjoint outputs; how many there are follows the thread count and changes no byte.
+ * stream past it from the second. Pieces write disjoint outputs; how many there are follows the thread count and
+ * changes no byte.
  */
 #include "gemm.h"
 

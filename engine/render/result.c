@@ -1,4 +1,5 @@
-/* The pictures of a result: an overlay for every map, a drawing for every SAG. Adds to the result's own arena; one thread. */
+/* The pictures of a result: an overlay for every map, a drawing for every SAG. Adds to the result's own arena; one
+ * thread. */
 #include "base/token.h"
 #include "overlay.h"
 #include "sag_picture.h"

@@ -118,7 +118,7 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {add_clamp_and_clamp_pass_a_nan_on, gate_follows_the_rule, weave_add_takes_turns, dots_agree_with_double,
-                                  add_rows_agrees_with_double};
+    const TTest *const tests[] = {add_clamp_and_clamp_pass_a_nan_on, gate_follows_the_rule, weave_add_takes_turns,
+                                  dots_agree_with_double, add_rows_agrees_with_double};
     return run_suite("elementwise", tests, sizeof tests / sizeof tests[0]);
 }

@@ -256,7 +256,8 @@ START_TEST(claims_hold_on_rough_landscapes)
     for (size_t s = 0; s < plan.count; s++)
         for (size_t t = 0; t < plan.count; t++) {
             bool within = xai_mask_subset(plan.asked[s], plan.asked[t]);
-            violations += within && f_of(rough, plan.asked[s]) >= settings.p_high && f_of(rough, plan.asked[t]) < settings.p_high;
+            violations += within && f_of(rough, plan.asked[s]) >= settings.p_high &&
+                          f_of(rough, plan.asked[t]) < settings.p_high;
         }
     ck_assert_uint_eq(result.violations, violations);
 }

@@ -1,0 +1,27 @@
+"""The committed copies of documents that the programs print are current."""
+import json
+import subprocess
+
+import pytest
+
+from tree import BUILD, ROOT, text
+
+
+def printed(program: str, *args: str) -> str:
+    assert (BUILD / program).exists(), f"{BUILD / program} is missing: run make"
+    done = subprocess.run([BUILD / program, *args], cwd=ROOT, capture_output=True, text=True, check=True,
+                          env={"PATH": "/usr/bin:/bin"})
+    return done.stdout
+
+
+@pytest.mark.parametrize("path, flag", [("config.example.json", "--print-config"), ("docs/openapi.json", "--print-openapi")])
+def test_document_is_what_the_server_prints(path, flag):
+    assert text(path) == printed("explaind", flag), f"build/explaind {flag} >{path}"
+
+
+def test_openapi_is_json_with_every_route():
+    assert len(json.loads(text("docs/openapi.json"))["paths"]) >= 15
+
+
+def test_readme_holds_the_table_of_methods():
+    assert printed("xai", "methods", "--markdown") in text("README.md"), "paste the output of build/xai methods --markdown"
