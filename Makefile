@@ -170,7 +170,7 @@ HELPERS = $(BUILD)/tests/server/http/echo
 SUITES  = $(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py))))
 RUN_TESTS = BUILD=$(BUILD) PYTHON=$(PYTHON) $(PYTHON) tests/run.py
 
-.PHONY: tests test test-c test-long check-one conformance lint asan tsan fuzz format clean
+.PHONY: tests test test-c test-long check-one conformance lint docs asan tsan fuzz format clean
 tests: all $(TESTS) $(HELPERS)
 test: deps-test ## install what is missing, build, run all tests; the last line counts them
 	@$(SUBMAKE) tests
@@ -184,7 +184,12 @@ check-one: deps-test ## T=engine/ops/test_conv or T=cli/test_cli: one file of te
 	else $(SUBMAKE) tests && BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/$(T).py; fi
 lint: deps-test ## layers, symbols, documents made by the program, forbidden words, line width
 	@$(SUBMAKE) all
-	@BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/lint
+	@BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/lint tests/lint/check_readme.py
+docs: ## make anew what the programs print: openapi.json, config.example.json, the README's table
+	@$(SUBMAKE) all
+	$(BUILD)/explaind --print-openapi >docs/openapi.json
+	$(BUILD)/explaind --print-config >config.example.json
+	$(BUILD)/xai methods --markdown | sed -i -e '/<!-- methods -->/,/<!-- \/methods -->/{//!d}' -e '/<!-- methods -->/r /dev/stdin' README.md
 test-long: test asan tsan conformance fuzz ## everything: tests, sanitizers, other engines' numbers, fuzzing (an hour)
 
 VENV = $(BUILD)/venv-conformance
