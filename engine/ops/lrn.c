@@ -101,6 +101,7 @@ static void backward(const xai_node *node, const xai_exec *exec)
 
 static const xai_op_case CASES[] = {
     {"odd_size", {"2x7x3x2", NULL}, "size=5;alpha=0.5;beta=0.75;bias=2.0", 0},
+    {"even_size", {"2x7x3x2", NULL}, "size=4;alpha=0.9", 0},
     {"even_size_wider_than_the_channels", {"1x3x4", NULL}, "size=8;alpha=0.9", 0},
     {0},
 };

@@ -449,12 +449,52 @@ START_TEST(values)
 }
 END_TEST
 
+/* The references above look at output 0; a Split has more. */
+START_TEST(split_gives_every_part)
+{
+    static const xai_op_case CASE = {"parts", {"2x5x3", "=2,1,2", NULL}, "axis=1;outputs=3", 0};
+    op_bench b;
+    ck_assert(op_bench_init(&b, xai_op_find("Split"), &CASE, 1, NULL) == XAI_OK);
+    op_bench_forward(&b, NULL);
+    int64_t first = 0;
+    for (int k = 0; k < 3; k++) {
+        int id = op_bench_out(&b, k);
+        for (int i = 0; i < op_bench_count(&b, id); i++) {
+            place p = place_of(shape_of(&b, id), i);
+            p.c[1] += first;
+            ck_assert(element(&b, id, i) == element(&b, 0, flat_of(shape_of(&b, 0), p.c)));
+        }
+        first += shape_of(&b, id)->dim[1];
+    }
+    ck_assert_int_eq(first, 5);
+    op_bench_free(&b);
+}
+END_TEST
+
+/* Equal winners share the gradient, as PyTorch's amax and maximum have it. */
+START_TEST(ties_share_the_gradient)
+{
+    static const float X[] = {3, 1, 3, 3}, WANT[] = {2, 0, 2, 2};
+    static const xai_op_case CASE = {"ties", {"1x4", NULL}, "axes=1", 11};
+    op_bench b;
+    ck_assert(op_bench_init(&b, xai_op_find("ReduceMax"), &CASE, 1, NULL) == XAI_OK);
+    memcpy(op_bench_f32(&b, 0), X, sizeof X);
+    op_bench_forward(&b, NULL);
+    op_bench_grad(&b, op_bench_out(&b, 0))[0] = 6;
+    op_bench_backward(&b, NULL, XAI_POLICY_PLAIN);
+    ck_assert_mem_eq(op_bench_grad(&b, 0), WANT, sizeof WANT);
+    op_bench_free(&b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("ops/layers");
     TCase *tests = tcase_create("all");
     tcase_set_timeout(tests, 120);
     tcase_add_loop_test(tests, values, 0, (int)(sizeof REFERENCES / sizeof *REFERENCES));
+    tcase_add_test(tests, split_gives_every_part);
+    tcase_add_test(tests, ties_share_the_gradient);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
