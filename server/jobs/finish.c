@@ -216,9 +216,8 @@ void jobs_fail_alone(jobs *j, job *it, const xai_error *err)
 }
 
 /* Puts a job of a stopping server back: the next process runs it. */
-static void requeue_locked(jobs *j, job *it, job **released)
+static void requeue_locked(job *it, job **released)
 {
-    (void)j;
     it->state = STORE_QUEUED;
     it->refs++;
     it->next_in_work = *released;
@@ -230,7 +229,7 @@ static void end_job_locked(jobs *j, job *it, xai_status status, jobs_bytes *body
 {
     bool put_back = j->requeue && status == XAI_E_CANCELLED && it->durable;
     if (put_back) {
-        requeue_locked(j, it, released);
+        requeue_locked(it, released);
         return;
     }
     if (status == XAI_OK) succeed_locked(j, it, body, t, partial, list);
