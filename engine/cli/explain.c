@@ -45,7 +45,7 @@ static xai_status collect_pairs(cli_call *call, pairs *p, xai_error *err)
         cli_option option;
         const char *name;
     } SAME[] = {{CLI_METHOD, "method"}, {CLI_TARGET, "target"}, {CLI_SPACE, "space"}, {CLI_CONTRAST, "contrast"},
-                {CLI_SEED, "seed"},     {CLI_TOP, "top"}};
+                {CLI_SEED, "seed"},     {CLI_TOP, "top"},       {CLI_PRECISION, "precision"}};
     for (size_t i = 0; i < sizeof SAME / sizeof SAME[0]; i++)
         add_pair(p, SAME[i].name, cli_text(call, SAME[i].option, NULL));
     for (size_t i = 0; i < call->options[CLI_PARAM].count; i++) {
@@ -119,8 +119,6 @@ static xai_status read_request(cli_call *call, cli_subject *s, json_t **json, xa
     xai_json_request read;
     xai_request request;
     XAI_CHECK(cli_text(call, CLI_METHOD, NULL), err, USAGE, "--method", "give --method; `xai methods` lists them");
-    XAI_CHECK(strcmp(cli_text(call, CLI_PRECISION, "f32"), "f32") == 0, err, USAGE, "--precision",
-              "this build has precision f32 only");
     XAI_TRY(collect_pairs(call, &p, err));
     XAI_TRY(xai_json_request_from_pairs(p.names, p.values, p.count, json, err));
     XAI_TRY(xai_json_request_read(*json, call->arena, &read, err));

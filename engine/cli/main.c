@@ -115,6 +115,14 @@ static int exit_code(xai_status status)
     }
 }
 
+/* What went wrong, what it is about unless the message says so itself, and the code that scripts look for. */
+static void print_error(const command *c, xai_status status, const xai_error *err)
+{
+    bool told = !err->where[0] || strstr(err->msg, err->where);
+    fprintf(stderr, "xai %s: %s%s%s: %s [%s]\n", c->name, xai_status_title(status), told ? "" : ": ",
+            told ? "" : err->where, err->msg, xai_status_id(status));
+}
+
 static int run(const command *c, int argc, char **argv)
 {
     static cli_call call; /* too large for the stack, and there is one */
@@ -123,8 +131,7 @@ static int run(const command *c, int argc, char **argv)
     call.arena = xai_arena_new(0);
     xai_status status = call.arena ? parse(argc, argv, &call, &err) : XAI_ERROR_SET(&err, NO_MEMORY, "", "no memory");
     if (status == XAI_OK) status = c->run(&call, &err);
-    if (status != XAI_OK)
-        fprintf(stderr, "xai %s: %s: %s [%s]\n", c->name, xai_status_title(status), err.msg, xai_status_id(status));
+    if (status != XAI_OK) print_error(c, status, &err);
     xai_arena_free(call.arena);
     return exit_code(status);
 }
