@@ -17,6 +17,16 @@ static void clamp(const float *in, xai_clamp to, float *out, size_t n)
     for (; i < n; i++) out[i] = xai_clamp_apply(to, in[i]);
 }
 
+static void raise_to(const float *in, size_t step, float *out, size_t n)
+{
+    size_t i = 0;
+    if (step == 1)
+        for (; i + WIDTH <= n; i += WIDTH) v_store(out + i, v_most(v_load(out + i), v_load(in + i)));
+    if (step == 2)
+        for (; i + WIDTH <= n; i += WIDTH) v_store(out + i, v_most(v_load(out + i), v_even(in + 2 * i)));
+    for (; i < n; i++) out[i] = out[i] > in[i * step] || out[i] != out[i] ? out[i] : in[i * step];
+}
+
 static void gate(xai_gate by, const float *y, const float *gy, float *out, size_t n)
 {
     gate_row(by, by.by_output ? y : gy, gy, out, n);

@@ -7,6 +7,7 @@
  * v_load_lanes reads the lanes that v_lanes(first, n) names, first <= lane < first + n, from p + lane, the others being
  * 0; p itself may lie outside of any buffer. v_join puts two such vectors together. v_weave_low and v_weave_high are
  * the halves of a[0], b[0], a[1], b[1], ...
+ * v_most is the larger of each pair, and NaN where one of them is.
  * v_clamp lets a NaN pass, as xai_clamp_apply does: x86 min and max return their second operand then.
  */
 #ifndef XAI_KERNELS_VECTOR_H
@@ -37,6 +38,10 @@ static inline void v_store(float *p, vec v) { _mm512_storeu_ps(p, v); }
 static inline vec v_add(vec a, vec b) { return _mm512_add_ps(a, b); }
 static inline vec v_fma(vec a, vec b, vec c) { return _mm512_fmadd_ps(a, b, c); }
 static inline vec v_clamp(vec v, vec lo, vec hi) { return _mm512_min_ps(hi, _mm512_max_ps(lo, v)); }
+static inline vec v_most(vec a, vec b)
+{
+    return _mm512_mask_mov_ps(_mm512_max_ps(a, b), _mm512_cmp_ps_mask(a, a, _CMP_UNORD_Q), a);
+}
 static inline vec v_even(const float *p)
 {
     __m512i pick = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 17, 19, 21, 23, 25, 27, 29, 31);
@@ -82,6 +87,10 @@ static inline vec v_add(vec a, vec b) { return _mm256_add_ps(a, b); }
 static inline vec v_fma(vec a, vec b, vec c) { return _mm256_fmadd_ps(a, b, c); }
 static inline vec v_clamp(vec v, vec lo, vec hi) { return _mm256_min_ps(hi, _mm256_max_ps(lo, v)); }
 
+static inline vec v_most(vec a, vec b)
+{
+    return _mm256_blendv_ps(_mm256_max_ps(a, b), a, _mm256_cmp_ps(a, a, _CMP_UNORD_Q));
+}
 static inline vec v_even(const float *p)
 {
     __m256 mixed = _mm256_shuffle_ps(_mm256_loadu_ps(p), _mm256_loadu_ps(p + 7), _MM_SHUFFLE(3, 1, 2, 0));
@@ -141,6 +150,7 @@ static inline vec v_zero(void) { return 0; }
 static inline vec v_set(float x) { return x; }
 static inline vec v_load(const float *p) { return *p; }
 static inline void v_store(float *p, vec v) { *p = v; }
+static inline vec v_most(vec a, vec b) { return a > b || a != a ? a : b; }
 static inline vec v_even(const float *p) { return *p; }
 static inline vec v_add(vec a, vec b) { return a + b; }
 static inline vec v_fma(vec a, vec b, vec c) { return a * b + c; }

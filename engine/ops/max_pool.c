@@ -3,6 +3,7 @@
  * as in PyTorch; it is found again in the backward pass. One piece of work is one plane, so no two threads add into
  * the same gradient.
  */
+#include "kernels/kernels.h"
 #include "window.h"
 
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
@@ -18,6 +19,7 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 
 typedef struct run {
     const xai_window *window;
+    const xai_kernels *kernels;
     xai_plane in, out;
     const float *x, *gy;
     float *y, *gx;
@@ -25,7 +27,7 @@ typedef struct run {
 
 static run begin(const xai_node *node, const xai_exec *exec)
 {
-    run r = {.window = node->state, .x = xai_in_f32(exec, node, 0)};
+    run r = {.window = node->state, .kernels = xai_kernels_get(), .x = xai_in_f32(exec, node, 0)};
     xai_plane_of(node, &node->in[0]->shape, &r.in, NULL);
     xai_plane_of(node, &node->out[0]->shape, &r.out, NULL);
     return r;
@@ -38,10 +40,8 @@ static void raise_row(const run *r, const float *row, int64_t kx, float *y)
     int64_t first = shift < 0 ? (-shift + stride - 1) / stride : 0;
     int64_t last = r->in.w - shift <= 0 ? 0 : (r->in.w - shift - 1) / stride + 1;
     if (last > r->out.w) last = r->out.w;
-    for (int64_t ox = first; ox < last; ox++) {
-        float v = row[ox * stride + shift];
-        y[ox] = v > y[ox] || v != v ? v : y[ox];
-    }
+    if (first >= last) return;
+    r->kernels->raise_to(row + first * stride + shift, (size_t)stride, y + first, (size_t)(last - first));
 }
 
 static void forward_plane(void *context, size_t index, int thread)

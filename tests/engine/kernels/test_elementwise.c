@@ -31,6 +31,24 @@ START_TEST(add_clamp_and_clamp_pass_a_nan_on)
 }
 END_TEST
 
+START_TEST(raise_takes_the_larger_and_nan)
+{
+    const xai_kernels *t = table_at(_i);
+    if (!t) return;
+    for (size_t n = 1; n < MOST; n++)
+        for (size_t step = 1; step <= 3; step++) {
+            float *in = new_floats((n - 1) * step + 1, 1), *out = new_floats(n, 2), *expected = new_floats(n, 2);
+            in[n / 2 * step] = NAN;
+            out[n / 3] = expected[n / 3] = NAN;
+            for (size_t i = 0; i < n; i++)
+                if (!(expected[i] > in[i * step]) && expected[i] == expected[i]) expected[i] = in[i * step];
+            t->raise_to(in, step, out, n);
+            check_equal(out, expected, n);
+            free_floats(in), free_floats(out), free_floats(expected);
+        }
+}
+END_TEST
+
 /* The rule as ops/rectifier.h writes it. */
 static float rule(xai_gate g, float y, float gy)
 {
@@ -118,7 +136,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {add_clamp_and_clamp_pass_a_nan_on, gate_follows_the_rule, weave_add_takes_turns,
-                                  dots_agree_with_double, add_rows_agrees_with_double};
+    const TTest *const tests[] = {add_clamp_and_clamp_pass_a_nan_on, raise_takes_the_larger_and_nan,
+                                  gate_follows_the_rule, weave_add_takes_turns, dots_agree_with_double,
+                                  add_rows_agrees_with_double};
     return run_suite("elementwise", tests, sizeof tests / sizeof tests[0]);
 }

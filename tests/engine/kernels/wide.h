@@ -19,6 +19,10 @@ static inline vec v_set(float x) { EACH_LANE(x); }
 static inline vec v_zero(void) { return v_set(0); }
 static inline vec v_load(const float *p) { EACH_LANE(p[i]); }
 static inline vec v_even(const float *p) { EACH_LANE(p[2 * i]); }
+static inline vec v_most(vec a, vec b)
+{
+    EACH_LANE(a.lane[i] > b.lane[i] || a.lane[i] != a.lane[i] ? a.lane[i] : b.lane[i]);
+}
 static inline vec v_add(vec a, vec b) { EACH_LANE(a.lane[i] + b.lane[i]); }
 static inline vec v_fma(vec a, vec b, vec c) { EACH_LANE(fmaf(a.lane[i], b.lane[i], c.lane[i])); }
 static inline vec v_clamp(vec v, vec lo, vec hi)
