@@ -17,11 +17,13 @@ INLINE void depthwise_tile(const xai_depthwise *d, const int rows, const int vec
         vec weight = v_set(d->weight[t]);
         const float *p = in + d->offset[t];
         for (int r = 0; r < rows; r++, p += d->row_step)
-            for (int v = 0; v < vecs; v++) acc[r * vecs + v] = v_fma(weight, v_load(p + column[v]), acc[r * vecs + v]);
+            for (int v = 0; v < vecs; v++)
+                acc[r * vecs + v] = v_fma(weight, v_load(p + column[v]), acc[r * vecs + v]);
     }
     for (int r = 0; r < rows; r++)
         for (int v = 0; v < vecs; v++)
-            v_store_part(d->out + (row + (size_t)r) * d->out_pitch + column[v], v_clamp(acc[r * vecs + v], lo, hi), lanes);
+            v_store_part(d->out + (row + (size_t)r) * d->out_pitch + column[v], v_clamp(acc[r * vecs + v], lo, hi),
+                         lanes);
 }
 
 /* All columns of `rows` rows: pairs of vectors, the last pair shifted back; one part of a vector if narrower. */
@@ -80,8 +82,11 @@ static void spread(const xai_spread *s)
     for (size_t r = 0; r < s->rows; r++) {
         const float *in = s->in + r * s->in_pitch;
         float *out = s->out + r * s->pitch;
-        if (s->y) gate_row(s->gate, s->y + r * s->in_pitch, in, out + s->at, s->cols);
-        else if (s->step == 1) copy_run(in, 1, s->cols, out + s->at);
-        else spread_row(s, in, out);
+        if (s->y)
+            gate_row(s->gate, s->y + r * s->in_pitch, in, out + s->at, s->cols);
+        else if (s->step == 1)
+            copy_run(in, 1, s->cols, out + s->at);
+        else
+            spread_row(s, in, out);
     }
 }

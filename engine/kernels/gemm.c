@@ -12,9 +12,9 @@
 #include <string.h>
 
 enum {
-    K_BLOCK = 320,        /* x PANEL_COLS floats: a panel of B in half a first-level cache */
-    PIECE_PANELS = 8,     /* most panels of columns in a piece */
-    PIECE_ROWS = 288,     /* most rows: x K_BLOCK floats of A in the second-level cache; a multiple of every MR */
+    K_BLOCK = 320,         /* x PANEL_COLS floats: a panel of B in half a first-level cache */
+    PIECE_PANELS = 8,      /* most panels of columns in a piece */
+    PIECE_ROWS = 288,      /* most rows: x K_BLOCK floats of A in the second-level cache; a multiple of every MR */
     PIECE_ROWS_LEAST = 48, /* fewer rows would not pay for gathering the panel again */
     PIECES_A_THREAD = 4,
 };
@@ -99,22 +99,24 @@ static void move_tile(const job *j, const panel *p, size_t row, size_t rows, flo
         for (int i = 0; i < p->run_count; i++) {
             float *c = g->out + p->out[i] + (row + r) * g->out_channel, *t = tile + p->runs[i].at;
             for (int n = 0; n < p->runs[i].count; n++) {
-                if (store) c[(size_t)n * g->out_col] = t[n];
-                else t[n] = c[(size_t)n * g->out_col];
+                if (store)
+                    c[(size_t)n * g->out_col] = t[n];
+                else
+                    t[n] = c[(size_t)n * g->out_col];
             }
         }
 }
 
-/* One block of k of one panel (or several, side by side in C), for rows [row, row + rows). `b` holds what was gathered,
- * `tile` is spare. */
+/* One block of k of one panel (or several, side by side in C), for rows [row, row + rows). `b` holds what was
+ * gathered, `tile` is spare. */
 static void run_panel(const job *j, const panel *p, size_t row, size_t rows, size_t k0, size_t k, const float *b,
                       float *tile)
 {
     const xai_gemm *g = j->gemm;
     bool first = k0 == 0, last = k0 + k == g->k;
     xai_gemm_panel call = {
-        .a = g->packed + p->group * xai_gemm_packed_size(g->rows, g->k) +
-             k0 * round_up(g->rows, j->kernels->rows) + row * k,
+        .a = g->packed + p->group * xai_gemm_packed_size(g->rows, g->k) + k0 * round_up(g->rows, j->kernels->rows) +
+             row * k,
         .b = b,
         .ldb = j->kernels->cols,
         .b_step = k * j->kernels->cols,

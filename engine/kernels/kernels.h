@@ -19,8 +19,9 @@ typedef struct xai_gemm_panel {
                        readable to XAI_PANEL_SLACK floats beyond */
     const float *b; /* k x table.cols floats, `ldb` apart; all table.cols of each are read */
     size_t ldb;
-    size_t b_step; /* floats from one panel of B to the next, where cols > table.cols; cols is a multiple of it then */
-    float *c;      /* `rows` rows of `cols` floats, `ldc` apart */
+    size_t
+        b_step; /* floats from one panel of B to the next, where cols > table.cols; cols is a multiple of it then */
+    float *c;   /* `rows` rows of `cols` floats, `ldc` apart */
     size_t ldc, rows, cols, k;
     const float *bias; /* `rows` floats, or NULL */
     bool accumulate;
@@ -39,8 +40,8 @@ typedef struct xai_gate {
  * input at the position shifted by the tap, 0 outside the plane.
  */
 typedef struct xai_gather {
-    size_t channel;      /* floats from one channel's plane to the next */
-    int height, width;   /* of a plane */
+    size_t channel;    /* floats from one channel's plane to the next */
+    int height, width; /* of a plane */
     int taps;
     const int (*tap)[2]; /* shift (y, x) of each tap */
     int step;            /* columns of the input from one position to the next */
@@ -69,7 +70,8 @@ typedef struct xai_depthwise {
     int rows, cols;
 } xai_depthwise;
 
-/* Copies a plane, its columns sorted by their remainder: column c goes to (at + c) % step * phase + (at + c) / step. */
+/* Copies a plane, its columns sorted by their remainder: column c goes to (at + c) % step * phase + (at + c) / step.
+ */
 typedef struct xai_spread {
     const float *in;
     const float *y; /* not NULL: `in` passes the gate on its way, with y laid out alike; the step is 1 */

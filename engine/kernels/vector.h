@@ -4,18 +4,17 @@
  *
  * WIDTH is the number of lanes. v_fma rounds once where the processor can (AVX2, AVX-512), twice in the scalar build.
  * v_even takes every other float: p[0], p[2], ..., p[2 * WIDTH - 2], and reads no further than that.
- * v_load_lanes reads the lanes that v_lanes(first, n) names, first <= lane < first + n, from p + lane, the others being
- * 0; p itself may lie outside of any buffer. v_join puts two such vectors together. v_weave_low and v_weave_high are
- * the halves of a[0], b[0], a[1], b[1], ...
- * v_most is the larger of each pair, and NaN where one of them is.
- * v_clamp lets a NaN pass, as xai_clamp_apply does: x86 min and max return their second operand then.
+ * v_load_lanes reads the lanes that v_lanes(first, n) names, first <= lane < first + n, from p + lane, the others
+ * being 0; p itself may lie outside of any buffer. v_join puts two such vectors together. v_weave_low and
+ * v_weave_high are the halves of a[0], b[0], a[1], b[1], ... v_most is the larger of each pair, and NaN where one of
+ * them is. v_clamp lets a NaN pass, as xai_clamp_apply does: x86 min and max return their second operand then.
  */
 #ifndef XAI_KERNELS_VECTOR_H
 #define XAI_KERNELS_VECTOR_H
 
 #include "kernels.h"
 
-/* For functions whose constant arguments must be unrolled into registers. The test's model has no registers to win. */
+/* For functions whose constant arguments must be unrolled into registers; the tests' model in plain C has none. */
 #if defined(XAI_VECTOR_WIDE)
 #define INLINE static
 #else
@@ -101,7 +100,10 @@ static inline __m256i v_first(size_t n)
     return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 typedef __m256i vmask;
-static inline vmask v_lanes(size_t first, size_t n) { return _mm256_andnot_si256(v_first(first), v_first(first + n)); }
+static inline vmask v_lanes(size_t first, size_t n)
+{
+    return _mm256_andnot_si256(v_first(first), v_first(first + n));
+}
 static inline vec v_load_lanes(const float *p, vmask l) { return _mm256_maskload_ps(p, l); }
 static inline vec v_join(vec a, vec b) { return _mm256_or_ps(a, b); }
 static inline vec v_weave_low(vec a, vec b)

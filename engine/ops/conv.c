@@ -6,7 +6,6 @@
  */
 #include "conv_plan.h"
 
-
 static xai_status check_weight(const xai_node *node, xai_error *err)
 {
     const xai_tensor *weight = node->in[1]->constant;
@@ -108,8 +107,10 @@ static xai_status prepare_backward(xai_node *node, xai_setup *setup, xai_error *
 
 static void run(const xai_conv_run *run)
 {
-    if (run->conv->plan->depthwise) xai_conv_depthwise_run(run);
-    else xai_conv_gemm_run(run);
+    if (run->conv->plan->depthwise)
+        xai_conv_depthwise_run(run);
+    else
+        xai_conv_gemm_run(run);
 }
 
 static void forward(const xai_node *node, const xai_exec *exec)
@@ -158,7 +159,10 @@ static const xai_op_case CASES[] = {
     {"depthwise_5x5", {"1x3x7x7", "~3x1x5x5", "~3", NULL}, "group=3;pads=2,2,2,2", 0},
     {"depthwise_5x5_stride_two", {"1x3x14x13", "~3x1x5x5", NULL}, "group=3;pads=1,2,2,1;strides=2,2", 0},
     {"depthwise_multiplier_two", {"1x3x6x6", "~6x1x3x3", "~6", NULL}, "group=3;pads=1,1,1,1", 0},
-    {"depthwise_dilated_stride_three", {"1x3x19x17", "~3x1x3x2", NULL}, "group=3;dilations=2,4;strides=3,3;pads=2,3,0,1", 0},
+    {"depthwise_dilated_stride_three",
+     {"1x3x19x17", "~3x1x3x2", NULL},
+     "group=3;dilations=2,4;strides=3,3;pads=2,3,0,1",
+     0},
     {"grouped_dilated", {"2x6x8x9", "~4x3x3x2", "~4", NULL}, "group=2;dilations=2,3;pads=2,1,0,2", 0},
     {"stride_beyond_kernel", {"1x2x9x9", "~3x2x2x2", NULL}, "strides=3,4", 0},
     {"one_dimensional", {"2x3x11", "~5x3x4", "~5", NULL}, "strides=2;pads=1,2;dilations=2", 0},

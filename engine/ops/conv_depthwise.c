@@ -67,7 +67,8 @@ xai_status xai_conv_depthwise_pack(const xai_conv *conv, xai_conv_part *part, xa
     float *packed = XAI_NEW(arena, float, (size_t)conv->channels * taps);
     if (!packed) XAI_NO_MEMORY(err);
     for (size_t c = 0; c < (size_t)conv->channels; c++)
-        for (size_t t = 0; t < taps; t++) packed[c * taps + t] = conv->weight[c * all + (size_t)part->lattice.weight[t]];
+        for (size_t t = 0; t < taps; t++)
+            packed[c * taps + t] = conv->weight[c * all + (size_t)part->lattice.weight[t]];
     part->packed = packed;
     return XAI_OK;
 }
@@ -153,7 +154,7 @@ static void weave(const job *j, const float *sums, float *target)
         j->kernels->weave_add(&sums, 1, target, (size_t)(run->to.h * run->to.w));
         return;
     }
-    for (int class = 0, part = 0; class < pitch[0]; class++) {
+    for (int band = 0, part = 0; band < pitch[0]; band++) {
         const xai_lattice *l = &run->parts[part].lattice;
         for (int p = 0; p < pitch[1]; p++, part++) {
             next[p] = sums;
@@ -258,8 +259,10 @@ static void run_piece(void *context, size_t index, int thread)
     desk d = lay_out(j, thread);
     size_t begin = index * j->piece_planes, end = begin + j->piece_planes;
     for (size_t p = begin; p < end && p < j->planes; p++) {
-        if (j->run->backward) backward_plane(j, p, &d);
-        else forward_plane(j, p, &d);
+        if (j->run->backward)
+            backward_plane(j, p, &d);
+        else
+            forward_plane(j, p, &d);
     }
 }
 

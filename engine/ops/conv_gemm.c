@@ -1,9 +1,9 @@
 /*
  * Convolution as a product of matrices (kernels/gemm.h), group by group.
  *
- * Forward: A is the weight, one row an output channel. Backward: A is the weight transposed, one row an input channel,
- * with the taps of the lattice; the product adds to the input's gradient, and the gradient passes the gate of the
- * fused clamp while it is gathered.
+ * Forward: A is the weight, one row an output channel. Backward: A is the weight transposed, one row an input
+ * channel, with the taps of the lattice; the product adds to the input's gradient, and the gradient passes the gate
+ * of the fused clamp while it is gathered.
  */
 #include "conv_plan.h"
 #include "kernels/gemm.h"
@@ -26,7 +26,7 @@ xai_status xai_conv_gemm_pack(const xai_conv *conv, bool backward, xai_conv_part
     sides s = sides_of(conv, backward);
     size_t taps = (size_t)(conv->window.kernel[0] * conv->window.kernel[1]), per_row = sides_of(conv, false).channels;
     size_t k = s.channels * (size_t)part->lattice.taps, size = xai_gemm_packed_size(s.rows, k);
-    float *packed = size ? XAI_NEW(arena, float, size * (size_t)conv->group + XAI_PANEL_SLACK) : NULL;
+    float *packed = size ? XAI_NEW(arena, float, size *(size_t)conv->group + XAI_PANEL_SLACK) : NULL;
     if (!packed) XAI_NO_MEMORY(err);
     for (size_t g = 0; g < (size_t)conv->group; g++) {
         xai_gemm_weights weights = {
@@ -44,7 +44,8 @@ xai_status xai_conv_gemm_pack(const xai_conv *conv, bool backward, xai_conv_part
 
 size_t xai_conv_gemm_scratch(const xai_conv *conv)
 {
-    size_t forward = xai_gemm_scratch(sides_of(conv, false).rows), backward = xai_gemm_scratch(sides_of(conv, true).rows);
+    size_t forward = xai_gemm_scratch(sides_of(conv, false).rows),
+           backward = xai_gemm_scratch(sides_of(conv, true).rows);
     return forward > backward ? forward : backward;
 }
 
@@ -78,8 +79,13 @@ static void run_part(const xai_conv_run *run, const xai_conv_part *part)
         .bias = run->backward ? NULL : run->conv->bias,
         .clamp = run->backward ? xai_clamp_none() : run->conv->act,
         .accumulate = run->backward,
-        .gather = {.channel = from, .height = (int)run->from.h, .width = (int)run->from.w, .taps = l->taps,
-                   .tap = l->shift, .step = l->step[1], .gate = xai_rectifier_gate(run->policy, run->conv->act)},
+        .gather = {.channel = from,
+                   .height = (int)run->from.h,
+                   .width = (int)run->from.w,
+                   .taps = l->taps,
+                   .tap = l->shift,
+                   .step = l->step[1],
+                   .gate = xai_rectifier_gate(run->policy, run->conv->act)},
         .in = run->source,
         .gate_y = run->gate_y,
         .in_image = (size_t)run->from.c * from,

@@ -1,6 +1,8 @@
 /* Building of lattices (conv_lattice.h); at load only. All extents have been checked to fit an int. */
 #include "conv_lattice.h"
 
+#include <string.h>
+
 typedef int shift_pair[2];
 
 static xai_status new_taps(xai_arena *arena, size_t most, shift_pair **shift, int **weight, xai_error *err)
@@ -61,34 +63,51 @@ static int members(int64_t size, int class, int64_t stride)
     return class < size ? (int)((size - class + stride - 1) / stride) : 0;
 }
 
+/* The lattice of one class, with copies of its taps; `shift` and `weight` have room for all. */
+static xai_status make_class(const xai_window *w, const xai_plane *in, const int class[2], shift_pair *shift,
+                             int *weight, xai_arena *arena, xai_lattice *l, xai_error *err)
+{
+    collect_taps(w, class, shift, weight, &l->taps);
+    if (l->taps == 0) return XAI_OK;
+    shift_pair *own_shift;
+    int *own_weight;
+    XAI_TRY(new_taps(arena, (size_t)l->taps, &own_shift, &own_weight, err));
+    memcpy(own_shift, shift, (size_t)l->taps * sizeof *shift);
+    memcpy(own_weight, weight, (size_t)l->taps * sizeof *weight);
+    *l = (xai_lattice){
+        .rows = members(in->h, class[0], w->stride[0]),
+        .cols = members(in->w, class[1], w->stride[1]),
+        .taps = l->taps,
+        .shift = (const shift_pair *)own_shift,
+        .weight = own_weight,
+        .step = {1, 1},
+        .origin = {class[0], class[1]},
+        .pitch = {(int)w->stride[0], (int)w->stride[1]},
+    };
+    return XAI_OK;
+}
+
 xai_status xai_lattice_backward(const xai_window *window, const xai_plane *in, xai_arena *arena,
                                 xai_lattice **lattices, int *count, xai_error *err)
 {
-    int stride[2] = {(int)window->stride[0], (int)window->stride[1]}, first[2];
-    /* Classes beyond the input have no members: do not make room for them. */
-    int high = stride[0] < in->h ? stride[0] : (int)in->h, wide = stride[1] < in->w ? stride[1] : (int)in->w;
-    size_t taps = (size_t)(window->kernel[0] * window->kernel[1]);
-    *lattices = XAI_NEW(arena, xai_lattice, (size_t)high * (size_t)wide);
+    /* Classes beyond the input have no members; a tap reaches one class, so there are no more of them than taps. */
+    int class[2], most[2];
+    for (int axis = 0; axis < 2; axis++) {
+        int64_t size = axis ? in->w : in->h;
+        most[axis] = (int)(window->stride[axis] < size ? window->stride[axis] : size);
+    }
+    shift_pair *shift;
+    int *weight;
+    size_t taps = (size_t)(window->kernel[0] * window->kernel[1]), classes = (size_t)most[0] * (size_t)most[1];
+    XAI_TRY(new_taps(arena, taps, &shift, &weight, err));
+    *lattices = XAI_NEW(arena, xai_lattice, classes < taps ? classes : taps);
     if (!*lattices) XAI_NO_MEMORY(err);
     *count = 0;
-    for (first[0] = 0; first[0] < high; first[0]++)
-        for (first[1] = 0; first[1] < wide; first[1]++) {
-            shift_pair *shift;
-            int *weight;
-            xai_lattice *l = &(*lattices)[*count];
-            XAI_TRY(new_taps(arena, taps, &shift, &weight, err));
-            collect_taps(window, first, shift, weight, &l->taps);
-            if (l->taps == 0) continue;
-            l->rows = members(in->h, first[0], stride[0]);
-            l->cols = members(in->w, first[1], stride[1]);
-            l->shift = (const shift_pair *)shift;
-            l->weight = weight;
-            l->step[0] = l->step[1] = 1;
-            for (int axis = 0; axis < 2; axis++) {
-                l->origin[axis] = first[axis];
-                l->pitch[axis] = stride[axis];
-            }
-            (*count)++;
+    for (class[0] = 0; class[0] < most[0]; class[0]++)
+        for (class[1] = 0; class[1] < most[1]; class[1]++) {
+            xai_lattice l = {0};
+            XAI_TRY(make_class(window, in, class, shift, weight, arena, &l, err));
+            if (l.taps > 0) (*lattices)[(*count)++] = l;
         }
     return XAI_OK;
 }

@@ -2,9 +2,9 @@
  * Lattices: how the forward and the backward pass of a convolution are one and the same computation.
  *
  * A lattice is a grid of outputs, each the sum over some taps of weight * source, where the source lies at
- * position * step + shift(tap). The forward pass is one lattice over all taps. In the backward pass with stride s, the
- * input's pixels fall into s x s classes by their remainder: each class is a lattice with a step of 1 whose taps are
- * those that reach it. So a gradient is gathered, never scattered, and its sums have one fixed order.
+ * position * step + shift(tap). The forward pass is one lattice over all taps. In the backward pass with stride s,
+ * the input's pixels fall into s x s classes by their remainder: each class is a lattice with a step of 1 whose taps
+ * are those that reach it. So a gradient is gathered, never scattered, and its sums have one fixed order.
  */
 #ifndef XAI_OPS_CONV_LATTICE_H
 #define XAI_OPS_CONV_LATTICE_H

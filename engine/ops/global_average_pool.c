@@ -1,6 +1,6 @@
 /*
- * GlobalAveragePool: the mean of each plane. Sums in four interleaved double lanes, so that the order is fixed and the
- * additions need not wait for each other.
+ * GlobalAveragePool: the mean of each plane. Sums in four interleaved double lanes, so that the order is fixed and
+ * the additions need not wait for each other.
  */
 #include "op.h"
 

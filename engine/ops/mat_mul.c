@@ -1,7 +1,8 @@
 /*
  * MatMul with numpy's rules: a vector is a row on the left and a column on the right, leading dimensions broadcast.
  *
- * Matrices are multiplied one after the other, so that the gradient of a factor that is broadcast sums in their order.
+ * Matrices are multiplied one after the other, so that the gradient of a factor that is broadcast sums in their
+ * order.
  */
 #include "matrix.h"
 

@@ -1,6 +1,6 @@
 /*
- * Products of matrices (matrix.h): a piece of work is a block of columns for some rows of the result. Where the rows of
- * the right factor are contiguous they are added up; where its columns are, dot products are taken.
+ * Products of matrices (matrix.h): a piece of work is a block of columns for some rows of the result. Where the rows
+ * of the right factor are contiguous they are added up; where its columns are, dot products are taken.
  */
 #include "matrix.h"
 
@@ -42,13 +42,17 @@ static void add_block(const job *j, int64_t i, int64_t col, int64_t count, float
     const float *left = left_row(j, i, scratch + MOST_COLS);
     size_t k = (size_t)j->a.cols, n = (size_t)count;
     bool rows_lie = j->b.col_step == 1, in_place = rows_lie && j->out.col_step == 1;
-    if (in_place) sums = to;
+    if (in_place)
+        sums = to;
     else
         for (int64_t c = 0; c < count; c++) sums[c] = rows_lie ? *at(&j->out, i, col + c) : 0;
-    if (rows_lie) j->kernels->add_rows(at(&j->b, 0, col), (size_t)j->b.row_step, k, left, sums, n);
-    else j->kernels->dots(at(&j->b, 0, col), (size_t)j->b.col_step, n, left, k, sums);
+    if (rows_lie)
+        j->kernels->add_rows(at(&j->b, 0, col), (size_t)j->b.row_step, k, left, sums, n);
+    else
+        j->kernels->dots(at(&j->b, 0, col), (size_t)j->b.col_step, n, left, k, sums);
     if (in_place) return;
-    for (int64_t c = 0; c < count; c++) *at(&j->out, i, col + c) = rows_lie ? sums[c] : *at(&j->out, i, col + c) + sums[c];
+    for (int64_t c = 0; c < count; c++)
+        *at(&j->out, i, col + c) = rows_lie ? sums[c] : *at(&j->out, i, col + c) + sums[c];
 }
 
 static void run_piece(void *context, size_t index, int thread)

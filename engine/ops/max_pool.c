@@ -1,7 +1,7 @@
 /*
- * MaxPool: the largest value of each window; padding never wins. The gradient goes to the first maximum in scan order,
- * as in PyTorch; it is found again in the backward pass. One piece of work is one plane, so no two threads add into
- * the same gradient.
+ * MaxPool: the largest value of each window; padding never wins. The gradient goes to the first maximum in scan
+ * order, as in PyTorch; it is found again in the backward pass. One piece of work is one plane, so no two threads add
+ * into the same gradient.
  */
 #include "kernels/kernels.h"
 #include "window.h"

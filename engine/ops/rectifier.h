@@ -16,7 +16,8 @@
 /* The policy as the kernels know it. A clamp that is none has no gate: there is no rectifier. */
 static inline xai_gate xai_rectifier_gate(xai_policy policy, xai_clamp clamp)
 {
-    return (xai_gate){.clamp = clamp, .by_output = policy != XAI_POLICY_DECONV, .by_gradient = policy != XAI_POLICY_PLAIN};
+    return (xai_gate){
+        .clamp = clamp, .by_output = policy != XAI_POLICY_DECONV, .by_gradient = policy != XAI_POLICY_PLAIN};
 }
 
 /*

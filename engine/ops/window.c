@@ -119,8 +119,9 @@ xai_status xai_window_read(const xai_node *node, const int64_t *kernel, bool cei
     XAI_TRY(resolve_auto_pad(node, size, window, err));
     for (int axis = 0; axis < 2; axis++) {
         out[axis] = count_windows(window, axis, size[axis], ceil_mode);
-        XAI_NODE_CHECK(out[axis] >= 1, node, BAD_MODEL, err, "the window (%lld) is larger than the padded input (%lld)",
-                       (long long)reach(window, axis), (long long)size[axis]);
+        XAI_NODE_CHECK(out[axis] >= 1, node, BAD_MODEL, err,
+                       "the window (%lld) is larger than the padded input (%lld)", (long long)reach(window, axis),
+                       (long long)size[axis]);
     }
     double planes = (double)in.n * (double)in.c, windows = (double)out[0] * (double)out[1];
     XAI_NODE_CHECK(planes * windows * (double)window->kernel[0] * (double)window->kernel[1] <= MOST_TAPS, node,

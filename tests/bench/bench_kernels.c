@@ -19,19 +19,19 @@ typedef struct layer {
 } layer;
 
 static const layer LAYERS[] = {
-    {3, 225, 32, 3, 2, 1, 1},      {32, 112, 32, 3, 1, 32, 1},    {32, 112, 16, 1, 1, 1, 1},
-    {16, 112, 96, 1, 1, 1, 1},     {96, 113, 96, 3, 2, 96, 1},    {96, 56, 24, 1, 1, 1, 1},
-    {24, 56, 144, 1, 1, 1, 2},     {144, 56, 144, 3, 1, 144, 1},  {144, 56, 24, 1, 1, 1, 1},
-    {144, 57, 144, 5, 2, 144, 1},  {144, 28, 40, 1, 1, 1, 1},     {40, 28, 240, 1, 1, 1, 2},
-    {240, 28, 240, 5, 1, 240, 1},  {240, 28, 40, 1, 1, 1, 1},     {240, 28, 240, 3, 2, 240, 1},
-    {240, 14, 80, 1, 1, 1, 1},     {80, 14, 480, 1, 1, 1, 3},     {480, 14, 480, 3, 1, 480, 2},
-    {480, 14, 80, 1, 1, 1, 2},     {480, 14, 480, 5, 1, 480, 1},  {480, 14, 112, 1, 1, 1, 1},
-    {112, 14, 672, 1, 1, 1, 3},    {672, 14, 672, 5, 1, 672, 2},  {672, 14, 112, 1, 1, 1, 2},
-    {672, 14, 672, 5, 2, 672, 1},  {672, 7, 192, 1, 1, 1, 1},     {192, 7, 1152, 1, 1, 1, 4},
+    {3, 225, 32, 3, 2, 1, 1},       {32, 112, 32, 3, 1, 32, 1},   {32, 112, 16, 1, 1, 1, 1},
+    {16, 112, 96, 1, 1, 1, 1},      {96, 113, 96, 3, 2, 96, 1},   {96, 56, 24, 1, 1, 1, 1},
+    {24, 56, 144, 1, 1, 1, 2},      {144, 56, 144, 3, 1, 144, 1}, {144, 56, 24, 1, 1, 1, 1},
+    {144, 57, 144, 5, 2, 144, 1},   {144, 28, 40, 1, 1, 1, 1},    {40, 28, 240, 1, 1, 1, 2},
+    {240, 28, 240, 5, 1, 240, 1},   {240, 28, 40, 1, 1, 1, 1},    {240, 28, 240, 3, 2, 240, 1},
+    {240, 14, 80, 1, 1, 1, 1},      {80, 14, 480, 1, 1, 1, 3},    {480, 14, 480, 3, 1, 480, 2},
+    {480, 14, 80, 1, 1, 1, 2},      {480, 14, 480, 5, 1, 480, 1}, {480, 14, 112, 1, 1, 1, 1},
+    {112, 14, 672, 1, 1, 1, 3},     {672, 14, 672, 5, 1, 672, 2}, {672, 14, 112, 1, 1, 1, 2},
+    {672, 14, 672, 5, 2, 672, 1},   {672, 7, 192, 1, 1, 1, 1},    {192, 7, 1152, 1, 1, 1, 4},
     {1152, 7, 1152, 5, 1, 1152, 3}, {1152, 7, 192, 1, 1, 1, 3},   {1152, 7, 1152, 3, 1, 1152, 1},
-    {1152, 7, 320, 1, 1, 1, 1},    {320, 7, 1280, 1, 1, 1, 1},    {64, 56, 64, 3, 1, 1, 0},
-    {128, 28, 128, 3, 1, 1, 0},    {256, 14, 256, 3, 1, 1, 0},    {512, 7, 512, 3, 1, 1, 0},
-    {256, 56, 512, 1, 2, 1, 0},    {3, 224, 64, 7, 2, 1, 0},
+    {1152, 7, 320, 1, 1, 1, 1},     {320, 7, 1280, 1, 1, 1, 1},   {64, 56, 64, 3, 1, 1, 0},
+    {128, 28, 128, 3, 1, 1, 0},     {256, 14, 256, 3, 1, 1, 0},   {512, 7, 512, 3, 1, 1, 0},
+    {256, 56, 512, 1, 2, 1, 0},     {3, 224, 64, 7, 2, 1, 0},
 };
 enum { LAYER_COUNT = sizeof LAYERS / sizeof LAYERS[0], REPEATS = 15 };
 
@@ -48,8 +48,15 @@ static double measure_peak(void)
 {
     const xai_kernels *k = xai_kernels_get();
     float *a = floats(k->rows * 256), *b = floats(k->cols * 256), *c = floats(k->rows * k->cols);
-    xai_gemm_panel panel = {.a = a, .b = b, .ldb = k->cols, .c = c, .ldc = k->cols, .rows = k->rows, .cols = k->cols,
-                            .k = 256, .clamp = xai_clamp_none()};
+    xai_gemm_panel panel = {.a = a,
+                            .b = b,
+                            .ldb = k->cols,
+                            .c = c,
+                            .ldc = k->cols,
+                            .rows = k->rows,
+                            .cols = k->cols,
+                            .k = 256,
+                            .clamp = xai_clamp_none()};
     double best = 1e30, flop = 2.0 * (double)(k->rows * k->cols * 256) * 200;
     for (int r = 0; r < 50; r++) {
         int64_t start = xai_clock_ns();
@@ -95,8 +102,15 @@ static void prepare(bench *b)
 {
     xai_error err = {0};
     b->arena = xai_arena_new(0);
-    b->node = (xai_node){.op = xai_op_find("Conv"), .name = "", .opset = 13, .attrs = b->attrs, .attr_count = 3,
-                         .in = b->in, .in_count = 3, .out = b->out, .out_count = 1};
+    b->node = (xai_node){.op = xai_op_find("Conv"),
+                         .name = "",
+                         .opset = 13,
+                         .attrs = b->attrs,
+                         .attr_count = 3,
+                         .in = b->in,
+                         .in_count = 3,
+                         .out = b->out,
+                         .out_count = 1};
     b->node.state = xai_arena_alloc(b->arena, 1, b->node.op->state_size);
     xai_setup setup = {b->arena};
     xai_status status = b->node.op->setup(&b->node, &setup, &err);
@@ -122,8 +136,10 @@ static double measure(bench *b, xai_pool *pool, bool backward)
     double best = 1e30;
     for (int r = 0; scratch && r < REPEATS; r++) {
         int64_t start = xai_clock_ns();
-        if (backward) b->node.op->backward(&b->node, &exec);
-        else b->node.op->forward(&b->node, &exec);
+        if (backward)
+            b->node.op->backward(&b->node, &exec);
+        else
+            b->node.op->forward(&b->node, &exec);
         double ns = (double)(xai_clock_ns() - start);
         if (ns < best) best = ns;
     }
@@ -153,7 +169,8 @@ int main(int argc, char **argv)
         free(b.weight.data);
         free(b.bias.data);
     }
-    printf("Lite0's convolutions: %.2f ms, %.1f %% of the peak\n", total_ns / 1e6, 200 * total_macs / total_ns / peak);
+    printf("Lite0's convolutions: %.2f ms, %.1f %% of the peak\n", total_ns / 1e6,
+           200 * total_macs / total_ns / peak);
     xai_pool_free(pool);
     return EXIT_SUCCESS;
 }

@@ -1,4 +1,5 @@
-/* The gemm kernel of every instruction set: against double, within its bounds, and to the same bytes however it is cut. */
+/* The gemm kernel of every instruction set: against double, within its bounds, and to the same bytes however it is
+ * cut. */
 #include "tables.h"
 
 typedef struct product {
@@ -31,8 +32,15 @@ static void free_product(product *p)
 
 static xai_gemm_panel call_of(const xai_kernels *t, const product *p)
 {
-    return (xai_gemm_panel){.a = p->packed, .b = p->b, .ldb = t->cols, .b_step = p->k * t->cols, .c = p->c,
-                            .ldc = p->cols + 3, .rows = p->rows, .cols = p->cols, .k = p->k,
+    return (xai_gemm_panel){.a = p->packed,
+                            .b = p->b,
+                            .ldb = t->cols,
+                            .b_step = p->k * t->cols,
+                            .c = p->c,
+                            .ldc = p->cols + 3,
+                            .rows = p->rows,
+                            .cols = p->cols,
+                            .k = p->k,
                             .clamp = xai_clamp_none()};
 }
 

@@ -41,7 +41,12 @@ static void check_gathers(const xai_kernels *t, int taps, const int (*shifts)[2]
 {
     enum { H = 9, W = 80 };
     float *in = new_floats(2 * 4 * H * W, 1), *y = new_floats(2 * 4 * H * W, 2);
-    xai_gather g = {.channel = H * W, .height = H, .width = W, .taps = taps, .tap = shifts, .step = step,
+    xai_gather g = {.channel = H * W,
+                    .height = H,
+                    .width = W,
+                    .taps = taps,
+                    .tap = shifts,
+                    .step = step,
                     .gate = {{-0.5f, 0.7f}, true, true}};
     int n = (int)t->cols, some = n / 2 > 3 ? n / 2 : n;
     xai_gather_run middle = {in, gated ? y : NULL, 3, 5, n, 0};
@@ -73,9 +78,17 @@ static void check_spread(const xai_kernels *t, size_t cols, size_t step, size_t 
 {
     enum { ROWS = 3 };
     size_t phase = (at + cols + step - 1) / step, pitch = phase * step;
-    float *in = new_floats(ROWS * (cols + 1), 1), *out = new_floats(ROWS * pitch, 2), *old = new_floats(ROWS * pitch, 2);
-    t->spread(&(xai_spread){.in = in, .in_pitch = cols + 1, .rows = ROWS, .cols = cols, .out = out, .pitch = pitch,
-                           .phase = phase, .step = step, .at = at});
+    float *in = new_floats(ROWS * (cols + 1), 1), *out = new_floats(ROWS * pitch, 2),
+          *old = new_floats(ROWS * pitch, 2);
+    t->spread(&(xai_spread){.in = in,
+                            .in_pitch = cols + 1,
+                            .rows = ROWS,
+                            .cols = cols,
+                            .out = out,
+                            .pitch = pitch,
+                            .phase = phase,
+                            .step = step,
+                            .at = at});
     for (size_t r = 0; r < ROWS; r++)
         for (size_t x = 0; x < at + cols; x++) {
             size_t to = r * pitch + x % step * phase + x / step;
@@ -117,9 +130,12 @@ static void check_depthwise(const xai_kernels *t, int rows, int cols, int taps, 
                 size += fabs((double)weight[i] * (double)v);
                 chain = fmaf(weight[i], v, chain);
             }
-            if (c >= cols) ck_assert(out[at] == old[at]);
-            else if (fused) ck_assert(out[at] == xai_clamp_apply((xai_clamp){-1, 1.5f}, chain));
-            else check_near(out[at], fmin(fmax(sum, -1), 1.5), size, (size_t)taps);
+            if (c >= cols)
+                ck_assert(out[at] == old[at]);
+            else if (fused)
+                ck_assert(out[at] == xai_clamp_apply((xai_clamp){-1, 1.5f}, chain));
+            else
+                check_near(out[at], fmin(fmax(sum, -1), 1.5), size, (size_t)taps);
         }
     check_guards(out, out_count);
     free_floats(in), free_floats(weight), free_floats(out), free_floats(old);

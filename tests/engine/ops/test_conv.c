@@ -1,6 +1,7 @@
 /*
- * Conv against a direct convolution in double, forward and backward, over a list of shapes and a stream of random ones,
- * on every instruction set that this machine has, on one thread and on three, with a fused clamp and each policy.
+ * Conv against a direct convolution in double, forward and backward, over a list of shapes and a stream of random
+ * ones, on every instruction set that this machine has, on one thread and on three, with a fused clamp and each
+ * policy.
  *
  * Every test runs in a process of its own (Check forks), so that XAI_ISA can be set before the kernels are chosen.
  */
@@ -69,9 +70,10 @@ static void describe(fixture *f)
     f->weight = (xai_tensor){XAI_F32, xai_shape_4d(s->m, s->c / s->group, s->kernel[0], s->kernel[1]), f->w};
     f->bias_tensor = (xai_tensor){XAI_F32, {1, {s->m}}, f->bias};
     f->values[0] = (xai_value){.name = "x", .id = 0, .dtype = XAI_F32, .shape = xai_shape_4d(s->n, s->c, s->h, s->w)};
-    f->values[1] = (xai_value){.name = "w", .id = 1, .dtype = XAI_F32, .shape = f->weight.shape, .constant = &f->weight};
-    f->values[2] =
-        (xai_value){.name = "b", .id = 2, .dtype = XAI_F32, .shape = f->bias_tensor.shape, .constant = &f->bias_tensor};
+    f->values[1] =
+        (xai_value){.name = "w", .id = 1, .dtype = XAI_F32, .shape = f->weight.shape, .constant = &f->weight};
+    f->values[2] = (xai_value){
+        .name = "b", .id = 2, .dtype = XAI_F32, .shape = f->bias_tensor.shape, .constant = &f->bias_tensor};
     f->values[3] = (xai_value){.name = "y", .id = 3};
     for (int i = 0; i < 3; i++) f->in[i] = &f->values[i];
     f->out[0] = &f->values[3];
@@ -87,8 +89,14 @@ static void fixture_init(fixture *f, const shape *s, xai_clamp act, uint64_t see
     f->w = new_floats(f->w_count, &rng);
     f->bias = new_floats((size_t)s->m, &rng);
     f->arena = xai_arena_new(0);
-    f->node = (xai_node){.op = xai_op_find("Conv"), .name = "", .opset = 13, .attrs = f->attrs, .in = f->in,
-                         .in_count = 3, .out = f->out, .out_count = 1};
+    f->node = (xai_node){.op = xai_op_find("Conv"),
+                         .name = "",
+                         .opset = 13,
+                         .attrs = f->attrs,
+                         .in = f->in,
+                         .in_count = 3,
+                         .out = f->out,
+                         .out_count = 1};
     describe(f);
     f->node.state = xai_arena_alloc(f->arena, 1, f->node.op->state_size);
     xai_error err = {0};
@@ -121,8 +129,10 @@ static void run(fixture *f, xai_pool *pool, bool backward)
     void *data[4] = {f->x, f->w, f->bias, f->y};
     float *grads[4] = {f->gx, NULL, NULL, f->gy};
     xai_exec exec = {&par, data, grads, f->policy, scratch, stride};
-    if (backward) f->node.op->backward(&f->node, &exec);
-    else f->node.op->forward(&f->node, &exec);
+    if (backward)
+        f->node.op->backward(&f->node, &exec);
+    else
+        f->node.op->forward(&f->node, &exec);
     free(scratch);
 }
 
@@ -222,14 +232,12 @@ static void check_bytes(fixture *f, xai_pool *pool)
 {
     float *y = malloc(f->y_count * sizeof *y), *gx = malloc(f->x_count * sizeof *gx);
     ck_assert(y && gx);
+    memset(f->gx, 0, f->x_count * sizeof *gx);
     run(f, NULL, false);
     run(f, NULL, true);
     memcpy(y, f->y, f->y_count * sizeof *y);
     memcpy(gx, f->gx, f->x_count * sizeof *gx);
-    for (size_t i = 0; i < f->x_count; i++) f->gx[i] = 0;
-    run(f, NULL, true);
-    memcpy(gx, f->gx, f->x_count * sizeof *gx);
-    for (size_t i = 0; i < f->x_count; i++) f->gx[i] = 0;
+    memset(f->gx, 0, f->x_count * sizeof *gx);
     run(f, pool, false);
     run(f, pool, true);
     ck_assert_mem_eq(y, f->y, f->y_count * sizeof *y);

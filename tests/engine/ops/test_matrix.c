@@ -93,7 +93,8 @@ START_TEST(row_has_the_same_bytes_alone_and_among_others)
     xai_pool *pool;
     ck_assert(xai_pool_new(2, &pool, NULL) == XAI_OK);
     for (int layout = 0; layout < 4; layout += 2) {
-        float *a = random_floats(M * K, 1), *b = random_floats(K * N, 2), *all = calloc(M * N, 4), *one = calloc(N, 4);
+        float *a = random_floats(M * K, 1), *b = random_floats(K * N, 2), *all = calloc(M * N, 4),
+              *one = calloc(N, 4);
         ck_assert(all && one);
         multiply(pool, 1, matrix(a, M, K, false), matrix(b, K, N, layout & 2), matrix(all, M, N, false));
         for (int i = 0; i < M; i++) {
