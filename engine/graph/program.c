@@ -15,7 +15,7 @@
 /* What a file may ask for before anything can be cancelled: the constants that are computed while it is loaded. */
 #define MOST_FOLDED_BYTES ((size_t)1 << 30)
 #define MOST_FOLDED_MACS 0x1p36
-#define MOST_MACS 0x1p44 /* of one forward: minutes */
+#define MOST_WORK 0x1p44 /* multiplications and elements of one forward: minutes */
 
 typedef struct builder {
     const xai_graph *graph;
@@ -328,15 +328,27 @@ static xai_status prepare(builder *b, xai_error *err)
     return XAI_OK;
 }
 
+static xai_status count_work(xai_program *p, xai_error *err)
+{
+    double elements = 0;
+    for (int i = 0; i < p->node_count; i++) {
+        const xai_node *node = p->nodes[i];
+        p->macs += node->macs;
+        for (int k = 0; k < node->out_count; k++)
+            if (node->out[k]) elements += (double)xai_value_count(node->out[k]);
+    }
+    XAI_CHECK(p->macs + elements <= MOST_WORK, err, TOO_LARGE, "",
+              "one forward of the model takes %.2g steps; the limit is %.2g", p->macs + elements, MOST_WORK);
+    return XAI_OK;
+}
+
 static xai_status build(builder *b, xai_error *err)
 {
     XAI_TRY(prune(b, err));
     XAI_TRY(add_inputs(b, err));
     XAI_TRY(add_nodes(b, err));
     XAI_TRY(number_values(b, err));
-    for (int i = 0; i < b->program->node_count; i++) b->program->macs += b->program->nodes[i]->macs;
-    XAI_CHECK(b->program->macs <= MOST_MACS, err, TOO_LARGE, "",
-              "one forward of the model takes %.2g multiplications; the limit is %.2g", b->program->macs, MOST_MACS);
+    XAI_TRY(count_work(b->program, err));
     if (b->spec->outline) return XAI_OK;
     XAI_TRY(fuse(b, err));
     XAI_TRY(number_values(b, err)); /* what is fused away has no number any more */

@@ -12,6 +12,9 @@ typedef struct lrn {
     int64_t channels, plane;
 } lrn;
 
+static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
+static int64_t smallest(int64_t a, int64_t b) { return a < b ? a : b; }
+
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {
     (void)setup;
@@ -29,6 +32,7 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
                .after = size / 2,
                .channels = in->dim[1],
                .plane = xai_shape_span(in, 2, in->rank)};
+    node->macs = (double)xai_shape_count(in) * (double)smallest(size, in->dim[1]);
     return xai_node_output(node, 0, XAI_F32, in, err);
 }
 
@@ -37,9 +41,6 @@ typedef struct run {
     const float *x, *gy;
     float *y, *gx;
 } run;
-
-static int64_t largest(int64_t a, int64_t b) { return a > b ? a : b; }
-static int64_t smallest(int64_t a, int64_t b) { return a < b ? a : b; }
 
 /* s of channel c at one position; x is that position in channel 0. */
 static float scale_at(const lrn *s, const float *x, int64_t c)

@@ -61,7 +61,7 @@ typedef struct xai_node {
     int out_count;
     void *state;    /* state_size bytes, zeroed before setup */
     size_t scratch; /* bytes per thread that forward or backward need; set by setup or prepare */
-    double macs;    /* multiply-accumulates of one forward; set by setup */
+    double macs;    /* multiply-accumulates (or comparisons) of one forward; set by setup */
 } xai_node;
 
 /* Backward rule of rectifiers: plain gradient, guided backpropagation, deconvolution network. */

@@ -24,9 +24,10 @@ xai_status xai_plane_of(const xai_node *node, const xai_shape *shape, xai_plane 
 /*
  * Reads strides, dilations, pads or auto_pad, and kernel_shape, which is required unless `kernel` (height, width;
  * from the weight) is given and must agree with it. `ceil_mode` rounds the number of windows up, without a window
- * that begins in the padding at the end. Writes the output's height and width to out[2].
+ * that begins in the padding at the end. Writes the output's height and width to out[2], and node->macs as pooling
+ * has them, plane by plane.
  */
-xai_status xai_window_read(const xai_node *node, const int64_t *kernel, bool ceil_mode, xai_window *window,
+xai_status xai_window_read(xai_node *node, const int64_t *kernel, bool ceil_mode, xai_window *window,
                            int64_t out[2], xai_error *err);
 
 /* The output's shape: that of `in` with c channels and the extents out[2]; keeps the rank of `in`. */

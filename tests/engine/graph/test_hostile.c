@@ -141,9 +141,9 @@ START_TEST(endless_pooling_is_refused)
     onnx_builder b;
     begin(&b);
     Onnx__NodeProto *n = onnx_node(&b, "AveragePool", "x", "y");
-    onnx_attr_ints(n, "kernel_shape", 2, (const int64_t[]){1 << 20, 1 << 20});
-    onnx_attr_ints(n, "pads", 4, (const int64_t[]){1 << 20, 1 << 20, 1 << 20, 1 << 20});
-    expect(&b, XAI_E_TOO_LARGE, "too long");
+    onnx_attr_ints(n, "kernel_shape", 2, (const int64_t[]){1 << 17, 1 << 17});
+    onnx_attr_ints(n, "pads", 4, (const int64_t[]){1 << 17, 1 << 17, 1 << 17, 1 << 17});
+    expect(&b, XAI_E_TOO_LARGE, "one forward");
 }
 END_TEST
 
