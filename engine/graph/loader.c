@@ -230,7 +230,7 @@ static xai_status parse(const void *bytes, size_t size, const char *where, xai_g
     Onnx__ModelProto *m;
     XAI_TRY(xai_onnx_unpack(bytes, size, where, &m, err));
     xai_status status = read_graph(g, m, err);
-    onnx__model_proto__free_unpacked(m, NULL);
+    xai_onnx_free(m);
     return status;
 }
 

@@ -14,7 +14,8 @@ enum { TREE_FACTOR = 8 };            /* a varint of one byte becomes an int64 */
 
 typedef struct budget {
     size_t left;
-    bool spent; /* the budget ended, not the memory */
+    bool spent;     /* the budget ended */
+    bool no_memory; /* the memory did */
 } budget;
 
 static void *take(void *user, size_t size)
@@ -23,7 +24,9 @@ static void *take(void *user, size_t size)
     b->spent = b->spent || size > b->left;
     if (b->spent) return NULL;
     b->left -= size;
-    return malloc(size ? size : 1);
+    void *data = malloc(size ? size : 1);
+    b->no_memory = b->no_memory || !data;
+    return data;
 }
 
 static void give_back(void *user, void *data)
@@ -47,6 +50,13 @@ xai_status xai_onnx_unpack(const void *bytes, size_t size, const char *where, On
     *out = onnx__model_proto__unpack(&allocator, size, bytes);
     XAI_CHECK(!b.spent, err, TOO_LARGE, where, "'%s' claims more than %zu MiB of nodes and values", where,
               budget_for(size) >> 20);
+    if (b.no_memory) XAI_NO_MEMORY(err);
     XAI_CHECK(*out, err, BAD_MODEL, where, "'%s' is not an ONNX model, or it is truncated", where);
     return XAI_OK;
+}
+
+void xai_onnx_free(Onnx__ModelProto *tree)
+{
+    ProtobufCAllocator allocator = {take, give_back, NULL};
+    onnx__model_proto__free_unpacked(tree, &allocator);
 }

@@ -5,7 +5,8 @@
 #include "base/error.h"
 #include "onnx.pb-c.h"
 
-/* `where` names the bytes in messages. The tree is ended with onnx__model_proto__free_unpacked(tree, NULL). */
+/* `where` names the bytes in messages. */
 xai_status xai_onnx_unpack(const void *bytes, size_t size, const char *where, Onnx__ModelProto **out, xai_error *err);
+void xai_onnx_free(Onnx__ModelProto *tree);
 
 #endif
