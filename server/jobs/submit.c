@@ -182,7 +182,11 @@ static xai_status view_stored(jobs *j, const char *id, jobs_view *view, bool *fo
     void *text = NULL;
     size_t size = 0;
     XAI_TRY(j->store->table->result(j->store, id, &text, &size, err));
-    view->text = text ? jobs_bytes_new(text, size) : NULL;
+    if (!text) { /* it was deleted, or its time came, between the two questions */
+        view->state = STORE_GONE;
+        return XAI_OK;
+    }
+    view->text = jobs_bytes_new(text, size);
     free(text);
     if (!view->text) XAI_NO_MEMORY(err);
     return XAI_OK;
