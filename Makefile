@@ -187,7 +187,7 @@ check-one: deps-test ## T=engine/ops/test_conv or T=cli/test_cli: one file of te
 	else $(SUBMAKE) tests && BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/$(T).py; fi
 lint: deps-test ## layers, symbols, documents made by the program, forbidden words, line width
 	@$(SUBMAKE) all
-	@BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/lint tests/lint/check_readme.py
+	@BUILD=$(BUILD) $(PYTHON) -m pytest -q tests/lint tests/lint/check_*.py
 docs: ## make anew what the programs print: openapi.json, config.example.json, the README's table
 	@$(SUBMAKE) all
 	$(BUILD)/explaind --print-openapi >docs/openapi.json

@@ -53,7 +53,8 @@ static void differentiate(xai_session *s, const xai_program *p, const xai_value 
 {
     const xai_value *x = p->inputs[0];
     if (y->dtype != XAI_F32 || x->dtype != XAI_F32) return;
-    float *ones = malloc((size_t)xai_value_count(y) * sizeof *ones + 1), *out = malloc((size_t)xai_value_count(x) * sizeof *out + 1);
+    float *ones = malloc((size_t)xai_value_count(y) * sizeof *ones + 1);
+    float *out = malloc((size_t)xai_value_count(x) * sizeof *out + 1);
     for (int64_t i = 0; i < xai_value_count(y); i++) ones[i] = 1;
     xai_error err = {0};
     xai_seed seed = {y, ones};
