@@ -47,9 +47,10 @@ void xai_lanes_free(xai_lanes *lanes)
     free(lanes);
 }
 
+/* A lone sample runs in the first lane; of several, any thread may take any, so every thread needs its lane. */
 static xai_status open_lanes(xai_lanes *l, size_t count, xai_error *err)
 {
-    size_t all, lanes = count < (size_t)l->width ? count : (size_t)l->width;
+    size_t all, lanes = count > 1 ? (size_t)l->width : 1;
     if (__builtin_mul_overflow(xai_session_bytes(l->sessions[0]), lanes, &all)) all = SIZE_MAX;
     XAI_TRY(xai_memory_check(all, "the model's buffers for all threads", err));
     for (size_t i = 0; i < lanes; i++)

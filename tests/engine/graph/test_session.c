@@ -230,6 +230,27 @@ START_TEST(a_sample_does_not_depend_on_batch_or_threads)
 }
 END_TEST
 
+/* Any thread may take a sample, be there ever so few. */
+START_TEST(fewer_samples_than_threads_have_lanes)
+{
+    xai_model *m = load(NETS[0]);
+    xai_pool *wide;
+    ck_assert_int_eq(xai_pool_new(6, &wide, NULL), XAI_OK);
+    for (int round = 0; round < 50; round++) {
+        xai_lanes *l = NULL;
+        xai_session_spec spec = {.mode = XAI_PLAN_FORWARD, .keep = &m->logits, .keep_count = 1};
+        ck_assert_int_eq(xai_lanes_new(m->program, &spec, wide, &l, NULL), XAI_OK);
+        batch b = {.model = m, .fail_from = SIZE_MAX};
+        size_t count = 2 + (size_t)round % 4;
+        ck_assert_int_eq(xai_lanes_run(l, count, run_sample, &b, 1, NULL, NULL, NULL), XAI_OK);
+        ck_assert_int_eq(atomic_load(&b.ran), (int)count);
+        xai_lanes_free(l);
+    }
+    xai_pool_free(wide);
+    xai_model_unref(m);
+}
+END_TEST
+
 START_TEST(the_first_failing_sample_is_reported)
 {
     xai_model *m = load(NETS[0]);
@@ -286,6 +307,7 @@ int main(void)
     tcase_add_loop_test(tc, gradient_of_a_layer_is_the_slope_of_the_suffix, 0, NET_COUNT);
     tcase_add_loop_test(tc, a_sample_does_not_depend_on_batch_or_threads, 0, NET_COUNT);
     tcase_add_test(tc, gradient_of_what_has_no_influence_is_zero);
+    tcase_add_test(tc, fewer_samples_than_threads_have_lanes);
     tcase_add_test(tc, the_first_failing_sample_is_reported);
     tcase_add_test(tc, cancel_stops_within_one_batch);
     tcase_add_test(tc, lanes_that_were_given_back_are_lent_again);
