@@ -106,7 +106,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     xai_graph *g = NULL;
     xai_error err = {0};
     xai_shape shapes[MOST_INPUTS] = {{0}};
-    xai_memory_set_limit((size_t)64 << 20);
+    xai_memory_set_limit((size_t)8 << 20);
     if (xai_graph_parse(data, size, "fuzz", &g, &err) != XAI_OK) {
         require(!g && err.msg[0]);
         return 0;

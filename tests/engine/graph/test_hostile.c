@@ -298,7 +298,7 @@ END_TEST
 
 typedef struct chain {
     Onnx__NodeProto *nodes, **list;
-    char (*names)[16], **in, **out;
+    char (*names)[24], **in, **out;
 } chain;
 
 /* x -> Sigmoid -> Sigmoid -> ... -> y, `n` of them. */
