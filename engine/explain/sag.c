@@ -30,6 +30,8 @@ static const xai_param PARAMS[] = {
     XAI_P_INT(xai_sag_options, beam, 3, 1, 32, "Sets of patches kept at each level of the search."),
     XAI_P_INT(xai_sag_options, candidates, 10, 1, 64, "Patches by which each kept set is extended."),
     XAI_P_INT(xai_sag_options, patience, 1, 0, 16, "Further levels searched after the first that had a success."),
+    XAI_P_INT(xai_sag_options, compact, 10, 0, 196,
+              "Larger explanations are searched for others of at most so many patches; 0: never."),
     XAI_P_INT(xai_sag_options, max_mses, 6, 1, 64, "From so many explanations on, only diverse ones are added."),
     XAI_P_INT(xai_sag_options, exhaustive, 0, 0, XAI_SAG_MAX_POOL,
               "If above 0: try every subset of that many most promising patches, in place of the beam."),
@@ -149,7 +151,7 @@ static xai_sag_settings settings_of(const xai_sag_options *o, int regions, const
     return (xai_sag_settings){
         .count = regions, .target = (int32_t)target->class_index, .criterion = (xai_sag_criterion)o->criterion,
         .p_high = o->p_high, .p_low = o->p_low, .beam = (int)o->beam, .candidates = (int)o->candidates,
-        .patience = (int)o->patience, .max_mses = (int)o->max_mses, .exhaustive = (int)o->exhaustive,
+        .patience = (int)o->patience, .compact = (int)o->compact, .max_mses = (int)o->max_mses, .exhaustive = (int)o->exhaustive,
         .max_patches = (int)o->max_patches, .max_nodes = (int)o->max_nodes, .overlap = (int)o->overlap,
         .shown = (int)o->shown, .subset_max = (int)o->subset_max, .max_evals = (size_t)o->max_evals};
 }

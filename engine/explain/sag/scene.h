@@ -14,7 +14,7 @@ typedef struct xai_sag_options {
     int64_t grid;
     double sigma, p_high, p_low;
     bool gradcam;
-    int64_t beam, candidates, patience, exhaustive, overlap, shown, subset_max;
+    int64_t beam, candidates, patience, compact, exhaustive, overlap, shown, subset_max;
     int64_t max_evals, max_patches, max_nodes, max_mses;
 } xai_sag_options;
 

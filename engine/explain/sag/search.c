@@ -13,7 +13,7 @@
 #include "state.h"
 
 /* Shares of max_evals up to which a stage may go. */
-static const double SEARCH_SHARE = 0.75, ROOTS_SHARE = 0.9;
+static const double SQUEEZE_SHARE = 0.75, SEARCH_SHARE = 0.75, ROOTS_SHARE = 0.9;
 
 typedef xai_status (*stage_fn)(xai_sag_state *state, xai_error *err);
 
@@ -83,6 +83,7 @@ static xai_status run_stages(xai_sag_state *state, xai_error *err)
 {
     XAI_TRY(run_stage(state, xai_sag_order, SEARCH_SHARE, err));
     XAI_TRY(run_stage(state, strip_all, SEARCH_SHARE, err));
+    XAI_TRY(run_stage(state, xai_sag_squeeze, SQUEEZE_SHARE, err));
     XAI_TRY(run_stage(state, state->settings->exhaustive ? xai_sag_exhaust : xai_sag_beam, SEARCH_SHARE, err));
     XAI_TRY(run_stage(state, xai_sag_alternatives, ROOTS_SHARE, err));
     XAI_TRY(run_stage(state, xai_sag_roots, ROOTS_SHARE, err));

@@ -27,6 +27,7 @@ typedef struct xai_sag_settings {
     int beam;          /* sets kept per level, at least 1 */
     int candidates;    /* regions tried per kept set, at least 1; the first level tries all */
     int patience;      /* further levels after the first that found an MSE, at least 0 */
+    int compact;       /* larger MSEs are searched for others of at most so many regions; 0: never */
     int max_mses;      /* the beam records further MSEs only if they are diverse, at least 1 */
     int exhaustive;    /* > 0: instead of the beam, every subset of that many most promising regions, at most 20 */
     int max_patches;   /* size of the largest set that the beam grows to */

@@ -1,8 +1,8 @@
 /*
  * State: what the stages of one search share. Internal to this folder.
  *
- * Stages: order (evidence) -> reduce (deletion pass) -> beam or exhaust -> alternatives -> roots (diverse, certify)
- * -> dag. Each takes the state, asks the oracle in batches, and records MSEs.
+ * Stages: order (evidence) -> strip (deletion pass) -> squeeze -> beam or exhaust -> alternatives -> roots (diverse,
+ * certify) -> dag. Each takes the state, asks the oracle in batches, and records MSEs.
  */
 #ifndef XAI_EXPLAIN_SAG_STATE_H
 #define XAI_EXPLAIN_SAG_STATE_H
@@ -53,6 +53,9 @@ xai_status xai_sag_order(xai_sag_state *state, xai_error *err);
 xai_status xai_sag_reduce(xai_sag_state *state, xai_mask mask, xai_error *err);
 /* reduce.c: the deletion pass: as above, after a first cut along the candidate order. */
 xai_status xai_sag_strip(xai_sag_state *state, xai_mask mask, xai_error *err);
+
+/* squeeze.c: local search for an MSE of at most `compact` regions, from the smallest known. */
+xai_status xai_sag_squeeze(xai_sag_state *state, xai_error *err);
 
 /* beam.c, exhaust.c: from the empty set upwards. */
 xai_status xai_sag_beam(xai_sag_state *state, xai_error *err);

@@ -94,6 +94,15 @@ static float rough(xai_mask m)
     return xai_mask_count(m) == 25 ? 1.0f : (float)(0.03 * xai_mask_count(m) + 0.55 * noise);
 }
 
+/* Light regions and five heavy ones, which neither single inserts nor single deletes betray. */
+static float hidden_weights(xai_mask m)
+{
+    xai_mask heavy = SET(30, 35, 40, 45, 48);
+    int n = xai_mask_count(m), k = xai_mask_overlap(m, heavy);
+    if (n < 2) return 0.01f;
+    return fminf(1.0f, 0.05f * (float)(n - k) + 0.2f * (float)k);
+}
+
 /* ------------------------------------------------------------- what must hold of every result */
 
 static double f_of(planted_fn f, xai_mask m) { return (double)f(m); }
@@ -287,6 +296,25 @@ START_TEST(deletion_pass_always_ends_in_an_mse)
 }
 END_TEST
 
+START_TEST(squeeze_finds_the_compact_set_elsewhere)
+{
+    xai_sag_settings settings = planted_settings(49);
+    settings.max_patches = 1; /* the beam is of no help */
+    settings.shown = 1;
+    settings.p_high = 0.89;
+    search(hidden_weights, &settings);
+    ck_assert_int_eq(result.mses[0].size, 18); /* light ones only */
+    settings.compact = 6;
+    search(hidden_weights, &settings);
+    ck_assert_int_le(result.mses[0].size, 6);
+    check_claims(hidden_weights, &settings);
+    settings.compact = 3; /* out of reach: as small as it gets */
+    search(hidden_weights, &settings);
+    ck_assert_int_le(result.mses[0].size, 18);
+    check_claims(hidden_weights, &settings);
+}
+END_TEST
+
 START_TEST(constant_function_is_degenerate)
 {
     xai_sag_settings settings = planted_settings(49);
@@ -465,6 +493,7 @@ int main(void)
     tcase_add_loop_test(all, claims_hold_on_rough_landscapes, 0, 9);
     tcase_add_test(all, hidden_subset_replaces_the_root);
     tcase_add_test(all, deletion_pass_always_ends_in_an_mse);
+    tcase_add_test(all, squeeze_finds_the_compact_set_elsewhere);
     tcase_add_test(all, constant_function_is_degenerate);
     tcase_add_test(all, budgets_of_any_size_end_truly);
     tcase_add_test(all, ties_go_to_the_lower_region);
