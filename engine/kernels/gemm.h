@@ -4,6 +4,10 @@
  *
  * An output is the bias and then the products in ascending k, one chain: its bytes depend on the layer and the
  * instruction set, never on the batch, the threads or how the work is cut.
+ *
+ * Why not OpenBLAS: the order of its sums depends on the size of the matrices; and Debian's single-threaded build
+ * (0.3.21) has no locks, so that lanes which call it at the same time now and then get wrong products (measured: 34 and
+ * 82 wrong ones of 16000 products of 96 x 96 on 4 threads).
  */
 #ifndef XAI_KERNELS_GEMM_H
 #define XAI_KERNELS_GEMM_H
