@@ -21,7 +21,7 @@ RUN apt-get update \
     libprotobuf-c1 libpng16-16 libcairo2 fonts-dejavu-core \
     libmicrohttpd12 libjansson4 libsqlite3-0 libseccomp2 \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin explaind \
+ && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin explaind \
  && install -d -o explaind -g explaind -m 700 /var/lib/explaind
 COPY --from=build /out/ /
 # No library may be missing.

@@ -133,7 +133,7 @@ static bool slope_agrees(op_bench *b, direction *d, double h, xai_rng *rng, bool
         square += term * term;
         if (up[i] != down[i]) noise += pow((double)w[i] * round, 2);
     }
-    outputs_at(b, d, 1, 0);
+    free(outputs_at(b, d, 1, 0));
     set_output_grads(b, w);
     op_bench_clear_grads(b);
     op_bench_backward(b, NULL, XAI_POLICY_PLAIN);
