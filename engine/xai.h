@@ -337,6 +337,7 @@ typedef struct xai_prediction {
 typedef struct xai_explanation { /* one method on one target */
     const xai_method_info *method;
     bool partial; /* ended early; what is here is true but incomplete */
+    bool missed;  /* the deadline came before there was anything: no artifacts, a warning that says so */
     xai_target target; /* with class and space filled in */
     const char *target_name;
     double target_value; /* on the unperturbed input */

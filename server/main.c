@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "api/api.h"
+#include "base/place.h"
 #include "base/token.h"
 #include "conf/conf.h"
 #include "conf/healthcheck.h"
@@ -26,7 +27,7 @@ extern char **environ;
 
 typedef struct service {
     conf config;
-    char decoder[4096];
+    char decoder[4096], places[3][4096];
     models models;
     xai_pool *pool;
     store *store;
@@ -118,10 +119,25 @@ static xai_status start_jobs(service *s, xai_error *err)
     return jobs_start(&config, &s->engine, &s->models, s->pool, s->store, &s->jobs, err);
 }
 
+/* What comes with the program is found from any folder; a path that somebody gave is taken as it is. */
+static void find_own_files(service *s)
+{
+    conf *c = &s->config, defaults;
+    conf_default(&defaults);
+    struct {
+        const char **path, *usual;
+    } own[] = {{&c->model, defaults.model}, {&c->static_dir, defaults.static_dir},
+               {&c->samples_dir, defaults.samples_dir}};
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        if (strcmp(*own[i].path, own[i].usual) == 0)
+            *own[i].path = xai_place_find(*own[i].path, s->places[i], sizeof s->places[i]);
+}
+
 static xai_status start(service *s, xai_error *err)
 {
     const conf *c = &s->config;
     s->engine = jobs_engine_xai();
+    find_own_files(s);
     XAI_TRY(start_decoders(s, err)); /* before there is much memory to be copied by a fork */
     XAI_TRY(models_load(&s->models, c->model, c->model_dir, c->default_model, err));
     XAI_TRY(xai_pool_new((int)c->compute_threads, &s->pool, err));

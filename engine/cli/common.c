@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include "base/param.h"
+#include "base/place.h"
 #include "json/result.h"
 #include "json/sidecar.h"
 
@@ -56,9 +57,16 @@ xai_status cli_pair(cli_call *call, const char *text, const char **name, const c
     return XAI_OK;
 }
 
+const char *cli_model_path(const cli_call *call, char place[CLI_PATH_SIZE])
+{
+    const char *path = cli_text(call, CLI_MODEL, NULL);
+    return path ? path : xai_place_find(CLI_DEFAULT_MODEL, place, CLI_PATH_SIZE);
+}
+
 xai_status cli_load_model(cli_call *call, xai_model **out, xai_error *err)
 {
-    const char *path = cli_text(call, CLI_MODEL, CLI_DEFAULT_MODEL);
+    char place[CLI_PATH_SIZE];
+    const char *path = cli_model_path(call, place);
     XAI_TRY(xai_json_model_load(path, cli_text(call, CLI_CONFIG, NULL), out, err));
     const xai_model_info *info = xai_model_describe(*out);
     for (size_t i = 0; i < info->warning_count; i++) fprintf(stderr, "xai: %s: %s\n", path, info->warnings[i]);

@@ -84,7 +84,8 @@ static xai_status run_file(cli_call *call, const xai_run_request *request, xai_e
     xai_array *out = NULL;
     size_t count = 0;
     XAI_TRY(cli_make_pool(call, &pool, err));
-    xai_status status = xai_run(cli_text(call, CLI_MODEL, CLI_DEFAULT_MODEL), pool, request, NULL, &out, &count, err);
+    char place[CLI_PATH_SIZE];
+    xai_status status = xai_run(cli_model_path(call, place), pool, request, NULL, &out, &count, err);
     if (status == XAI_OK) status = write_all(call, out, count, err);
     for (size_t i = 0; i < count; i++) xai_array_clear(&out[i]);
     free(out);

@@ -185,6 +185,18 @@ static xai_status run_method(const plan *p, xai_context *c, size_t call, const x
     return XAI_OK;
 }
 
+/* What the deadline left no time for keeps its place, and says so. */
+static xai_status miss(xai_result *r, xai_explanation *e, xai_error *err)
+{
+    xai_task task = {.arena = r->arena, .result = e};
+    e->artifact_count = 0;
+    e->warning_count = 0;
+    e->partial = false;
+    e->missed = r->partial = true;
+    return xai_task_warn(&task, err, "The deadline came before this could be computed.");
+}
+
+/* A deadline ends what can only be whole; what was complete, or was cut to a partial result, is kept. */
 static xai_status run_methods(const plan *p, xai_context *c, xai_result *r, xai_error *err)
 {
     size_t calls = p->request->call_count;
@@ -193,7 +205,10 @@ static xai_status run_methods(const plan *p, xai_context *c, xai_result *r, xai_
     r->explanations = list;
     for (size_t i = 0; i < calls; i++)
         for (size_t k = 0; k < p->target_count; k++) {
-            XAI_TRY(run_method(p, c, i, &p->targets[k], r, &list[r->explanation_count], err));
+            xai_explanation *e = &list[r->explanation_count];
+            xai_status status = run_method(p, c, i, &p->targets[k], r, e, err);
+            if (status == XAI_E_DEADLINE && r->explanation_count > 0) status = miss(r, e, err);
+            if (status != XAI_OK) return status;
             r->explanation_count++;
         }
     return XAI_OK;

@@ -174,7 +174,7 @@ static json_t *explanation_of(const xai_explanation *e, size_t index, const xai_
     bool ok = object;
     put(object, "method", json_string(e->method->id), &ok);
     put(object, "version", json_integer(e->method->version), &ok);
-    put(object, "status", json_string(e->partial ? "partial" : "done"), &ok);
+    put(object, "status", json_string(e->missed ? "failed" : e->partial ? "partial" : "done"), &ok);
     put(object, "seed", json_integer((json_int_t)context->seed), &ok);
     put(object, "target", target_of(e), &ok);
     put(object, "params", e->params ? xai_json_doc(e->params) : json_object(), &ok);

@@ -102,6 +102,10 @@ def test_predict_lists_the_top_classes():
     assert predictions[0]["name"] == "espresso" and 0.9 < predictions[0]["probability"] < 1
 
 
+def test_the_shipped_model_is_found_from_any_folder(tmp_path):
+    assert ask("predict", COFFEE, "--top", 1, cwd=tmp_path)["predictions"][0]["class"] == 967
+
+
 def test_predict_with_all_patches_is_predict():
     """Region masks that keep everything change nothing; those that keep nothing leave no espresso."""
     whole = ask("predict", COFFEE)["predictions"][0]
@@ -243,6 +247,14 @@ def test_a_deadline_gives_what_there_is():
     assert result["status"] == element["status"] == "partial"
     assert "deadline" in element["warnings"][0].lower()
     assert 0 < element["cost"]["forwards"] < 100000 and np.isfinite(xai.array(xai.artifact(element))).all()
+
+
+def test_a_deadline_keeps_the_results_beside_it(tensor):
+    """Saliency is done, RISE is cut, and what comes after it is marked as failed; the whole is partial."""
+    result = ask(*tiny(tensor, "--method", "saliency,rise,gradcam", "--param", "rise.masks=100000", "--timeout", 2))
+    assert result["status"] == "partial"
+    assert [e["status"] for e in result["results"]] == ["done", "partial", "failed"]
+    assert result["results"][2]["artifacts"] == [] and "deadline" in result["results"][2]["warnings"][0]
 
 
 def test_an_interrupt_ends_with_6():

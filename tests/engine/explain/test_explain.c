@@ -253,6 +253,28 @@ START_TEST(deadline_gives_a_partial_map)
 }
 END_TEST
 
+/* A request's other results do not go down with the one that the deadline caught. */
+START_TEST(deadline_keeps_what_was_complete)
+{
+    xai_named_value many[] = {number("masks", 50000)};
+    xai_method_call calls[] = {{.id = "saliency"}, {"rise", many, 1}, {.id = "saliency"}};
+    xai_request q = {.model = model, .tensor = &sample, .calls = calls, .call_count = 3};
+    xai_result *r = NULL;
+    xai_error err = {0};
+    bool waited = false;
+    xai_token *token = xai_token_new(2000, dawdle, &waited);
+    ck_assert_msg(xai_explain(&q, pool, token, &r, &err) == XAI_OK, "%s", err.msg);
+    const xai_explanation *e = r->explanations;
+    ck_assert_uint_eq(r->explanation_count, 3);
+    ck_assert(r->partial && !e[0].partial && e[1].partial && !e[2].partial);
+    ck_assert(!e[0].missed && !e[1].missed && e[2].missed);
+    ck_assert(e[0].artifact_count && e[1].artifact_count && !e[2].artifact_count);
+    ck_assert_ptr_nonnull(strstr(e[2].warnings[0], "deadline"));
+    xai_token_free(token);
+    xai_result_free(r);
+}
+END_TEST
+
 START_TEST(what_cannot_be_served_is_refused_before_it_runs)
 {
     xai_named_value bad_layer = {.name = "layer", .type = XAI_VALUE_TEXT, .text = "nowhere"};
@@ -328,6 +350,7 @@ int main(void)
     tcase_add_test(tc, rise_of_constant_grids_is_the_score);
     tcase_add_test(tc, cancel_reaches_a_running_method);
     tcase_add_test(tc, deadline_gives_a_partial_map);
+    tcase_add_test(tc, deadline_keeps_what_was_complete);
     tcase_add_test(tc, what_cannot_be_served_is_refused_before_it_runs);
     tcase_add_test(tc, cost_is_known_before);
     tcase_add_test(tc, tensor_of_the_wrong_shape_or_with_nan_is_refused);
