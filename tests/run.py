@@ -24,7 +24,7 @@ PYTEST_COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed
 def environment(sanitizer: bool) -> dict:
     env = {**os.environ, "CK_DEFAULT_TIMEOUT": "60", "PYTHONDONTWRITEBYTECODE": "1"}
     if sanitizer:  # slower, and strict
-        env |= {"CK_DEFAULT_TIMEOUT": "240", "TEST_PATIENCE": "60",
+        env |= {"CK_DEFAULT_TIMEOUT": "240", "TEST_PATIENCE": "60", "XAI_PATIENCE": "1200",
                 "ASAN_OPTIONS": "detect_leaks=1:strict_string_checks=1:detect_stack_use_after_return=1",
                 "LSAN_OPTIONS": f"suppressions={ROOT}/tests/support/lsan.supp:print_suppressions=0",
                 "UBSAN_OPTIONS": "print_stacktrace=1", "TSAN_OPTIONS": "halt_on_error=1:second_deadlock_stack=1"}
@@ -57,13 +57,14 @@ def count_folder(output: str) -> tuple:
     return counts.get("passed", 0), counts.get("failed", 0) + counts.get("error", 0) + counts.get("errors", 0)
 
 
-def run_suite(suite: str, env: dict) -> tuple:
+def run_suite(suite: str, env: dict, slow: int) -> tuple:
+    """`slow`: by what the time limits are stretched."""
     started = time.monotonic()
     if (ROOT / suite).is_dir():
-        code, output = run([sys.executable, "-m", "pytest", "-q", "--durations=3", suite], env, FOLDER_S)
+        code, output = run([sys.executable, "-m", "pytest", "-q", "--durations=3", suite], env, slow * FOLDER_S)
         passed, failed = count_folder(output)
     else:
-        code, output = run([str(ROOT / suite)], env, PROGRAM_S)
+        code, output = run([str(ROOT / suite)], env, slow * PROGRAM_S)
         passed, failed = count_program(output)
     if failed == 0 and (code != 0 or passed == 0):
         failed = 1  # crashed, ran out of time, or there was nothing to run
@@ -79,7 +80,8 @@ def main() -> int:
     parser.add_argument("--sanitizer", action="store_true", help="the programs are built with one")
     parser.add_argument("suites", nargs="+")
     options = parser.parse_args()
-    results = [run_suite(suite, environment(options.sanitizer)) for suite in options.suites]
+    env, slow = environment(options.sanitizer), 4 if options.sanitizer else 1
+    results = [run_suite(suite, env, slow) for suite in options.suites]
     passed, failed = (sum(column) for column in zip(*results))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

@@ -17,7 +17,7 @@ XAI = BUILD / "xai"
 LITE0 = ROOT / "models/efficientnet-lite0.onnx"
 COFFEE = ROOT / "models/samples/coffee.png"
 CHELSEA = ROOT / "models/samples/chelsea.png"
-TIMEOUT = 240
+TIMEOUT = float(os.environ.get("XAI_PATIENCE", "240"))
 
 
 @dataclass
