@@ -1,7 +1,8 @@
 /*
- * Structured attention graphs: which combinations of parts of the image are enough for the network, and what each part
- * adds. A set of patches, everything else hidden, is a minimal sufficient explanation if the class keeps `p_high` of
- * its probability on it and loses that with any one patch less; the graph below takes patches away one by one.
+ * Structured attention graphs: which combinations of parts of the image are enough for the network, and what each
+ * part adds. A set of patches, everything else hidden, is a minimal sufficient explanation if the class keeps
+ * `p_high` of its probability on it and loses that with any one patch less; the graph below takes patches away one
+ * by one.
  *
  * Shitole, Li, Kahng, Tadepalli and Fern, "One Explanation is Not Enough: Structured Attention Graphs for Image
  * Classification", NeurIPS 2021, arXiv 2011.06733. The search is in sag/, and knows nothing of networks; here it is
@@ -18,7 +19,8 @@ static const xai_param PARAMS[] = {
     XAI_P_ENUM(xai_sag_options, region, XAI_REGION_TENT, "tent|hard",
                "Shape of a patch: soft and overlapping, or a crisp rectangle."),
     XAI_P_INT(xai_sag_options, grid, 7, 3, 14, "Patches along each side of the image."),
-    XAI_P_ENUM(xai_sag_options, baseline, XAI_BASELINE_BLACK, XAI_BASELINE_CHOICES, "What is shown where no patch is."),
+    XAI_P_ENUM(xai_sag_options, baseline, XAI_BASELINE_BLACK, XAI_BASELINE_CHOICES,
+               "What is shown where no patch is."),
     XAI_P_REAL(xai_sag_options, sigma, 10, 0.5, 100, "Blur of the baseline 'blur', in pixels."),
     XAI_P_ENUM(xai_sag_options, criterion, XAI_SAG_RELATIVE, "relative|absolute|argmax",
                "What is enough: a share of the whole image's probability, a probability, or being the top class."),
@@ -28,8 +30,8 @@ static const xai_param PARAMS[] = {
     XAI_P_INT(xai_sag_options, overlap, 1, 0, 16, "Patches that two of them may share."),
     XAI_P_BOOL(xai_sag_options, gradcam, true, "Let Grad-CAM help to choose the patches that are tried first."),
     XAI_P_INT(xai_sag_options, beam, 3, 1, 32, "Sets of patches kept at each level of the search."),
-    XAI_P_INT(xai_sag_options, candidates, 10, 1, 64, "Patches by which each kept set is extended."),
-    XAI_P_INT(xai_sag_options, patience, 1, 0, 16, "Further levels searched after the first that had a success."),
+    XAI_P_INT(xai_sag_options, candidates, 8, 1, 64, "Patches by which each kept set is extended."),
+    XAI_P_INT(xai_sag_options, patience, 0, 0, 16, "Further levels searched after the first that had a success."),
     XAI_P_INT(xai_sag_options, compact, 10, 0, 196,
               "Larger explanations are searched for others of at most so many patches; 0: never."),
     XAI_P_INT(xai_sag_options, max_mses, 6, 1, 64, "From so many explanations on, only diverse ones are added."),
@@ -52,7 +54,8 @@ static xai_status look(void *user, const xai_mask *masks, size_t n, float *p, in
     eyes *e = user;
     e->scene.masks = masks;
     xai_scores scores = {.values = p, .top1 = top1};
-    return xai_evaluate(e->scene.context, &e->target, &(xai_variants){n, xai_sag_scene_show, &e->scene}, &scores, err);
+    xai_variants variants = {n, xai_sag_scene_show, &e->scene};
+    return xai_evaluate(e->scene.context, &e->target, &variants, &scores, err);
 }
 
 /* ---------------------------------------------------------------- the hint */
@@ -122,8 +125,8 @@ static xai_status warn(xai_task *task, const xai_sag_settings *settings, const x
 {
     if (!result->mse_count) XAI_TRY(xai_task_warn(task, err, "There is no explanation: %s.", result->reason));
     if (result->bounds & XAI_SAG_BOUND_DEADLINE)
-        XAI_TRY(xai_task_warn(task, err, "The deadline came after %zu evaluations: there may be smaller explanations, "
-                              "and more of them.", result->evals));
+        XAI_TRY(xai_task_warn(task, err, "The deadline came after %zu evaluations: there may be smaller "
+                              "explanations, and more of them.", result->evals));
     if (result->bounds & XAI_SAG_BOUND_EVALS)
         XAI_TRY(xai_task_warn(task, err, "The search used up its %zu evaluations (max_evals).", settings->max_evals));
     return XAI_OK;
@@ -151,7 +154,8 @@ static xai_sag_settings settings_of(const xai_sag_options *o, int regions, const
     return (xai_sag_settings){
         .count = regions, .target = (int32_t)target->class_index, .criterion = (xai_sag_criterion)o->criterion,
         .p_high = o->p_high, .p_low = o->p_low, .beam = (int)o->beam, .candidates = (int)o->candidates,
-        .patience = (int)o->patience, .compact = (int)o->compact, .max_mses = (int)o->max_mses, .exhaustive = (int)o->exhaustive,
+        .patience = (int)o->patience, .compact = (int)o->compact, .max_mses = (int)o->max_mses,
+        .exhaustive = (int)o->exhaustive,
         .max_patches = (int)o->max_patches, .max_nodes = (int)o->max_nodes, .overlap = (int)o->overlap,
         .shown = (int)o->shown, .subset_max = (int)o->subset_max, .max_evals = (size_t)o->max_evals};
 }
@@ -194,7 +198,8 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
 const xai_method xai_method_sag = {
     .info = {.id = "sag", .title = "Structured attention graph", .family = "perturbation",
              .summary = "Which combinations of patches are each enough for the class, and what every patch adds.",
-             .paper = "arXiv:2011.06733", .version = 1, .needs = "forward", .cost = "about 400 forwards, at most 1200",
+             .paper = "arXiv:2011.06733", .version = 1, .needs = "forward",
+             .cost = "about 400 forwards, at most 1200",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_sag_options),
     .space = XAI_SPACE_PROBABILITY,

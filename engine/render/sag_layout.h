@@ -35,7 +35,7 @@ typedef struct xai_sag_layout {
     int width, height; /* of everything drawn */
 } xai_sag_layout;
 
-/* `caption`: height of the lettering below a square; `gap`: between squares. BAD_PARAM if the doc is no such graph. */
+/* `caption`: height of the lettering below a square; `gap`: between squares. BAD_PARAM for another document. */
 xai_status xai_sag_layout_make(const xai_doc *graph, int count, int caption, int gap, xai_arena *arena,
                                xai_sag_layout *out, xai_error *err);
 

@@ -169,7 +169,8 @@ static void draw_foot(const drawing *d, int width, int height)
 static int int_of(const xai_doc *object, const char *key)
 {
     const xai_doc *value = object ? xai_doc_get(object, key) : NULL;
-    return value && value->type == XAI_DOC_INT && value->integer >= 0 && value->integer < 1000 ? (int)value->integer : 0;
+    bool usable = value && value->type == XAI_DOC_INT && value->integer >= 0 && value->integer < 1000;
+    return usable ? (int)value->integer : 0;
 }
 
 static xai_status read_regions(drawing *d, xai_arena *arena, xai_error *err)
@@ -177,7 +178,8 @@ static xai_status read_regions(drawing *d, xai_arena *arena, xai_error *err)
     const xai_doc *regions = xai_doc_get(d->graph, "regions"), *threshold = xai_doc_get(d->graph, "threshold");
     const xai_doc *kind = regions ? xai_doc_get(regions, "kind") : NULL;
     const xai_doc *f_all = threshold ? xai_doc_get(threshold, "f_all") : NULL;
-    XAI_CHECK(kind && kind->type == XAI_DOC_TEXT, err, BAD_PARAM, "graph", "this is not a structured attention graph");
+    XAI_CHECK(kind && kind->type == XAI_DOC_TEXT, err, BAD_PARAM, "graph",
+              "this is not a structured attention graph");
     d->f_all = f_all && f_all->type == XAI_DOC_REAL ? f_all->real : 0;
     return xai_regions_init(&d->regions, strcmp(kind->text, "hard") == 0 ? XAI_REGION_HARD : XAI_REGION_TENT,
                             int_of(regions, "rows"), int_of(regions, "cols"), d->height, d->width, arena, err);

@@ -1,9 +1,9 @@
 /*
  * Alternatives: other explanations than those found, by asking what the network makes of the image without them.
  *
- * While there are fewer diverse MSEs than wanted: take the image without the roots' regions; if that does not reach the
- * threshold, give back of each root the `overlap` regions that may be shared; where it does reach it, the deletion pass
- * ends in an MSE that is compatible with all roots.
+ * While there are fewer diverse MSEs than wanted: take the image without the roots' regions; if that does not reach
+ * the threshold, give back of each root the `overlap` regions that may be shared; where it does reach it, the deletion
+ * pass ends in an MSE that hardly shares more with any root; the choice of roots has the last word. One thread.
  */
 #include "state.h"
 
@@ -26,7 +26,6 @@ static xai_mask without_roots(const xai_sag_state *state, int shared)
     return rest;
 }
 
-/* Whether two roots would share more than they may with a set that holds `rest`: then giving back is of no use. */
 xai_status xai_sag_alternatives(xai_sag_state *state, xai_error *err)
 {
     size_t roots = xai_sag_choose_roots(state);

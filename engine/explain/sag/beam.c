@@ -1,9 +1,9 @@
 /*
- * Beam search from the empty set: every kept set is extended by its best candidates, the level is scored as one batch,
- * sets that reach the threshold are reduced to MSEs and recorded, and the best of the rest are kept.
+ * Beam search from the empty set: every kept set is extended by its best candidates, the level is scored as one
+ * batch, sets that reach the threshold are reduced to MSEs and recorded, and the best of the rest are kept.
  *
- * Sets that contain a recorded MSE are never extended nor scored. The beam is a heuristic: it proves nothing about the
- * sets that it passed by.
+ * Sets that contain a recorded MSE are never extended nor scored. The beam is a heuristic: it proves nothing about
+ * the sets that it passed by.
  */
 #include <stdlib.h>
 

@@ -1,9 +1,9 @@
 /*
  * The graph below the roots: a node is a set, its children are the sets with one region less.
  *
- * Nodes are merged by set, so that roots share what lies below them. Level by level: all nodes that are to be expanded
- * are found first, then their children are scored as one batch. A node is expanded with all its children or not at
- * all. The empty set is no node.
+ * Nodes are merged by set, so that roots share what lies below them. Level by level: all nodes that are to be
+ * expanded are found first, then their children are scored as one batch. A node is expanded with all its children
+ * or not at all. The empty set is no node.
  */
 #include <assert.h>
 

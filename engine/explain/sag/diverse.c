@@ -1,8 +1,9 @@
 /*
  * Maximum clique by branch and bound over bit sets.
  *
- * Choices are visited in dictionary order and replaced only by better ones, so the first of the best stays. Bounds: the
- * items that remain, and, since costs ascend, the next item's cost for each place still to be filled. Pure; any thread.
+ * Choices are visited in dictionary order and replaced only by better ones, so the first of the best stays. Bounds:
+ * the items that remain, and, since costs ascend, the next item's cost for each place still to be filled. Pure; any
+ * thread.
  */
 #include "diverse.h"
 

@@ -115,7 +115,8 @@ static xai_doc *describe_necessity(const xai_sag_result *result, int count, xai_
         xai_doc_put_int(doc, "patch", i);
         xai_doc_put_real(doc, "share", that->share);
         xai_doc_put_real(doc, "without", that->without);
-        xai_doc_put(doc, "necessary", isnan(that->without) ? xai_doc_null(arena) : xai_doc_bool(arena, that->necessary));
+        bool known = !isnan(that->without);
+        xai_doc_put(doc, "necessary", known ? xai_doc_bool(arena, that->necessary) : xai_doc_null(arena));
         xai_doc_put_bool(doc, "sufficient", that->sufficient);
         xai_doc_put_text(doc, "role", that->necessary ? "necessary" : role);
         xai_doc_push(list, doc);

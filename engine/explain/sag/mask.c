@@ -107,8 +107,8 @@ xai_status xai_mask_from_hex(const char *text, int count, xai_mask *out, xai_err
 {
     assert(count >= 0 && count <= XAI_MASK_MAX);
     size_t digits = (size_t)(count + 3) / 4, given = strlen(text);
-    XAI_CHECK(given == digits, err, BAD_PARAM, "masks", "a mask of %d regions has %zu hex digits, not %zu", count, digits,
-              given);
+    XAI_CHECK(given == digits, err, BAD_PARAM, "masks", "a mask of %d regions has %zu hex digits, not %zu", count,
+              digits, given);
     xai_mask m = {{0}};
     for (size_t d = 0; d < digits; d++) {
         int value = hex_value(text[d]);

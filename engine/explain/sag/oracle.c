@@ -55,7 +55,8 @@ void xai_sag_oracle_free(xai_sag_oracle *oracle)
 static size_t find_slot(const xai_sag_oracle *oracle, xai_mask mask)
 {
     size_t wrap = oracle->slot_count - 1, at = xai_mask_hash(mask) & wrap;
-    while (oracle->slots[at] && !xai_mask_equal(oracle->entries[oracle->slots[at] - 1].mask, mask)) at = (at + 1) & wrap;
+    while (oracle->slots[at] && !xai_mask_equal(oracle->entries[oracle->slots[at] - 1].mask, mask))
+        at = (at + 1) & wrap;
     return at;
 }
 
@@ -77,7 +78,7 @@ static xai_status grow(xai_sag_oracle *oracle, xai_error *err)
     return XAI_OK;
 }
 
-/* Appends the masks that are not known, each once; their scores follow. *before: how many were known. */
+/* Appends the masks that are not known, each once; their scores follow. */
 static xai_status add_unknown(xai_sag_oracle *oracle, const xai_mask *masks, size_t n, xai_error *err)
 {
     for (size_t i = 0; i < n; i++) {

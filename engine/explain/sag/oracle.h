@@ -2,8 +2,8 @@
  * Oracle: the score of region sets, each evaluated at most once.
  *
  * The search sees the network only through an evaluator that scores a batch of sets; the oracle keeps every score,
- * hands out known ones for nothing, counts, and stops at a budget, at a deadline or when cancelled. What a search finds
- * therefore depends on the scores alone, never on batch size, threads or load (but for a deadline).
+ * hands out known ones for nothing, counts, and stops at a budget, at a deadline or when cancelled. What a search
+ * finds therefore depends on the scores alone, never on batch size, threads or load (but for a deadline).
  */
 #ifndef XAI_EXPLAIN_SAG_ORACLE_H
 #define XAI_EXPLAIN_SAG_ORACLE_H
@@ -35,9 +35,9 @@ xai_status xai_sag_oracle_new(xai_sag_evaluate_fn evaluate, void *user, xai_toke
 void xai_sag_oracle_free(xai_sag_oracle *oracle);
 
 /*
- * Scores of masks[n], in order, to scores[n]; sets not known yet are evaluated together, duplicates once.
- * TOO_LARGE where the budget does not cover them all (then none is evaluated), DEADLINE, CANCELLED, or the evaluator's
- * own failure.
+ * Scores of masks[n], in order, to scores[n]; sets not known yet are evaluated together, duplicates once. TOO_LARGE
+ * where the budget does not cover them all (then none is evaluated), DEADLINE, CANCELLED, or the evaluator's own
+ * failure.
  */
 xai_status xai_sag_oracle_ask(xai_sag_oracle *oracle, const xai_mask *masks, size_t n, xai_sag_score *scores,
                               xai_error *err);

@@ -1,8 +1,9 @@
 /*
- * The candidate order: which regions to try first. It decides how soon small sets are found, never what holds of them.
+ * The candidate order: which regions to try first. It decides how soon small sets are found, never what holds of
+ * them.
  *
- * Three voices, each a ranking of the regions, are averaged: f of the region alone (insert), f of everything but the
- * region (delete), and the caller's evidence (Grad-CAM on the regions). Ties go to the lower index.
+ * Three voices, each a ranking of the regions, are averaged: f of the region alone (insert), f of everything but
+ * the region (delete), and the caller's evidence (Grad-CAM on the regions). Ties go to the lower index.
  */
 #include <assert.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /*
- * The probe: scores of given sets of regions on one image, one forward each, for toggling patches of a finished graph.
+ * The probe: scores of given sets of regions on one image, one forward each, for toggling patches of a finished
+ * graph.
  *
  * Sets are shown to the model by the same scene as in the search. One thread runs this; the pool does the work.
  */

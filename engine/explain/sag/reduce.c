@@ -1,10 +1,10 @@
 /*
  * From a set that reaches the threshold down to an MSE.
  *
- * The set's single deletions are scored as one batch. If none reaches the threshold, the set is an MSE, and that batch
- * is the proof. Else the regions whose loss is borne are dropped, as many at once as the set bears: all of them, half,
- * a quarter, ..., the least important first, again scored as one batch. Each round drops at least one region, so it
- * ends.
+ * The set's single deletions are scored as one batch. If none reaches the threshold, the set is an MSE, and that
+ * batch is the proof. Else the regions whose loss is borne are dropped, as many at once as the set bears: all of
+ * them, half, a quarter, ..., the least important first, again scored as one batch. Each round drops at least one
+ * region, so it ends.
  *
  * The deletion pass comes before that where the set is large: a cut along the candidate order, then whole chunks of
  * regions, a quarter of the set at first, halved when none can be spared.
@@ -80,7 +80,7 @@ xai_status xai_sag_reduce(xai_sag_state *state, xai_mask mask, xai_error *err)
     return xai_sag_record(state, mask, score, err);
 }
 
-/* Scores the set without each of its chunks of `size` regions; drops the one that is missed least, if any is borne. */
+/* Scores the set without each of its chunks of `size` regions; drops the one missed least, if any is borne. */
 static xai_status drop_chunk(xai_sag_state *state, xai_mask *mask, int size, bool *dropped, xai_error *err)
 {
     int list[XAI_MASK_MAX], n = list_by_order(state, *mask, list);

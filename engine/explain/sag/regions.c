@@ -44,7 +44,8 @@ xai_status xai_regions_init(xai_regions *regions, xai_region_kind kind, int rows
     XAI_CHECK(rows >= 2 && rows <= MOST_BANDS && cols >= 2 && cols <= MOST_BANDS, err, BAD_PARAM, "params.grid",
               "a grid of %d x %d regions: rows and columns must be 2 to %d", rows, cols, MOST_BANDS);
     XAI_CHECK(rows <= height && cols <= width, err, BAD_PARAM, "params.grid",
-              "a grid of %d x %d regions is finer than the model's input of %d x %d pixels", rows, cols, height, width);
+              "a grid of %d x %d regions is finer than the model's input of %d x %d pixels", rows, cols, height,
+              width);
     XAI_CHECK(height <= 1 << 16 && width <= 1 << 16, err, TOO_LARGE, "params.grid",
               "an input of %d x %d pixels is too large", height, width);
     *regions = (xai_regions){.kind = kind, .rows = rows, .cols = cols, .count = rows * cols, .height = height,
@@ -53,7 +54,7 @@ xai_status xai_regions_init(xai_regions *regions, xai_region_kind kind, int rows
     return init_axis(&regions->x, kind, cols, width, arena, err);
 }
 
-/* The bands of line y: the two rows of the mask that it lies between, blended. bands[cols + 1]: the one behind is 0. */
+/* The bands of line y: the two rows of the mask that it lies between, blended. bands[cols] is 0. */
 static void blend_rows(const xai_regions *regions, xai_mask mask, int y, float *bands)
 {
     int r = 0, cols = regions->cols;
@@ -98,7 +99,8 @@ static void blend_pixels(const xai_regions *regions, const float *bands, int cha
     for (int c = 0; c < regions->cols; c++)
         for (int x = regions->x.start[c]; x < regions->x.start[c + 1]; x++) {
             float part = regions->x.part[x], weight = (1.0f - part) * bands[c] + part * bands[c + 1];
-            for (int i = x * channels; i < (x + 1) * channels; i++) out[i] = baseline[i] + weight * (view[i] - baseline[i]);
+            for (int i = x * channels; i < (x + 1) * channels; i++)
+                out[i] = baseline[i] + weight * (view[i] - baseline[i]);
         }
 }
 

@@ -2,8 +2,9 @@
  * Regions: the parts of the model's input that a mask keeps, and the picture of a mask.
  *
  * picture(S) = x0 + sum over i in S of w_i * (x - x0), w_i(y, x) in [0, 1], summing to 1 at every pixel. Two kinds:
- *   tent: the rows x cols mask is upsampled bilinearly with its corner values on the corner pixels ("align_corners", as
- *         the paper's reference code does); region i is a soft tent around grid point (row, col);
+ *   tent: the rows x cols mask is upsampled bilinearly with its corner values on the corner pixels
+ *         ("align_corners", as the paper's reference code does); region i is a soft tent around
+ *         grid point (row, col);
  *   hard: rectangles; row r covers the pixels from floor(r * height / rows) to before floor((r + 1) * height / rows),
  *         columns alike, so that sizes differ by one pixel at most.
  * Region i = row * cols + col; 0 is at the top left.
@@ -45,8 +46,8 @@ typedef struct xai_region_picture {
 } xai_region_picture;
 
 /*
- * The picture of a mask to `out`, which must not overlap the view or the baseline. The full set gives exactly the view,
- * the empty one exactly the baseline.
+ * The picture of a mask to `out`, which must not overlap the view or the baseline. The full set gives exactly the
+ * view, the empty one exactly the baseline.
  */
 void xai_regions_compose(const xai_regions *regions, xai_mask mask, const xai_region_picture *picture, float *out);
 

@@ -118,7 +118,8 @@ static void list_mses(xai_sag_state *state, xai_sag_result *result)
     for (size_t i = 1; i < state->mse_count; i++) {
         xai_sag_mse mse = state->mses[i];
         size_t at = i;
-        for (; at > 0 && compare_for_listing(&state->mses[at - 1], &mse) > 0; at--) state->mses[at] = state->mses[at - 1];
+        for (; at > 0 && compare_for_listing(&state->mses[at - 1], &mse) > 0; at--)
+            state->mses[at] = state->mses[at - 1];
         state->mses[at] = mse;
     }
     result->mses = state->mses;
@@ -177,8 +178,8 @@ static xai_status search(xai_sag_state *state, xai_sag_result *result, xai_error
     return tell_necessity(state, result, err);
 }
 
-xai_status xai_sag_search(const xai_sag_settings *settings, xai_sag_evaluate_fn evaluate, void *user, xai_token *token,
-                          xai_arena *arena, xai_sag_result *result, xai_error *err)
+xai_status xai_sag_search(const xai_sag_settings *settings, xai_sag_evaluate_fn evaluate, void *user,
+                          xai_token *token, xai_arena *arena, xai_sag_result *result, xai_error *err)
 {
     assert(settings->count >= 1 && settings->count <= XAI_MASK_MAX && settings->shown >= 1);
     xai_sag_state *state = XAI_NEW(arena, xai_sag_state, 1);

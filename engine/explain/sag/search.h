@@ -71,7 +71,12 @@ typedef enum xai_sag_bound {
     XAI_SAG_BOUND_DEADLINE = 8
 } xai_sag_bound;
 
-typedef enum xai_sag_outcome { XAI_SAG_COMPLETE, XAI_SAG_PARTIAL, XAI_SAG_NO_MSE, XAI_SAG_DEGENERATE } xai_sag_outcome;
+typedef enum xai_sag_outcome {
+    XAI_SAG_COMPLETE,
+    XAI_SAG_PARTIAL,
+    XAI_SAG_NO_MSE,
+    XAI_SAG_DEGENERATE /* the empty set reaches the threshold */
+} xai_sag_outcome;
 
 typedef struct xai_sag_necessity {
     double share;            /* of the MSEs listed, that contain the region */
@@ -103,7 +108,7 @@ typedef struct xai_sag_result {
  * Runs the search. Budget and deadline give a partial result; CANCELLED and the evaluator's failures are errors.
  * Deterministic: it depends on settings and scores alone, ties go to the lower region.
  */
-xai_status xai_sag_search(const xai_sag_settings *settings, xai_sag_evaluate_fn evaluate, void *user, xai_token *token,
-                          xai_arena *arena, xai_sag_result *result, xai_error *err);
+xai_status xai_sag_search(const xai_sag_settings *settings, xai_sag_evaluate_fn evaluate, void *user,
+                          xai_token *token, xai_arena *arena, xai_sag_result *result, xai_error *err);
 
 #endif

@@ -1,11 +1,12 @@
 /*
  * From a large MSE to a compact one, by local search among the sets of a given size.
  *
- * The deletion pass ends where no single region can be spared, often with more regions than are needed: others would
- * have done with fewer. So the MSE is trimmed to the size wanted, the least harmful regions first, below the threshold,
- * and then one region at a time is exchanged for a better one until the set reaches the threshold or no exchange helps.
- * Exchanges are looked for in widening circles: the regions that are missed least for those that help most; the four
- * missed least for any; the next ones for any, if the threshold is near. Scores rise with every exchange, so this ends.
+ * The deletion pass ends where no single region can be spared, often with more regions than are needed: others
+ * would have done with fewer. So the MSE is trimmed to the size wanted, the least harmful regions first, below the
+ * threshold, and then one region at a time is exchanged for a better one until the set reaches the threshold or no
+ * exchange helps. Exchanges are looked for in widening circles: the regions that are missed least for those that
+ * help most; the four missed least for any; the next ones for any, if the threshold is near. Scores rise with every
+ * exchange, so this ends.
  *
  * If that leap fails, the same is done in steps of one region, as far as it goes.
  */

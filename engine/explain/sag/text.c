@@ -140,8 +140,8 @@ xai_status xai_sag_words(const xai_doc *graph, xai_arena *arena, const char **ou
         add(&b, "No explanation: %s.\n", reason && reason->text ? reason->text : "none was found");
         return finish(&b, out, err);
     }
-    add(&b, "Each of these combinations of patches (grid of %.0f) is enough for the network, with nothing else visible "
-            "(full score %.2f):\n", real_of(regions, "count"), real_of(threshold, "f_all"));
+    add(&b, "Each of these combinations of patches (grid of %.0f) is enough for the network, with nothing else "
+            "visible (full score %.2f):\n", real_of(regions, "count"), real_of(threshold, "f_all"));
     for (const xai_doc *mse = mses->first; mse; mse = mse->next) {
         const xai_doc *root = xai_doc_get(mse, "root");
         if (root && root->boolean) add_root(&b, mse, cols);

@@ -109,7 +109,8 @@ START_TEST(edges_remove_one_region_and_drops_are_differences)
     const xai_doc *doc = graph(), *edges = xai_doc_get(doc, "edges");
     ck_assert_uint_gt(edges->count, 0);
     for (const xai_doc *e = edges->first; e; e = e->next) {
-        const xai_doc *from = node_of(doc, xai_doc_get(e, "from")->text), *to = node_of(doc, xai_doc_get(e, "to")->text);
+        const xai_doc *from = node_of(doc, xai_doc_get(e, "from")->text);
+        const xai_doc *to = node_of(doc, xai_doc_get(e, "to")->text);
         int removed = (int)xai_doc_get(e, "removed")->integer;
         xai_mask parent = mask_of(xai_doc_get(from, "id")), child = mask_of(xai_doc_get(to, "id"));
         ck_assert(xai_mask_has(parent, removed));

@@ -52,8 +52,10 @@ START_TEST(tent_is_bilinear_with_aligned_corners)
         xai_mask mask = random_mask(&rng, regions.count);
         weigh(&regions, mask, weight);
         for (int y = 0; y < H; y++)
-            for (int x = 0; x < W; x++)
-                ck_assert_float_eq_tol(weight[y * W + x], (float)bilinear(mask, regions.rows, regions.cols, y, x), 1e-6f);
+            for (int x = 0; x < W; x++) {
+                float expected = (float)bilinear(mask, regions.rows, regions.cols, y, x);
+                ck_assert_float_eq_tol(weight[y * W + x], expected, 1e-6f);
+            }
     }
 }
 END_TEST
