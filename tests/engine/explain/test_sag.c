@@ -1,0 +1,251 @@
+/*
+ * `sag` on the shipped model and a sample picture: what the graph says is measured again, one forward at a time, on
+ * pictures that are put together here; the probe scores what the graph says; threads leave no trace; refusals.
+ */
+#include "base/doc.h"
+#include "explain/sag/mask.h"
+
+#include <check.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char MODEL[] = "models/efficientnet-lite0.onnx";
+
+enum { GRID = 5, SIDE = 224, PLANE = SIDE * SIDE };
+
+static xai_pool *pool, *lone;
+static xai_model *model;
+static xai_image *image;
+static xai_result *shared; /* of the usual request, made once */
+
+static const xai_named_value PARAMS[] = {
+    {.name = "grid", .type = XAI_VALUE_NUMBER, .number = GRID},
+    {.name = "max_evals", .type = XAI_VALUE_NUMBER, .number = 260},
+    {.name = "max_nodes", .type = XAI_VALUE_NUMBER, .number = 16},
+};
+
+static void read_image(const char *path)
+{
+    static uint8_t bytes[1 << 20];
+    FILE *file = fopen(path, "rb");
+    ck_assert_ptr_nonnull(file);
+    size_t size = fread(bytes, 1, sizeof bytes, file);
+    fclose(file);
+    ck_assert_int_eq(xai_image_decode(bytes, size, NULL, &image, NULL), XAI_OK);
+}
+
+static xai_result *explain(xai_pool *on)
+{
+    xai_method_call call = {.id = "sag", .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]};
+    xai_request q = {.model = model, .image = image, .calls = &call, .call_count = 1};
+    xai_result *r = NULL;
+    xai_error err = {0};
+    ck_assert_msg(xai_explain(&q, on, NULL, &r, &err) == XAI_OK, "%s", err.msg);
+    return r;
+}
+
+static void set_up(void)
+{
+    xai_model_config config = {
+        .head = XAI_HEAD_SOFTMAX, .head_known = true, .step_count = 3,
+        .steps = {{.op = XAI_STEP_RESIZE, .short_side = 256, .filter = XAI_FILTER_BICUBIC, .antialias = true},
+                  {.op = XAI_STEP_CENTER_CROP, .width = SIDE, .height = SIDE},
+                  {.op = XAI_STEP_NORMALIZE, .mean = {127, 127, 127}, .scale = {128, 128, 128}}}};
+    ck_assert_int_eq(xai_pool_new(2, &pool, NULL), XAI_OK);
+    ck_assert_int_eq(xai_pool_new(1, &lone, NULL), XAI_OK);
+    ck_assert_int_eq(xai_model_load(MODEL, &config, &model, NULL), XAI_OK);
+    read_image("models/samples/chelsea.png");
+    shared = explain(pool);
+}
+
+static void tear_down(void)
+{
+    xai_result_free(shared);
+    xai_image_free(image);
+    xai_model_unref(model);
+    xai_pool_free(pool);
+    xai_pool_free(lone);
+}
+
+static const xai_artifact *artifact(const xai_result *r, const char *name)
+{
+    for (size_t i = 0; i < r->explanations[0].artifact_count; i++)
+        if (strcmp(r->explanations[0].artifacts[i].name, name) == 0) return &r->explanations[0].artifacts[i];
+    ck_abort_msg("there is no artifact %s", name);
+    return NULL;
+}
+
+static const xai_doc *graph(void) { return artifact(shared, "sag")->doc; }
+
+/* ---------------------------------------------------------------- another way to the same numbers */
+
+/* Black but for soft tents on the given patches: bilinear, corner values on the corner pixels. */
+static void compose(xai_mask mask, float *input)
+{
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++) {
+            double v = y * (GRID - 1) / (SIDE - 1.0), u = x * (GRID - 1) / (SIDE - 1.0), w = 0;
+            for (int i = 0; i < GRID * GRID; i++)
+                if (xai_mask_has(mask, i)) w += fmax(0, 1 - fabs(v - i / GRID)) * fmax(0, 1 - fabs(u - i % GRID));
+            for (int c = 0; c < 3; c++) {
+                double value = w * shared->view[3 * (y * SIDE + x) + c];
+                input[c * PLANE + y * SIDE + x] = (float)((value - 127) / 128);
+            }
+        }
+}
+
+/* The target's probability on that picture, by a raw run of batch 1. */
+static double measure(xai_mask mask)
+{
+    static float input[3 * PLANE];
+    xai_array in = {.name = (char *)(uintptr_t)xai_model_describe(model)->input_name, .dtype = XAI_F32, .rank = 4,
+                    .shape = {1, 3, SIDE, SIDE}, .data = input}, *out = NULL;
+    size_t count = 0;
+    xai_error err = {0};
+    compose(mask, input);
+    xai_run_request request = {.inputs = &in, .input_count = 1};
+    ck_assert_msg(xai_run(MODEL, lone, &request, NULL, &out, &count, &err) == XAI_OK, "%s", err.msg);
+    const float *logits = out[0].data;
+    double sum = 0, own = (double)logits[shared->explanations[0].target.class_index];
+    for (int64_t i = 0; i < out[0].shape[1]; i++) sum += exp((double)logits[i] - own);
+    for (size_t i = 0; i < count; i++) xai_array_clear(&out[i]);
+    free(out);
+    return 1 / sum;
+}
+
+static xai_mask mask_of(const xai_doc *set)
+{
+    xai_mask m;
+    ck_assert_int_eq(xai_mask_from_hex(xai_doc_get(set, "id")->text, GRID * GRID, &m, NULL), XAI_OK);
+    return m;
+}
+
+START_TEST(every_explanation_is_sufficient_and_minimal_when_measured_again)
+{
+    const xai_doc *threshold = xai_doc_get(graph(), "threshold"), *mses = xai_doc_get(graph(), "mses");
+    double f_all = measure(xai_mask_full(GRID * GRID)), tau = xai_doc_get(threshold, "tau")->real;
+    ck_assert_double_eq_tol(f_all, xai_doc_get(threshold, "f_all")->real, 2e-5);
+    ck_assert_double_eq_tol(tau, 0.9 * f_all, 2e-5);
+    ck_assert_uint_ge(mses->count, 1);
+    for (const xai_doc *mse = mses->first; mse; mse = mse->next) {
+        int list[XAI_MASK_MAX], n = xai_mask_list(mask_of(mse), list);
+        double p = measure(mask_of(mse));
+        ck_assert_double_eq_tol(p, xai_doc_get(mse, "p")->real, 2e-5);
+        ck_assert(p >= tau - 2e-5);
+        for (int i = 0; i < n; i++) ck_assert(measure(xai_mask_without(mask_of(mse), list[i])) < tau + 2e-5);
+    }
+}
+END_TEST
+
+START_TEST(every_node_has_the_score_that_is_measured_again)
+{
+    const xai_doc *nodes = xai_doc_get(graph(), "nodes");
+    ck_assert_uint_ge(nodes->count, 3);
+    for (const xai_doc *n = nodes->first; n; n = n->next)
+        ck_assert_double_eq_tol(measure(mask_of(n)), xai_doc_get(n, "p")->real, 2e-5);
+}
+END_TEST
+
+START_TEST(probe_scores_what_the_graph_says)
+{
+    enum { MOST = 32 };
+    const char *masks[MOST] = {"1ffffff", "0000000"};
+    xai_probe_value values[MOST];
+    size_t count = 2;
+    for (const xai_doc *n = xai_doc_get(graph(), "nodes")->first; n; n = n->next)
+        masks[count++] = xai_doc_get(n, "id")->text;
+    xai_probe_request q = {.model = model, .image = image, .target = {.class_index = -1, .contrast = -1},
+                           .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0], .masks = masks,
+                           .mask_count = count};
+    ck_assert_int_eq(xai_probe(&q, pool, NULL, values, NULL), XAI_OK);
+    const xai_doc *threshold = xai_doc_get(graph(), "threshold");
+    ck_assert(values[0].p == xai_doc_get(threshold, "f_all")->real && values[0].rel == 1);
+    ck_assert(values[1].p == xai_doc_get(threshold, "f_empty")->real);
+    ck_assert_int_eq(values[0].top1, shared->predictions[0].class_index);
+    size_t i = 2;
+    for (const xai_doc *n = xai_doc_get(graph(), "nodes")->first; n; n = n->next, i++) {
+        ck_assert_str_eq(values[i].id, masks[i]);
+        ck_assert(values[i].p == xai_doc_get(n, "p")->real);
+        ck_assert_int_eq(values[i].top1, xai_doc_get(n, "top1")->integer);
+        ck_assert_int_eq(values[i].top[0].class_index, values[i].top1);
+        ck_assert(values[i].top[0].logit >= values[i].top[1].logit);
+    }
+    masks[0] = "3ffffff"; /* a 26th patch */
+    ck_assert_int_eq(xai_probe(&q, pool, NULL, values, NULL), XAI_E_BAD_PARAM);
+}
+END_TEST
+
+START_TEST(threads_leave_no_trace)
+{
+    xai_result *r = explain(lone);
+    const xai_artifact *a = artifact(shared, "dot"), *b = artifact(r, "dot");
+    ck_assert_uint_eq(a->size, b->size);
+    ck_assert_mem_eq(a->bytes, b->bytes, a->size);
+    const xai_doc *other = artifact(r, "sag")->doc;
+    ck_assert_str_eq(xai_doc_get(graph(), "dnf")->text, xai_doc_get(other, "dnf")->text);
+    xai_result_free(r);
+}
+END_TEST
+
+START_TEST(necessity_is_the_share_of_explanations)
+{
+    const xai_artifact *map = artifact(shared, "necessity");
+    const xai_doc *mses = xai_doc_get(graph(), "mses");
+    ck_assert(map->shape[0] == GRID && map->shape[1] == GRID);
+    for (int i = 0; i < GRID * GRID; i++) {
+        int holders = 0;
+        for (const xai_doc *mse = mses->first; mse; mse = mse->next) holders += xai_mask_has(mask_of(mse), i);
+        ck_assert_float_eq_tol(map->values[i], (float)holders / (float)mses->count, 1e-6f);
+    }
+}
+END_TEST
+
+static xai_status status_of(const char *name, double value, xai_target target)
+{
+    xai_named_value param = {.name = name, .type = XAI_VALUE_NUMBER, .number = value};
+    xai_method_call call = {.id = "sag", .params = &param, .param_count = name ? 1 : 0};
+    xai_request q = {.model = model, .image = image, .calls = &call, .call_count = 1, .targets = &target,
+                     .target_count = 1};
+    xai_result *r = NULL;
+    xai_error err = {0};
+    xai_status status = xai_explain(&q, pool, NULL, &r, &err);
+    xai_result_free(r);
+    ck_assert(status == XAI_OK || err.msg[0]);
+    return status;
+}
+
+START_TEST(what_cannot_be_explained_is_refused)
+{
+    xai_target top = {.class_index = -1, .contrast = -1}, contrast = {.class_index = 3, .contrast = 5};
+    xai_target logit = {.class_index = -1, .contrast = -1, .space = XAI_SPACE_LOGIT};
+    ck_assert_int_eq(status_of(NULL, 0, contrast), XAI_E_BAD_PARAM);
+    ck_assert_int_eq(status_of(NULL, 0, logit), XAI_E_BAD_PARAM);
+    ck_assert_int_eq(status_of("grid", 15, top), XAI_E_BAD_PARAM);
+    ck_assert_int_eq(status_of("p_low", 0.95, top), XAI_E_BAD_PARAM);
+    ck_assert_int_eq(status_of("p_high", 0, top), XAI_E_BAD_PARAM);
+    ck_assert_int_eq(status_of("max_evals", 1, top), XAI_OK); /* nothing found is a result */
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("sag on a network");
+    TCase *all = tcase_create("all");
+    tcase_add_unchecked_fixture(all, set_up, tear_down);
+    tcase_set_timeout(all, 240);
+    tcase_add_test(all, every_explanation_is_sufficient_and_minimal_when_measured_again);
+    tcase_add_test(all, every_node_has_the_score_that_is_measured_again);
+    tcase_add_test(all, probe_scores_what_the_graph_says);
+    tcase_add_test(all, threads_leave_no_trace);
+    tcase_add_test(all, necessity_is_the_share_of_explanations);
+    tcase_add_test(all, what_cannot_be_explained_is_refused);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK); /* the pool's threads do not survive a fork */
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
