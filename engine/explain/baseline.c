@@ -22,15 +22,6 @@ static xai_status plain(const xai_context *c, int level, float *out, xai_error *
     return XAI_OK;
 }
 
-/* Index reflected into [0, n): dcb|abcd|cba. */
-static int reflect(int i, int n)
-{
-    if (n == 1) return 0;
-    int period = 2 * (n - 1);
-    i = abs(i) % period;
-    return i < n ? i : period - i;
-}
-
 typedef struct gaussian {
     double *weights; /* 2 * radius + 1, summing to 1 */
     int radius;
@@ -42,7 +33,7 @@ static void blur_line(const float *in, float *out, int n, size_t stride, const g
     for (int i = 0; i < n; i++) {
         double sum = 0;
         for (int k = -g->radius; k <= g->radius; k++)
-            sum += g->weights[k + g->radius] * (double)in[(size_t)reflect(i + k, n) * stride];
+            sum += g->weights[k + g->radius] * (double)in[(size_t)xai_mirror(i + k, n) * stride];
         out[(size_t)i * stride] = (float)sum;
     }
 }

@@ -119,6 +119,14 @@ double xai_context_probability(const xai_context *c, const float *logits, int64_
     return probability_of(c, &s, (double)logits[class_index]);
 }
 
+int64_t xai_context_top_class(const xai_context *c, const float *logits)
+{
+    int64_t best = 0;
+    for (int64_t i = 1; i < c->classes; i++)
+        if (logits[i] > logits[best]) best = i;
+    return best;
+}
+
 /* ---------------------------------------------------------------- the base forward */
 
 static xai_status run_base(void *user, size_t index, xai_session *session, const xai_par *par, xai_error *err)

@@ -64,6 +64,17 @@ xai_status xai_context_lanes(xai_context *context, xai_lanes **out, xai_error *e
 /* One class's probability by the model's head, in double precision; a regression's own value. */
 double xai_context_probability(const xai_context *context, const float *logits, int64_t class_index);
 
+/* The class with the highest logit; of equal ones the first. */
+int64_t xai_context_top_class(const xai_context *context, const float *logits);
+
+/* Index i mirrored into [0, n) about the centres of the first and the last: dcb|abcd|cba. */
+static inline int xai_mirror(int i, int n)
+{
+    if (n == 1) return 0;
+    int period = 2 * (n - 1), r = (i % period + period) % period;
+    return r < n ? r : period - r;
+}
+
 /* The baseline as model input: what a hidden pixel shows. */
 typedef enum xai_baseline {
     XAI_BASELINE_BLACK,

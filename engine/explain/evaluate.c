@@ -8,14 +8,6 @@ typedef struct job {
     xai_scores *scores;
 } job;
 
-static int32_t top_class(const float *logits, int64_t n)
-{
-    int64_t best = 0;
-    for (int64_t i = 1; i < n; i++)
-        if (logits[i] > logits[best]) best = i;
-    return (int32_t)best;
-}
-
 static xai_status run_variant(void *user, size_t index, xai_session *session, const xai_par *par, xai_error *err)
 {
     (void)err;
@@ -25,7 +17,7 @@ static xai_status run_variant(void *user, size_t index, xai_session *session, co
     xai_session_forward(session, par);
     const float *logits = xai_session_value_data(session, c->logits);
     j->scores->values[index] = (float)xai_target_value(c, j->target, logits);
-    if (j->scores->top1) j->scores->top1[index] = top_class(logits, c->classes);
+    if (j->scores->top1) j->scores->top1[index] = (int32_t)xai_context_top_class(c, logits);
     return XAI_OK;
 }
 

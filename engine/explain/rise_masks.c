@@ -8,13 +8,6 @@
 
 #define EMIT_MAX ((size_t)1 << 30)
 
-static int mirror(int i, int n)
-{
-    if (n == 1) return 0;
-    int period = 2 * (n - 1), r = ((i % period) + period) % period;
-    return r < n ? r : period - r;
-}
-
 static xai_status make_axis(xai_rise_axis *axis, int length, int grid, xai_arena *arena, xai_error *err)
 {
     axis->length = length;
@@ -27,8 +20,8 @@ static xai_status make_axis(xai_rise_axis *axis, int length, int grid, xai_arena
     for (int u = 0; u < up; u++) {
         double source = (u + 0.5) * grid / up - 0.5;
         int below = (int)floor(source);
-        axis->low[u] = mirror(below, grid);
-        axis->high[u] = mirror(below + 1, grid);
+        axis->low[u] = xai_mirror(below, grid);
+        axis->high[u] = xai_mirror(below + 1, grid);
         axis->weight[u] = (float)(source - below);
     }
     return XAI_OK;

@@ -137,7 +137,6 @@ float xai_attr_real(const xai_node *node, const char *name, float fallback);
 const char *xai_attr_text(const xai_node *node, const char *name, const char *fallback);
 /* The list, with its length in *count; NULL and 0 if absent. */
 const int64_t *xai_attr_ints(const xai_node *node, const char *name, size_t *count);
-const float *xai_attr_reals(const xai_node *node, const char *name, size_t *count);
 
 /* The error "operator at node: ..." for setup functions; returns the status. */
 xai_status xai_node_fail(const xai_node *node, xai_status status, xai_error *err, const char *format, ...)

@@ -59,14 +59,6 @@ const int64_t *xai_attr_ints(const xai_node *node, const char *name, size_t *cou
     return found ? a->integers : NULL;
 }
 
-const float *xai_attr_reals(const xai_node *node, const char *name, size_t *count)
-{
-    const xai_attr *a = xai_attr_find(node, name);
-    bool found = a && a->kind == XAI_ATTR_FLOATS;
-    *count = found ? a->count : 0;
-    return found ? a->reals : NULL;
-}
-
 xai_status xai_node_fail(const xai_node *node, xai_status status, xai_error *err, const char *format, ...)
 {
     char text[384], where[160];

@@ -45,14 +45,6 @@ static xai_status run_mask(void *user, size_t index, xai_session *session, const
     return XAI_OK;
 }
 
-static int64_t top_class(const xai_context *c)
-{
-    int64_t best = 0;
-    for (int64_t i = 1; i < c->classes; i++)
-        if (c->base_logits[i] > c->base_logits[best]) best = i;
-    return best;
-}
-
 static xai_status read_masks(const xai_probe_request *request, const xai_regions *regions, xai_arena *arena,
                              const xai_mask **out, xai_probe_value *values, xai_error *err)
 {
@@ -79,7 +71,7 @@ static xai_status run_probe(const xai_probe_request *request, xai_context *c, xa
     XAI_TRY(read_masks(request, &scene.regions, c->arena, &scene.masks, values, err));
     XAI_TRY(xai_context_base(c, err));
     probe job = {.scene = &scene, .class_index = request->target.class_index, .values = values};
-    if (job.class_index < 0) job.class_index = top_class(c);
+    if (job.class_index < 0) job.class_index = xai_context_top_class(c, c->base_logits);
     job.f_all = (double)(float)xai_context_probability(c, c->base_logits, job.class_index);
     XAI_TRY(xai_context_lanes(c, &lanes, err));
     return xai_lanes_run(lanes, request->mask_count, run_mask, &job, 1, c->token, NULL, err);
