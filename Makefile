@@ -24,7 +24,7 @@ SUBMAKE  = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOB
 DEPS_BUILD = gcc make pkg-config libc6-dev libprotobuf-c-dev protobuf-c-compiler libstb-dev \
              libpng-dev libcairo2-dev fonts-dejavu-core libmicrohttpd-dev libjansson-dev libsqlite3-dev libseccomp-dev
 DEPS_TEST  = check curl openssl python3 python3-pytest python3-numpy python3-pil python3-selenium chromium chromium-driver
-DEPS_DEV   = clang clang-format libclang-rt-14-dev python3-venv
+DEPS_DEV   = clang clang-format libclang-rt-14-dev python3-venv libonnx-testdata
 
 # ---------------------------------------------------------------- flags
 X86   = $(filter x86_64,$(shell uname -m))

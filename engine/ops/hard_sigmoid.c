@@ -1,7 +1,7 @@
 /* HardSigmoid: alpha * x + beta, cut to [0, 1]; the derivative is alpha strictly inside. */
 #include "unary.h"
 
-XAI_UNARY_RULE(RULE, xai_clamp_apply(s->clamp, s->alpha *x + s->beta), y > 0 && y < 1 ? s->alpha : 0, false);
+XAI_UNARY_RULE(RULE, xai_clamp_apply(s->clamp, s->alpha * x + s->beta), y > 0 && y < 1 ? s->alpha : 0, false);
 
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {

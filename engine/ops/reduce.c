@@ -46,8 +46,10 @@ xai_status xai_reduce_setup(xai_node *node, xai_setup *setup, xai_reduction kind
     }
     XAI_NODE_CHECK(s->terms > 0, node, BAD_MODEL, err, "there is nothing to reduce");
     xai_nest_broadcast(&s->nest, in, &operand, 1);
-    node->scratch = (size_t)xai_shape_count(&out) * sizeof(float); /* ties, in the backward of a pick */
-    return xai_node_output(node, 0, node->in[0]->dtype, &out, err);
+    XAI_TRY(xai_node_output(node, 0, node->in[0]->dtype, &out, err));
+    bool picks = kind == XAI_REDUCE_MAX || kind == XAI_REDUCE_MIN;
+    if (picks) node->scratch = (size_t)xai_shape_count(&out) * sizeof(float); /* ties, for the backward pass */
+    return XAI_OK;
 }
 
 /* ---------------------------------------------------------------- forward */
@@ -78,9 +80,9 @@ REDUCE_ROW(max_i32, int32_t, int32_t, b > a ? b : a)
 REDUCE_ROW(min_f32, float, float, b < a || b != b ? b : a)
 REDUCE_ROW(min_i64, int64_t, int64_t, b < a ? b : a)
 REDUCE_ROW(min_i32, int32_t, int32_t, b < a ? b : a)
-REDUCE_ROW(prod_f32, float, double, a *b)
-REDUCE_ROW(prod_i64, int64_t, uint64_t, a *b)
-REDUCE_ROW(prod_i32, int32_t, uint32_t, a *b)
+REDUCE_ROW(prod_f32, float, double, (a * b))
+REDUCE_ROW(prod_i64, int64_t, uint64_t, (a * b))
+REDUCE_ROW(prod_i32, int32_t, uint32_t, (a * b))
 
 static const struct {
     reduce_row row[XAI_DTYPE_COUNT];
