@@ -2,8 +2,8 @@
  * Convolution as a product of packed weights A (output channels x k) and a matrix B (k x positions) that is gathered
  * panel by panel and never stored: k = input channel x tap, a position is an output pixel of one image of the batch.
  *
- * An output is the bias and then the products in ascending k, one chain: its bytes depend on the layer and the
- * instruction set, never on the batch, the threads or how the work is cut.
+ * An output is the bias and then the products in ascending k, in short chains (gemm_template.h says why): its bytes
+ * depend on the layer and the instruction set, never on the batch, the threads or how the work is cut.
  *
  * Why not OpenBLAS: the order of its sums depends on the size of the matrices; and Debian's single-threaded build
  * (0.3.21) has no locks, so that lanes which call it at the same time now and then get wrong products (measured: 34 and

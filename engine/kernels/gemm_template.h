@@ -1,7 +1,7 @@
 /*
  * The gemm kernel: tiles of PANEL_ROWS x PANEL_COLS outputs held in registers, one fused multiply-add a step of k.
  *
- * Fewer rows or columns at the edges run other tiles; an output's sum is the same chain in each of them.
+ * Fewer rows or columns at the edges run other tiles; an output's sum is made of the same chains in each.
  */
 #include "vector.h"
 

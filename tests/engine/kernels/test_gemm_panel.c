@@ -155,7 +155,9 @@ START_TEST(panel_has_the_same_bytes_however_it_is_cut)
 END_TEST
 
 /* Where products are fused the width of the vectors changes nothing: AVX2, AVX-512 and the plain C model agree. */
-START_TEST(panel_has_the_bytes_of_a_chain_of_fused_products)
+enum { PRODUCTS = 32 }; /* summed by themselves before they join the rest */
+
+START_TEST(panel_has_the_bytes_of_short_chains_of_fused_products)
 {
     const xai_kernels *t = table_at(_i);
     if (!t || strcmp(t->isa, "scalar") == 0) return;
@@ -165,8 +167,13 @@ START_TEST(panel_has_the_bytes_of_a_chain_of_fused_products)
     t->gemm_panel(&call);
     for (size_t r = 0; r < p.rows; r++)
         for (size_t c = 0; c < p.cols; c++) {
-            float sum = p.bias[r];
-            for (size_t k = 0; k < p.k; k++) sum = fmaf(p.weights[r * p.k + k], b_at(t, &p, k, c), sum);
+            float sum = p.bias[r], chain = 0;
+            for (size_t k = 0; k < p.k; k++) {
+                chain = fmaf(p.weights[r * p.k + k], b_at(t, &p, k, c), chain);
+                if ((k + 1) % PRODUCTS && k + 1 < p.k) continue;
+                sum += chain;
+                chain = 0;
+            }
             ck_assert(memcmp(&sum, &p.c[r * call.ldc + c], sizeof sum) == 0);
         }
     free_product(&p);
@@ -177,6 +184,6 @@ int main(void)
 {
     const TTest *const tests[] = {panel_agrees_with_double_for_every_edge, panels_side_by_side_agree_with_double,
                                   panel_has_the_same_bytes_however_it_is_cut,
-                                  panel_has_the_bytes_of_a_chain_of_fused_products};
+                                  panel_has_the_bytes_of_short_chains_of_fused_products};
     return run_suite("gemm_panel", tests, sizeof tests / sizeof tests[0]);
 }
