@@ -110,12 +110,14 @@ START_TEST(panels_side_by_side_agree_with_double)
 }
 END_TEST
 
-/* One call; then k in two blocks, row by row tile, and column by column. */
+enum { PRODUCTS = 32 }; /* summed by themselves before they join the rest */
+
+/* One call; then k in two blocks, cut between two chains, row by row tile, and column by column. */
 START_TEST(panel_has_the_same_bytes_however_it_is_cut)
 {
     const xai_kernels *t = table_at(_i);
     if (!t) return;
-    size_t rows = 3 * t->rows, cols = t->cols, k = 40, half = 17, count = rows * (cols + 3);
+    size_t rows = 3 * t->rows, cols = t->cols, k = 75, half = PRODUCTS, count = rows * (cols + 3);
     product p = new_product(t, rows, cols, k);
     float *whole = new_floats(count, 9);
     xai_gemm_panel call = call_of(t, &p);
@@ -155,8 +157,6 @@ START_TEST(panel_has_the_same_bytes_however_it_is_cut)
 END_TEST
 
 /* Where products are fused the width of the vectors changes nothing: AVX2, AVX-512 and the plain C model agree. */
-enum { PRODUCTS = 32 }; /* summed by themselves before they join the rest */
-
 START_TEST(panel_has_the_bytes_of_short_chains_of_fused_products)
 {
     const xai_kernels *t = table_at(_i);
