@@ -323,7 +323,6 @@ static xai_status prepare(builder *b, xai_error *err)
     for (int i = 0; i < p->node_count; i++) {
         xai_node *node = p->nodes[i];
         if (node->op->prepare) XAI_TRY(node->op->prepare(node, &b->setup, err));
-        if (node->scratch > p->scratch) p->scratch = node->scratch;
     }
     return XAI_OK;
 }
@@ -387,10 +386,12 @@ xai_value *xai_program_find(const xai_program *program, const char *name)
     return v && is_numbered(program, v) ? v : NULL;
 }
 
-size_t xai_program_scratch(xai_program *program)
+size_t xai_program_scratch(xai_program *program, xai_node *const *nodes, int count)
 {
+    size_t scratch = 0;
     pthread_mutex_lock(&program->lock); /* another thread may be preparing backward passes */
-    size_t scratch = program->scratch;
+    for (int i = 0; i < count; i++)
+        if (nodes[i]->scratch > scratch) scratch = nodes[i]->scratch;
     pthread_mutex_unlock(&program->lock);
     return scratch;
 }
@@ -401,7 +402,6 @@ static xai_status pack_backward(xai_program *program, xai_error *err)
     for (int i = 0; i < program->node_count; i++) {
         xai_node *node = program->nodes[i];
         if (node->op->prepare_backward) XAI_TRY(node->op->prepare_backward(node, &setup, err));
-        if (node->scratch > program->scratch) program->scratch = node->scratch;
     }
     program->backward_ready = true;
     return XAI_OK;

@@ -28,9 +28,8 @@ typedef struct xai_program {
     xai_value **inputs; /* as in the graph; an input that nothing needs is there all the same */
     int input_count;
     xai_names *names; /* tensor name -> xai_value, those that were folded away or fused too */
-    size_t scratch;   /* bytes per thread */
     double macs;
-    pthread_mutex_t lock; /* of scratch and backward_ready */
+    pthread_mutex_t lock; /* of the nodes' scratch and backward_ready */
     bool backward_ready;
 } xai_program;
 
@@ -40,8 +39,8 @@ void xai_program_free(xai_program *program);
 /* The value of this name, or NULL if this program does not hold it: pruned, folded away or fused. */
 xai_value *xai_program_find(const xai_program *program, const char *name);
 
-/* Scratch bytes a thread; more once backward passes are prepared. */
-size_t xai_program_scratch(xai_program *program);
+/* Scratch bytes a thread that these nodes need; more once backward passes are prepared. */
+size_t xai_program_scratch(xai_program *program, xai_node *const *nodes, int count);
 
 /* Packs what backward passes need; once, on any thread. */
 xai_status xai_program_prepare_backward(xai_program *program, xai_error *err);

@@ -1,31 +1,17 @@
 /*
- * Session: forward, suffix and backward over planned buffers.
+ * Session: forward and backward over planned buffers.
  *
  * Backward accumulates: each node adds to the gradients of its inputs, in reverse order of execution, so sums have one
  * fixed order. A gradient buffer is cleared when the first node (from the end) is about to add to it, which is where
  * its planned lifetime begins. Not thread-safe; many sessions of one program run side by side.
  */
-#include "session.h"
+#include "session_inner.h"
 
 #include "base/memory.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct xai_session {
-    xai_arena *arena;
-    xai_program *program;
-    xai_plan plan;
-    xai_plan_mode mode;
-    unsigned char *block;
-    size_t block_bytes;
-    void **data;       /* by value id */
-    float **grads;     /* by value id; set while a backward pass runs */
-    bool *mark;        /* by value id: scratch for walks */
-    unsigned char *scratch;
-    size_t scratch_stride;
-};
 
 enum { ALIGN = 64 };
 
@@ -39,13 +25,27 @@ static xai_status mark_kept(xai_session *s, const xai_session_spec *spec, xai_er
     return XAI_OK;
 }
 
-static xai_status allocate(xai_session *s, int threads, xai_error *err)
+/* Everything but the buffers themselves. */
+static xai_status plan(xai_session *s, const xai_session_spec *spec, xai_error *err)
 {
-    size_t stride = (xai_program_scratch(s->program) + ALIGN) / ALIGN * ALIGN;
-    XAI_TRY(xai_memory_check(stride, "the scratch memory of a layer", err));
-    s->scratch_stride = stride;
-    s->block_bytes = s->plan.bytes + stride * (size_t)threads;
-    XAI_TRY(xai_memory_check(s->block_bytes, "the model's buffers", err));
+    s->mark = XAI_NEW(s->arena, bool, (size_t)s->program->value_count);
+    if (!s->mark) XAI_NO_MEMORY(err);
+    if (spec->mode == XAI_PLAN_GRADIENT) XAI_TRY(xai_program_prepare_backward(s->program, err));
+    XAI_TRY(mark_kept(s, spec, err));
+    XAI_TRY(xai_plan_make(s->program, &s->part, spec->mode, s->mark, s->arena, &s->plan, err));
+    s->scratch_stride = (xai_program_scratch(s->program, s->part.nodes, s->part.node_count) + ALIGN) / ALIGN * ALIGN;
+    XAI_TRY(xai_memory_check(s->scratch_stride, "the scratch memory of a layer", err));
+    s->block_bytes = s->plan.bytes + s->scratch_stride * (size_t)spec->threads;
+    return xai_memory_check(s->block_bytes, "the model's buffers", err);
+}
+
+static xai_status allocate(xai_session *s, xai_error *err)
+{
+    size_t n = (size_t)s->program->value_count;
+    s->data = XAI_NEW(s->arena, void *, n);
+    s->grads = XAI_NEW(s->arena, float *, n);
+    if (!s->data || !s->grads) XAI_NO_MEMORY(err);
+    if (s->mode == XAI_PLAN_KEEP && s->base && !(s->changed = XAI_NEW(s->arena, xai_box, n))) XAI_NO_MEMORY(err);
     s->block = aligned_alloc(ALIGN, (s->block_bytes + ALIGN) / ALIGN * ALIGN);
     if (!s->block)
         XAI_FAIL(err, NO_MEMORY, "", "out of memory: the model's buffers need %zu MiB", s->block_bytes >> 20);
@@ -58,33 +58,60 @@ static xai_status allocate(xai_session *s, int threads, xai_error *err)
     return XAI_OK;
 }
 
-static xai_status set_up(xai_session *s, const xai_session_spec *spec, xai_error *err)
+static void copy_value(xai_session *s, const xai_value *v)
 {
-    size_t n = (size_t)s->program->value_count;
-    s->data = XAI_NEW(s->arena, void *, n);
-    s->grads = XAI_NEW(s->arena, float *, n);
-    s->mark = XAI_NEW(s->arena, bool, n);
-    if (!s->data || !s->grads || !s->mark) XAI_NO_MEMORY(err);
-    if (spec->mode == XAI_PLAN_GRADIENT) XAI_TRY(xai_program_prepare_backward(s->program, err));
-    XAI_TRY(mark_kept(s, spec, err));
-    XAI_TRY(xai_plan_make(s->program, spec->mode, s->mark, s->arena, &s->plan, err));
-    return allocate(s, spec->threads, err);
+    if (!v || v->constant || !s->data[v->id] || !s->base->data[v->id]) return;
+    memcpy(s->data[v->id], s->base->data[v->id], (size_t)xai_value_count(v) * xai_dtype_size(v->dtype));
 }
 
-xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, xai_session **out, xai_error *err)
+/* What survives a run begins as the base has it. */
+static void copy_base(xai_session *s)
+{
+    for (int i = 0; i < s->part.input_count; i++) copy_value(s, s->part.inputs[i]);
+    for (int i = 0; s->mode == XAI_PLAN_KEEP && i < s->part.node_count; i++) {
+        const xai_node *node = s->part.nodes[i];
+        for (int k = 0; !node->op->view && k < node->out_count; k++) copy_value(s, node->out[k]);
+    }
+}
+
+static xai_session *start(xai_program *program, const xai_session_spec *spec)
 {
     xai_arena *arena = xai_arena_new(0);
     xai_session *s = arena ? XAI_NEW(arena, xai_session, 1) : NULL;
     if (!s) {
         xai_arena_free(arena);
-        XAI_NO_MEMORY(err);
+        return NULL;
     }
-    s->arena = arena;
-    s->program = program;
-    s->mode = spec->mode;
-    xai_status status = set_up(s, spec, err);
-    if (status != XAI_OK) xai_session_free(s);
-    else *out = s;
+    *s = (xai_session){.arena = arena,
+                       .program = program,
+                       .part = spec->part ? *spec->part : xai_part_whole(program),
+                       .base = spec->base,
+                       .mode = spec->mode};
+    return s;
+}
+
+xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, xai_session **out, xai_error *err)
+{
+    xai_session *s = start(program, spec);
+    if (!s) XAI_NO_MEMORY(err);
+    xai_status status = plan(s, spec, err);
+    if (status == XAI_OK) status = allocate(s, err);
+    if (status != XAI_OK) {
+        xai_session_free(s);
+        return status;
+    }
+    if (s->base) copy_base(s);
+    *out = s;
+    return XAI_OK;
+}
+
+xai_status xai_session_plan_bytes(xai_program *program, const xai_session_spec *spec, size_t *bytes, xai_error *err)
+{
+    xai_session *s = start(program, spec);
+    if (!s) XAI_NO_MEMORY(err);
+    xai_status status = plan(s, spec, err);
+    *bytes = s->block_bytes;
+    xai_session_free(s);
     return status;
 }
 
@@ -105,7 +132,7 @@ float *xai_session_data(xai_session *session, const char *name)
     return v ? session->data[v->id] : NULL;
 }
 
-static xai_exec exec_of(xai_session *s, xai_policy policy, const xai_par *par)
+xai_exec xai_session_exec(xai_session *s, xai_policy policy, const xai_par *par)
 {
     return (xai_exec){.par = par,
                       .data = s->data,
@@ -117,9 +144,9 @@ static xai_exec exec_of(xai_session *s, xai_policy policy, const xai_par *par)
 
 void xai_session_forward(xai_session *s, const xai_par *par)
 {
-    xai_exec exec = exec_of(s, XAI_POLICY_PLAIN, par);
-    for (int i = 0; i < s->program->node_count; i++) {
-        const xai_node *node = s->program->nodes[i];
+    xai_exec exec = xai_session_exec(s, XAI_POLICY_PLAIN, par);
+    for (int i = 0; i < s->part.node_count; i++) {
+        const xai_node *node = s->part.nodes[i];
         if (!node->op->view) node->op->forward(node, &exec);
     }
 }
@@ -135,20 +162,6 @@ static void mark_all(bool *mark, xai_value *const *values, int count)
 {
     for (int i = 0; i < count; i++)
         if (values[i]) mark[values[i]->id] = true;
-}
-
-void xai_session_forward_from(xai_session *s, const xai_value *from, const xai_par *par)
-{
-    assert(s->mode == XAI_PLAN_GRADIENT);
-    xai_exec exec = exec_of(s, XAI_POLICY_PLAIN, par);
-    memset(s->mark, 0, (size_t)s->program->value_count);
-    s->mark[from->id] = true;
-    for (int i = 0; i < s->program->node_count; i++) {
-        const xai_node *node = s->program->nodes[i];
-        if (!any_marked(s->mark, node->in, node->in_count)) continue;
-        mark_all(s->mark, node->out, node->out_count);
-        if (!node->op->view) node->op->forward(node, &exec);
-    }
 }
 
 /* ---------------------------------------------------------------- backward */
@@ -168,8 +181,8 @@ static void mark_needed(backward *b)
     xai_session *s = b->session;
     memset(s->mark, 0, (size_t)s->program->value_count);
     for (size_t i = 0; i < b->wanted_count; i++) s->mark[b->wanted[i].value->id] = true;
-    for (int i = 0; i < s->program->node_count; i++) {
-        const xai_node *node = s->program->nodes[i];
+    for (int i = 0; i < s->part.node_count; i++) {
+        const xai_node *node = s->part.nodes[i];
         if (any_marked(s->mark, node->in, node->in_count)) mark_all(s->mark, node->out, node->out_count);
     }
 }
@@ -230,10 +243,10 @@ xai_status xai_session_backward(xai_session *s, const xai_seed *seeds, size_t se
                                 size_t wanted_count, xai_policy policy, const xai_par *par, xai_error *err)
 {
     assert(s->mode == XAI_PLAN_GRADIENT);
-    backward b = {s, seeds, seed_count, wanted, wanted_count, exec_of(s, policy, par)};
+    backward b = {s, seeds, seed_count, wanted, wanted_count, xai_session_exec(s, policy, par)};
     memset(s->grads, 0, (size_t)s->program->value_count * sizeof *s->grads);
     mark_needed(&b);
-    for (int i = s->program->node_count; i-- > 0;) XAI_TRY(step_back(&b, s->program->nodes[i], err));
-    for (int i = 0; i < s->program->input_count; i++) close_gradient(&b, s->program->inputs[i]);
+    for (int i = s->part.node_count; i-- > 0;) XAI_TRY(step_back(&b, s->part.nodes[i], err));
+    for (int i = 0; i < s->part.input_count; i++) close_gradient(&b, s->part.inputs[i]);
     return XAI_OK;
 }

@@ -24,6 +24,7 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 typedef struct run {
     const state *state;
     xai_plane in, out;
+    int64_t top, left, bottom, right; /* of the outputs that are wanted */
     const float *x, *gy;
     float *y, *gx;
 } run;
@@ -58,16 +59,16 @@ static void forward_plane(void *context, size_t index, int thread)
     (void)thread;
     const run *r = context;
     const float *x = r->x + (int64_t)index * r->in.h * r->in.w;
-    float *y = r->y + (int64_t)index * r->out.h * r->out.w;
-    for (int64_t oy = 0; oy < r->out.h; oy++) {
+    float *y = r->y + ((int64_t)index * r->out.h + r->top) * r->out.w;
+    for (int64_t oy = r->top; oy < r->bottom; oy++, y += r->out.w) {
         span v = span_of(r->state, 0, oy, r->in.h);
-        for (int64_t ox = 0; ox < r->out.w; ox++) {
+        for (int64_t ox = r->left; ox < r->right; ox++) {
             span h = span_of(r->state, 1, ox, r->in.w);
             float sum = 0;
             for (int64_t ky = v.first; ky < v.last; ky++)
                 for (int64_t kx = h.first; kx < h.last; kx++)
                     sum += x[(v.origin + ky * v.step) * r->in.w + h.origin + kx * h.step];
-            *y++ = sum * share(&v, &h);
+            y[ox] = sum * share(&v, &h);
         }
     }
 }
@@ -95,6 +96,8 @@ static run begin(const xai_node *node)
     run r = {.state = node->state};
     xai_plane_of(node, &node->in[0]->shape, &r.in, NULL);
     xai_plane_of(node, &node->out[0]->shape, &r.out, NULL);
+    r.bottom = r.out.h;
+    r.right = r.out.w;
     return r;
 }
 
@@ -103,6 +106,28 @@ static void forward(const xai_node *node, const xai_exec *exec)
     run r = begin(node);
     r.x = xai_in_f32(exec, node, 0);
     r.y = xai_out_f32(exec, node, 0);
+    xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), forward_plane, &r);
+}
+
+static void reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
+{
+    (void)i;
+    *out = xai_box_whole(&node->out[0]->shape);
+    xai_window_reach(&((const state *)node->state)->window, &node->out[0]->shape, in, out);
+}
+
+static void forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
+{
+    run r = begin(node);
+    int last = node->out[0]->shape.rank - 1;
+    r.x = xai_in_f32(exec, node, 0);
+    r.y = xai_out_f32(exec, node, 0);
+    r.left = box->low[last];
+    r.right = box->end[last];
+    if (last == 3) {
+        r.top = box->low[2];
+        r.bottom = box->end[2];
+    }
     xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), forward_plane, &r);
 }
 
@@ -136,5 +161,7 @@ const xai_op xai_op_average_pool = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .reach = reach,
+    .forward_box = forward_box,
     .cases = CASES,
 };

@@ -78,6 +78,26 @@ static void forward(const xai_node *node, const xai_exec *exec)
     run_planes(node, exec, xai_in_f32(exec, node, 0), xai_out_f32(exec, node, 0), forward_plane);
 }
 
+static void reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
+{
+    (void)i; /* the statistics are constants */
+    *out = node->out[0]->shape.rank > 2 ? *in : xai_box_whole(&node->out[0]->shape);
+}
+
+static void forward_row(void *context, const int64_t *index, int64_t at, int64_t n)
+{
+    const run *r = context;
+    float scale = r->bn->scale[index[1]], shift = r->bn->shift[index[1]];
+    for (int64_t i = at; i < at + n; i++) r->to[i] = scale * r->from[i] + shift;
+}
+
+static void forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
+{
+    run r = {.bn = node->state, .from = xai_in_f32(exec, node, 0), .to = xai_out_f32(exec, node, 0)};
+    if (node->out[0]->shape.rank > 2) xai_box_rows(box, &node->out[0]->shape, forward_row, &r);
+    else forward(node, exec);
+}
+
 static void backward(const xai_node *node, const xai_exec *exec)
 {
     const float *gy = xai_grad_out(exec, node, 0);
@@ -100,5 +120,7 @@ const xai_op xai_op_batch_normalization = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .reach = reach,
+    .forward_box = forward_box,
     .cases = CASES,
 };

@@ -36,18 +36,43 @@ static void forward_row(void *context, const int64_t *at, int64_t n)
     r->row(r->a + at[1] * r->in_size, r->sa, r->b + at[2] * r->in_size, r->sb, r->z + at[0] * r->out_size, n);
 }
 
-void xai_binary_forward(const xai_node *node, const xai_exec *exec)
+static void forward_nest(const xai_node *node, const xai_exec *exec, const xai_nest *nest)
 {
     const xai_binary *s = node->state;
     run r = {.row = s->rule->row[node->in[0]->dtype],
              .a = xai_in_data(exec, node, 0),
              .b = xai_in_data(exec, node, 1),
              .z = xai_out_data(exec, node, 0),
-             .sa = xai_nest_step(&s->nest, 1),
-             .sb = xai_nest_step(&s->nest, 2),
+             .sa = xai_nest_step(nest, 1),
+             .sb = xai_nest_step(nest, 2),
              .in_size = (int64_t)xai_dtype_size(node->in[0]->dtype),
              .out_size = (int64_t)xai_dtype_size(node->out[0]->dtype)};
-    xai_nest_run(&s->nest, exec->par, 0, forward_row, &r);
+    xai_nest_run(nest, exec->par, 0, forward_row, &r);
+}
+
+void xai_binary_forward(const xai_node *node, const xai_exec *exec)
+{
+    forward_nest(node, exec, &((const xai_binary *)node->state)->nest);
+}
+
+/* Along an axis on which the input repeats, all of the output changes. */
+void xai_binary_reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
+{
+    const xai_shape *shape = &node->out[0]->shape, *from = &node->in[i]->shape;
+    *out = xai_box_whole(shape);
+    for (int k = 0, skip = shape->rank - from->rank; k < from->rank; k++) {
+        if (from->dim[k] != shape->dim[skip + k]) continue;
+        out->low[skip + k] = in->low[k];
+        out->end[skip + k] = in->end[k];
+    }
+}
+
+void xai_binary_forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
+{
+    const xai_shape *shapes[] = {&node->in[0]->shape, &node->in[1]->shape};
+    xai_nest nest;
+    xai_nest_broadcast_box(&nest, &node->out[0]->shape, shapes, 2, box);
+    forward_nest(node, exec, &nest);
 }
 
 typedef struct back {

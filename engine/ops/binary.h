@@ -36,10 +36,12 @@ typedef struct xai_binary {
     xai_nest nest; /* output, a, b */
 } xai_binary;
 
-/* Setup, forward and backward of such an operator, whose state is an xai_binary. */
+/* Setup, forward, whole or in part, and backward of such an operator, whose state is an xai_binary. */
 xai_status xai_binary_setup(xai_node *node, const xai_binary_rule *rule, xai_error *err);
 void xai_binary_forward(const xai_node *node, const xai_exec *exec);
 void xai_binary_backward(const xai_node *node, const xai_exec *exec);
+void xai_binary_reach(const xai_node *node, int i, const xai_box *in, xai_box *out);
+void xai_binary_forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box);
 
 /* A row of `type` whose results are `result`. The case of two dense inputs has a loop of its own, without strides. */
 #define XAI_BINARY_ROW(name, type, result, expression)                                                     \
@@ -85,7 +87,8 @@ void xai_binary_backward(const xai_node *node, const xai_exec *exec);
     }                                                                                                      \
     const xai_op xai_op_##name = {                                                                         \
         .type = (type_), .min_in = 2, .max_in = 2, .max_out = 1, .state_size = sizeof(xai_binary),         \
-        .setup = setup, .forward = xai_binary_forward, .backward = (backward_), .cases = (cases_),         \
+        .setup = setup, .forward = xai_binary_forward, .backward = (backward_),                            \
+        .reach = xai_binary_reach, .forward_box = xai_binary_forward_box, .cases = (cases_),               \
     }
 
 #endif

@@ -71,6 +71,8 @@ const xai_op xai_op_clip = {
     .state_size = sizeof(xai_unary),
     .setup = setup,
     .forward = xai_unary_forward,
+    .reach = xai_unary_reach,
+    .forward_box = xai_unary_forward_box,
     .backward = xai_unary_backward,
     .cases = CASES,
 };

@@ -113,12 +113,12 @@ static void run(const xai_conv_run *run)
         xai_conv_gemm_run(run);
 }
 
-static void forward(const xai_node *node, const xai_exec *exec)
+static void forward_part(const xai_node *node, const xai_exec *exec, const xai_conv_part *part)
 {
     const xai_conv *conv = node->state;
     run(&(xai_conv_run){
         .conv = conv,
-        .parts = &conv->plan->forward,
+        .parts = part,
         .part_count = 1,
         .exec = exec,
         .from = conv->plan->in,
@@ -126,6 +126,31 @@ static void forward(const xai_node *node, const xai_exec *exec)
         .source = xai_in_f32(exec, node, 0),
         .target = xai_out_f32(exec, node, 0),
     });
+}
+
+static void forward(const xai_node *node, const xai_exec *exec)
+{
+    forward_part(node, exec, &((const xai_conv *)node->state)->plan->forward);
+}
+
+/* ---- changed region: some rows and columns of every channel and image */
+
+static void reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
+{
+    (void)i; /* weight and bias are constants */
+    *out = xai_box_whole(&node->out[0]->shape);
+    xai_window_reach(&((const xai_conv *)node->state)->window, &node->out[0]->shape, in, out);
+}
+
+static void forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
+{
+    xai_conv_part part = ((const xai_conv *)node->state)->plan->forward;
+    int last = node->out[0]->shape.rank - 1;
+    bool flat = last == 2;
+    const int low[2] = {flat ? 0 : (int)box->low[2], (int)box->low[last]};
+    const int end[2] = {flat ? 1 : (int)box->end[2], (int)box->end[last]};
+    part.lattice = xai_lattice_cut(&part.lattice, low, end);
+    forward_part(node, exec, &part);
 }
 
 static void backward(const xai_node *node, const xai_exec *exec)
@@ -180,5 +205,7 @@ const xai_op xai_op_conv = {
     .prepare_backward = prepare_backward,
     .forward = forward,
     .backward = backward,
+    .reach = reach,
+    .forward_box = forward_box,
     .cases = CASES,
 };

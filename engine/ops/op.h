@@ -12,6 +12,7 @@
 #define XAI_OPS_OP_H
 
 #include "base/pool.h"
+#include "box.h"
 #include "kernels/activation.h"
 #include "tensor/tensor.h"
 
@@ -105,6 +106,10 @@ struct xai_op {
     void (*forward)(const xai_node *node, const xai_exec *exec);
     /* ADDS to the gradient of each input that has one. NULL: not differentiable. */
     void (*backward)(const xai_node *node, const xai_exec *exec);
+    /* Which part of out[0] depends on a part of in[i], and the computing of such a part alone: the rest of out[0] stays
+     * as it is. Both or neither; neither: any change reaches the whole output. The box is never empty. */
+    void (*reach)(const xai_node *node, int i, const xai_box *in, xai_box *out);
+    void (*forward_box)(const xai_node *node, const xai_exec *exec, const xai_box *out);
     const xai_op_case *cases; /* ended by a case without a name */
 };
 

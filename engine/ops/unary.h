@@ -24,10 +24,13 @@ struct xai_unary {
     xai_clamp clamp;   /* Relu and Clip */
 };
 
-/* Setup (after which the operator reads its attributes), forward and backward; the state is an xai_unary. */
+/* Setup (after which the operator reads its attributes), forward, whole or in part, and backward; the state is an
+ * xai_unary. */
 xai_status xai_unary_setup(xai_node *node, const xai_unary_rule *rule, xai_error *err);
 void xai_unary_forward(const xai_node *node, const xai_exec *exec);
 void xai_unary_backward(const xai_node *node, const xai_exec *exec);
+void xai_unary_reach(const xai_node *node, int i, const xai_box *in, xai_box *out);
+void xai_unary_forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box);
 
 /* `rectifies`: under guided and deconv the negative part of the incoming gradient is cut off (rectifier.h). */
 #define XAI_UNARY_RULE(name, value, slope, rectifies)                                                      \
@@ -64,7 +67,8 @@ void xai_unary_backward(const xai_node *node, const xai_exec *exec);
 #define XAI_UNARY_TABLE(name, type_, cases_)                                                               \
     const xai_op xai_op_##name = {                                                                         \
         .type = (type_), .min_in = 1, .max_in = 1, .max_out = 1, .state_size = sizeof(xai_unary),          \
-        .setup = setup, .forward = xai_unary_forward, .backward = xai_unary_backward, .cases = (cases_),   \
+        .setup = setup, .forward = xai_unary_forward, .backward = xai_unary_backward,                      \
+        .reach = xai_unary_reach, .forward_box = xai_unary_forward_box, .cases = (cases_),                 \
     }
 
 #endif

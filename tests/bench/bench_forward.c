@@ -65,7 +65,7 @@ static void open_buffers(bench *b, const xai_par *par)
     }
     float *x = data[b->program->inputs[0]->id];
     for (int i = 0; i < 3 * 224 * 224; i++) x[i] = (float)(i * 7919 % 1000) / 500 - 1;
-    size_t stride = (b->program->scratch + 127) / 64 * 64;
+    size_t stride = (xai_program_scratch(b->program, b->program->nodes, b->program->node_count) + 127) / 64 * 64;
     b->exec = (xai_exec){par, data, grads, XAI_POLICY_PLAIN, must(aligned_alloc(64, stride)), stride};
     b->forward = must(malloc((size_t)b->program->node_count * sizeof(double)));
     b->backward = must(malloc((size_t)b->program->node_count * sizeof(double)));

@@ -1,0 +1,28 @@
+/*
+ * What the files that implement a session share. Explainers see session.h.
+ */
+#ifndef XAI_GRAPH_SESSION_INNER_H
+#define XAI_GRAPH_SESSION_INNER_H
+
+#include "session.h"
+
+struct xai_session {
+    xai_arena *arena;
+    xai_program *program;
+    xai_part part; /* what is run */
+    xai_session *base;
+    xai_plan plan;
+    xai_plan_mode mode;
+    unsigned char *block;
+    size_t block_bytes;
+    void **data;   /* by value id */
+    float **grads; /* by value id; set while a backward pass runs */
+    bool *mark;    /* by value id: scratch for walks */
+    unsigned char *scratch;
+    size_t scratch_stride;
+    xai_box *changed; /* by value id: what differs from the base; NULL unless KEEP with a base (region.c) */
+};
+
+xai_exec xai_session_exec(xai_session *session, xai_policy policy, const xai_par *par);
+
+#endif
