@@ -55,7 +55,7 @@ static xai_status take_tensor(xai_context *c, const xai_array *t, xai_error *err
 xai_status xai_context_init(xai_context *c, const xai_context_spec *spec, xai_error *err)
 {
     *c = (xai_context){.model = spec->model, .pool = spec->pool, .token = spec->token, .arena = spec->arena,
-                       .urgent = spec->urgent};
+                       .urgent = spec->urgent, .layers_only = spec->layers_only};
     set_geometry(c);
     if (!(c->input = XAI_NEW(c->arena, float, c->input_count))) XAI_NO_MEMORY(err);
     XAI_TRY(spec->image ? take_image(c, spec->image, err) : take_tensor(c, spec->tensor, err));
@@ -68,23 +68,23 @@ xai_status xai_context_init(xai_context *c, const xai_context_spec *spec, xai_er
 
 void xai_context_deinit(xai_context *c)
 {
-    xai_model_return_lanes(c->model, c->forward_lanes);
-    xai_model_return_lanes(c->model, c->gradient_lanes);
+    for (xai_context_part *p = c->parts; p; p = p->next) xai_lanes_free(p->lanes);
+    for (int mode = 0; mode < XAI_PLAN_MODES; mode++) xai_model_return_lanes(c->model, c->lanes[mode]);
     if (c->program_owned) xai_program_free(c->program);
 }
 
-static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_lanes **out, xai_error *err)
+static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_error *err)
 {
-    if (*out) return XAI_OK;
-    XAI_TRY(xai_model_borrow_lanes(c->model, c->program, mode, c->pool, out, err));
-    xai_lanes_set_urgent(*out, c->urgent);
+    if (c->lanes[mode]) return XAI_OK;
+    XAI_TRY(xai_model_borrow_lanes(c->model, c->program, mode, c->pool, &c->lanes[mode], err));
+    xai_lanes_set_urgent(c->lanes[mode], c->urgent);
     return XAI_OK;
 }
 
 xai_status xai_context_lanes(xai_context *c, xai_lanes **out, xai_error *err)
 {
-    XAI_TRY(make_lanes(c, XAI_PLAN_FORWARD, &c->forward_lanes, err));
-    *out = c->forward_lanes;
+    XAI_TRY(make_lanes(c, XAI_PLAN_FORWARD, err));
+    *out = c->lanes[XAI_PLAN_FORWARD];
     return XAI_OK;
 }
 
@@ -111,6 +111,12 @@ static double probability_of(const xai_context *c, const softmax *s, double logi
     case XAI_HEAD_REGRESSION: break;
     }
     return logit;
+}
+
+void xai_context_probabilities(const xai_context *c, const float *logits, float *out)
+{
+    softmax s = softmax_of(logits, c->classes);
+    for (int64_t i = 0; i < c->classes; i++) out[i] = (float)probability_of(c, &s, (double)logits[i]);
 }
 
 double xai_context_probability(const xai_context *c, const float *logits, int64_t class_index)
@@ -149,30 +155,71 @@ static xai_status store_base(xai_context *c, xai_session *session, xai_error *er
     for (size_t i = 0; i < n; i++)
         XAI_CHECK(isfinite(logits[i]), err, BAD_MODEL, "", "the model's output for class %zu is not a finite number: "
                   "its weights or its preprocessing are broken", i);
-    softmax s = softmax_of(logits, c->classes);
-    for (size_t i = 0; i < n; i++) probabilities[i] = (float)probability_of(c, &s, (double)logits[i]);
+    xai_context_probabilities(c, logits, probabilities);
     c->base_logits = logits;
     c->base_probabilities = probabilities;
     return XAI_OK;
 }
 
+static xai_status run_base_in(xai_context *c, xai_plan_mode mode, xai_error *err)
+{
+    if (c->ready[mode]) return XAI_OK;
+    XAI_TRY(make_lanes(c, mode, err));
+    XAI_TRY(xai_lanes_run(c->lanes[mode], 1, run_base, c, 1, c->token, NULL, err));
+    c->forwards++;
+    c->ready[mode] = mode != XAI_PLAN_FORWARD;
+    return store_base(c, xai_lanes_first(c->lanes[mode]), err);
+}
+
 xai_status xai_context_base(xai_context *c, xai_error *err)
 {
-    if (c->base_logits) return XAI_OK;
-    xai_lanes *lanes;
-    XAI_TRY(xai_context_lanes(c, &lanes, err));
-    XAI_TRY(xai_lanes_run(lanes, 1, run_base, c, 1, c->token, NULL, err));
-    c->forwards++;
-    return store_base(c, xai_lanes_first(lanes), err);
+    return c->base_logits ? XAI_OK : run_base_in(c, XAI_PLAN_FORWARD, err);
 }
 
 xai_status xai_context_gradient_base(xai_context *c, xai_session **session, xai_error *err)
 {
-    XAI_TRY(make_lanes(c, XAI_PLAN_GRADIENT, &c->gradient_lanes, err));
-    *session = xai_lanes_first(c->gradient_lanes);
-    if (c->gradient_ready) return XAI_OK;
-    XAI_TRY(xai_lanes_run(c->gradient_lanes, 1, run_base, c, 1, c->token, NULL, err));
-    c->forwards++;
-    c->gradient_ready = true;
-    return store_base(c, *session, err);
+    XAI_TRY(run_base_in(c, XAI_PLAN_GRADIENT, err));
+    *session = xai_lanes_first(c->lanes[XAI_PLAN_GRADIENT]);
+    return XAI_OK;
+}
+
+xai_status xai_context_kept_base(xai_context *c, xai_session **session, xai_error *err)
+{
+    if (c->ready[XAI_PLAN_GRADIENT]) return xai_context_gradient_base(c, session, err);
+    XAI_TRY(run_base_in(c, XAI_PLAN_KEEP, err));
+    *session = xai_lanes_first(c->lanes[XAI_PLAN_KEEP]);
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- parts */
+
+static xai_status open_part(xai_context *c, xai_context_part *p, xai_error *err)
+{
+    xai_session_spec spec = {.mode = p->mode, .keep = &c->model->logits, .keep_count = 1, .part = &p->part};
+    XAI_TRY(xai_context_kept_base(c, &spec.base, err));
+    XAI_TRY(xai_part_after(c->program, p->of, &c->logits, 1, c->arena, &p->part, err));
+    XAI_TRY(xai_lanes_new(c->program, &spec, c->pool, &p->lanes, err));
+    xai_lanes_set_urgent(p->lanes, c->urgent);
+    double macs = 0;
+    for (int i = 0; i < p->part.node_count; i++) macs += p->part.nodes[i]->macs;
+    p->share = c->program->macs > 0 ? macs / c->program->macs : 1;
+    return XAI_OK;
+}
+
+xai_status xai_context_part_of(xai_context *c, xai_value *of, xai_plan_mode mode, xai_context_part **out,
+                               xai_error *err)
+{
+    for (xai_context_part *p = c->parts; p; p = p->next)
+        if (p->of == of && p->mode == mode) {
+            *out = p;
+            return XAI_OK;
+        }
+    xai_context_part *p = XAI_NEW(c->arena, xai_context_part, 1);
+    if (!p) XAI_NO_MEMORY(err);
+    *p = (xai_context_part){.of = of, .mode = mode};
+    XAI_TRY(open_part(c, p, err));
+    p->next = c->parts;
+    c->parts = p;
+    *out = p;
+    return XAI_OK;
 }

@@ -26,13 +26,15 @@ typedef struct xai_context {
     /* the program and its base forward */
     xai_program *program;
     bool program_owned;
-    const xai_value *in, *logits;
+    xai_value *in, *logits;
     int64_t classes;
     float *base_logits, *base_probabilities; /* `classes` each, of the unperturbed input; after xai_context_base */
 
-    xai_lanes *forward_lanes, *gradient_lanes;
-    bool gradient_ready;        /* the gradient session holds the base forward */
-    double forwards, backwards; /* passes that were run */
+    xai_lanes *lanes[XAI_PLAN_MODES]; /* of the whole program, by mode; NULL: not needed yet */
+    bool ready[XAI_PLAN_MODES];       /* its first session holds the base forward, and what keeps all keeps it */
+    struct xai_context_part *parts;   /* lanes after a layer */
+    bool layers_only;                 /* no method of the request differentiates further than to its layer */
+    double forwards, backwards;       /* passes that were run, in parts of the whole */
 } xai_context;
 
 /* What to set up; exactly one of image and tensor. `layers`: further tensors that must be available. */
@@ -46,6 +48,7 @@ typedef struct xai_context_spec {
     const xai_array *tensor;
     const char *const *layers;
     size_t layer_count;
+    bool layers_only; /* gradients by layers are all that is asked for: a suffix does for them */
 } xai_context_spec;
 
 /* Whatever the status, xai_context_deinit releases what was set up. */
@@ -55,11 +58,31 @@ void xai_context_deinit(xai_context *context);
 /* Runs the unperturbed input, unless that has been done: fills base_logits and base_probabilities. */
 xai_status xai_context_base(xai_context *context, xai_error *err);
 
-/* The same in a session that keeps every activation, so that backward passes and suffixes can follow. */
+/* The same in a session that keeps every activation, so that backward passes can follow. */
 xai_status xai_context_gradient_base(xai_context *context, xai_session **session, xai_error *err);
+
+/* The same in a session that keeps every activation: from it suffixes begin, and layers are read. It must not be run. */
+xai_status xai_context_kept_base(xai_context *context, xai_session **session, xai_error *err);
 
 /* Lanes for many variants of the input. */
 xai_status xai_context_lanes(xai_context *context, xai_lanes **out, xai_error *err);
+
+/* Lanes for many variants of one tensor: their sessions hold what follows it, and begin as the base run has it. With
+ * KEEP they serve xai_session_forward_changed too. */
+typedef struct xai_context_part {
+    xai_value *of;
+    xai_plan_mode mode;
+    xai_part part;
+    double share; /* of the program's work */
+    xai_lanes *lanes;
+    bool ready; /* GRADIENT: the first session has run on the base activation */
+    struct xai_context_part *next;
+} xai_context_part;
+xai_status xai_context_part_of(xai_context *context, xai_value *of, xai_plan_mode mode, xai_context_part **out,
+                               xai_error *err);
+
+/* Probabilities of all classes by the model's head; a regression's own values. out[classes]. */
+void xai_context_probabilities(const xai_context *context, const float *logits, float *out);
 
 /* One class's probability by the model's head, in double precision; a regression's own value. */
 double xai_context_probability(const xai_context *context, const float *logits, int64_t class_index);

@@ -214,14 +214,20 @@ static xai_status run_methods(const plan *p, xai_context *c, xai_result *r, xai_
     return XAI_OK;
 }
 
-/* One base forward serves all: with gradients where any method wants them. */
+static bool any_needs(const plan *p, unsigned mask, unsigned needs)
+{
+    for (size_t i = 0; i < p->request->call_count; i++)
+        if ((p->methods[i]->needs & mask) == needs) return true;
+    return false;
+}
+
+/* One base forward serves all: it keeps what any method begins from. */
 static xai_status run_base(const plan *p, xai_context *c, xai_error *err)
 {
-    bool gradient = false;
-    for (size_t i = 0; i < p->request->call_count; i++)
-        gradient = gradient || (p->methods[i]->needs & XAI_NEEDS_GRADIENT);
     xai_session *session;
-    return gradient ? xai_context_gradient_base(c, &session, err) : xai_context_base(c, err);
+    if (any_needs(p, XAI_NEEDS_LAYER, XAI_NEEDS_LAYER) && c->layers_only) return xai_context_kept_base(c, &session, err);
+    if (any_needs(p, XAI_NEEDS_GRADIENT, XAI_NEEDS_GRADIENT)) return xai_context_gradient_base(c, &session, err);
+    return xai_context_base(c, err);
 }
 
 static void describe_run(const xai_context *c, xai_result *r)
@@ -241,6 +247,7 @@ static xai_status run_all(const plan *p, xai_pool *pool, xai_token *token, xai_r
     xai_context_spec spec = {.model = q->model, .pool = pool, .token = token, .arena = r->arena, .urgent = q->urgent,
                              .image = q->image, .tensor = q->tensor, .layers = p->layers,
                              .layer_count = p->layer_count};
+    spec.layers_only = !any_needs(p, XAI_NEEDS_GRADIENT | XAI_NEEDS_LAYER, XAI_NEEDS_GRADIENT);
     xai_context c;
     xai_status status = XAI_OK;
     xai_token_stage(token, "explain", plan_cost(p));

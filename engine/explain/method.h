@@ -60,6 +60,9 @@ xai_status xai_task_warn(xai_task *task, xai_error *err, const char *format, ...
 /* The target's value from one sample's logits, in the target's space. */
 double xai_target_value(const xai_context *context, const xai_target *target, const float *logits);
 
+/* d target / d logits, to seed[classes], where the classes have these probabilities. */
+void xai_target_seed(const xai_context *context, const xai_target *target, const float *probabilities, float *seed);
+
 /* Gradients of the target at the base input by each wanted value; runs the base forward if that is still to do. */
 xai_status xai_task_gradient(xai_task *task, const xai_wanted *wanted, size_t count, xai_policy policy,
                              xai_error *err);

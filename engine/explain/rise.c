@@ -124,8 +124,8 @@ static xai_status sample(rise *r, xai_task *task, float *map, float *interval, x
         size_t left = r->masks.count - r->done, n = left < BLOCK ? left : BLOCK;
         xai_scores scores = {.values = r->values + r->done};
         size_t enough = r->done ? 0 : 1;
-        XAI_TRY(xai_evaluate_until(r->context, &task->target, &(xai_variants){n, apply_mask, r}, enough, &scores,
-                                   &partial, err));
+        xai_variants variants = {.count = n, .make = apply_mask, .user = r};
+        XAI_TRY(xai_evaluate_until(r->context, &task->target, &variants, enough, &scores, &partial, err));
         credit(r, r->done, r->done + scores.done);
         r->done += scores.done;
         if (narrow_enough(r, map, interval)) break;

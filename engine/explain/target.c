@@ -19,10 +19,10 @@ double xai_target_value(const xai_context *c, const xai_target *t, const float *
 }
 
 /* seed += sign * d value(class) / d logits. Softmax: p_k (delta - p); sigmoid: p (1 - p). */
-static void add_class_seed(const xai_context *c, xai_space space, int64_t class_index, float sign, float *seed)
+static void add_class_seed(const xai_context *c, xai_space space, const float *p, int64_t class_index, float sign,
+                           float *seed)
 {
     xai_head head = c->model->info.head;
-    const float *p = c->base_probabilities;
     float own = p[class_index];
     if (space == XAI_SPACE_LOGIT || head == XAI_HEAD_REGRESSION) seed[class_index] += sign;
     else if (head == XAI_HEAD_SIGMOID) seed[class_index] += sign * own * (1 - own);
@@ -30,16 +30,59 @@ static void add_class_seed(const xai_context *c, xai_space space, int64_t class_
         for (int64_t i = 0; i < c->classes; i++) seed[i] += sign * own * ((i == class_index ? 1.0F : 0.0F) - p[i]);
 }
 
+void xai_target_seed(const xai_context *c, const xai_target *t, const float *probabilities, float *seed)
+{
+    memset(seed, 0, (size_t)c->classes * sizeof *seed);
+    add_class_seed(c, t->space, probabilities, t->class_index, 1, seed);
+    if (t->contrast >= 0) add_class_seed(c, t->space, probabilities, t->contrast, -1, seed);
+}
+
+/* ---------------------------------------------------------------- gradients at the base input */
+
+typedef struct suffix {
+    const xai_value *of;
+    xai_session *base;
+} suffix;
+
+/* On the base activation: variants may have been there before. */
+static xai_status run_suffix(void *user, size_t index, xai_session *session, const xai_par *par, xai_error *err)
+{
+    (void)index;
+    (void)err;
+    const suffix *s = user;
+    memcpy(xai_session_value_data(session, s->of), xai_session_value_data(s->base, s->of),
+           (size_t)xai_value_count(s->of) * sizeof(float));
+    xai_session_forward(session, par);
+    return XAI_OK;
+}
+
+/* The session in which the gradients are taken. One layer's are the same in a session of what follows it, which is
+ * small: the whole is differentiated where the request needs that in any case. */
+static xai_status find_session(xai_context *c, const xai_wanted *wanted, size_t count, xai_session **out,
+                               xai_error *err)
+{
+    xai_value *of = count == 1 ? xai_program_find(c->program, wanted->value->name) : NULL;
+    if (!of || of == c->in || !c->layers_only) return xai_context_gradient_base(c, out, err);
+    xai_context_part *part;
+    XAI_TRY(xai_context_part_of(c, of, XAI_PLAN_GRADIENT, &part, err));
+    *out = xai_lanes_first(part->lanes);
+    if (part->ready) return XAI_OK;
+    suffix s = {.of = of};
+    XAI_TRY(xai_context_kept_base(c, &s.base, err));
+    XAI_TRY(xai_lanes_run(part->lanes, 1, run_suffix, &s, 0, c->token, NULL, err));
+    part->ready = true;
+    return XAI_OK;
+}
+
 xai_status xai_task_gradient(xai_task *task, const xai_wanted *wanted, size_t count, xai_policy policy,
                              xai_error *err)
 {
     xai_context *c = task->context;
     xai_session *session;
-    XAI_TRY(xai_context_gradient_base(c, &session, err));
+    XAI_TRY(find_session(c, wanted, count, &session, err));
     float *seed = XAI_NEW(task->arena, float, (size_t)c->classes);
     if (!seed) XAI_NO_MEMORY(err);
-    add_class_seed(c, task->target.space, task->target.class_index, 1, seed);
-    if (task->target.contrast >= 0) add_class_seed(c, task->target.space, task->target.contrast, -1, seed);
+    xai_target_seed(c, &task->target, c->base_probabilities, seed);
     XAI_TRY(xai_token_check(c->token, err));
     xai_par par = {c->pool};
     xai_pool_enter(c->pool, c->urgent);

@@ -10,7 +10,8 @@
 typedef enum xai_plan_mode {
     XAI_PLAN_FORWARD,  /* activations reuse each other's bytes; only kept ones survive the run */
     XAI_PLAN_GRADIENT, /* every activation survives; gradients reuse each other's bytes */
-    XAI_PLAN_KEEP      /* every activation survives; no gradients */
+    XAI_PLAN_KEEP,     /* every activation survives; no gradients */
+    XAI_PLAN_MODES
 } xai_plan_mode;
 
 typedef struct xai_plan {

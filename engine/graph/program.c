@@ -396,21 +396,22 @@ size_t xai_program_scratch(xai_program *program, xai_node *const *nodes, int cou
     return scratch;
 }
 
-static xai_status pack_backward(xai_program *program, xai_error *err)
+static xai_status pack_backward(xai_program *program, xai_node *const *nodes, int count, xai_error *err)
 {
     xai_setup setup = {program->arena};
-    for (int i = 0; i < program->node_count; i++) {
-        xai_node *node = program->nodes[i];
+    for (int i = 0; i < count; i++) {
+        xai_node *node = nodes[i];
+        if (node->backward_ready) continue;
         if (node->op->prepare_backward) XAI_TRY(node->op->prepare_backward(node, &setup, err));
+        node->backward_ready = true;
     }
-    program->backward_ready = true;
     return XAI_OK;
 }
 
-xai_status xai_program_prepare_backward(xai_program *program, xai_error *err)
+xai_status xai_program_prepare_backward(xai_program *program, xai_node *const *nodes, int count, xai_error *err)
 {
     pthread_mutex_lock(&program->lock);
-    xai_status status = program->backward_ready ? XAI_OK : pack_backward(program, err);
+    xai_status status = pack_backward(program, nodes, count, err);
     pthread_mutex_unlock(&program->lock);
     return status;
 }

@@ -30,7 +30,6 @@ typedef struct xai_program {
     xai_names *names; /* tensor name -> xai_value, those that were folded away or fused too */
     double macs;
     pthread_mutex_t lock; /* of the nodes' scratch and backward_ready */
-    bool backward_ready;
 } xai_program;
 
 xai_status xai_program_build(const xai_graph *graph, const xai_program_spec *spec, xai_program **out, xai_error *err);
@@ -42,8 +41,8 @@ xai_value *xai_program_find(const xai_program *program, const char *name);
 /* Scratch bytes a thread that these nodes need; more once backward passes are prepared. */
 size_t xai_program_scratch(xai_program *program, xai_node *const *nodes, int count);
 
-/* Packs what backward passes need; once, on any thread. */
-xai_status xai_program_prepare_backward(xai_program *program, xai_error *err);
+/* Packs what backward passes through these nodes need; for each once, on any thread. */
+xai_status xai_program_prepare_backward(xai_program *program, xai_node *const *nodes, int count, xai_error *err);
 
 /* ---- between the files of this folder */
 

@@ -93,10 +93,29 @@ xai_status xai_region_share(xai_program *program, const xai_part *part, const xa
 
 /* ---------------------------------------------------------------- running */
 
+/* Puts the value back as the base has it where the last change touched it, unless the new one covers that. */
+static void restore(xai_session *s, const xai_value *v)
+{
+    xai_box *old = &s->stale[v->id], both = s->changed[v->id];
+    int rank = v->shape.rank;
+    if (!xai_box_count(old, rank)) return;
+    xai_box_join(&both, old, rank);
+    if (xai_box_count(&both, rank) > xai_box_count(&s->changed[v->id], rank))
+        xai_box_copy(old, &v->shape, s->base->data[v->id], s->data[v->id], xai_dtype_size(v->dtype));
+    *old = (xai_box){0};
+}
+
 static void run_node(xai_session *s, const xai_node *n, const xai_exec *exec)
 {
     follow f = {&s->part, s->changed};
-    if (enter(&f, n) == 0 || n->op->view) return;
+    bool reached_it = enter(&f, n) > 0;
+    if (n->op->view) return;
+    for (int k = 0; k < n->out_count; k++) {
+        if (!n->out[k]) continue;
+        restore(s, n->out[k]);
+        s->stale[n->out[k]->id] = s->changed[n->out[k]->id];
+    }
+    if (!reached_it) return;
     const xai_box *box = &s->changed[n->out[0]->id];
     bool whole = xai_box_count(box, n->out[0]->shape.rank) == xai_value_count(n->out[0]);
     if (whole || !n->op->forward_box || n->out_count > 1) n->op->forward(n, exec);
@@ -109,22 +128,13 @@ void xai_session_forward_changed(xai_session *s, const xai_value *from, const xa
     follow f = {&s->part, s->changed};
     xai_exec exec = xai_session_exec(s, XAI_POLICY_PLAIN, par);
     begin(&f, s->program, from, box);
+    xai_box_join(&s->stale[from->id], box, from->shape.rank);
     for (int i = 0; i < s->part.node_count; i++) run_node(s, s->part.nodes[i], &exec);
-}
-
-static void restore_value(xai_session *s, const xai_value *v)
-{
-    if (!v || !xai_value_runs(v) || !s->data[v->id]) return;
-    xai_box_copy(&s->changed[v->id], &v->shape, s->base->data[v->id], s->data[v->id], xai_dtype_size(v->dtype));
 }
 
 void xai_session_restore(xai_session *s)
 {
     assert(s->changed);
-    for (int i = 0; i < s->part.input_count; i++) restore_value(s, s->part.inputs[i]);
-    for (int i = 0; i < s->part.node_count; i++) {
-        const xai_node *n = s->part.nodes[i];
-        for (int k = 0; !n->op->view && k < n->out_count; k++) restore_value(s, n->out[k]);
-    }
     memset(s->changed, 0, (size_t)s->program->value_count * sizeof *s->changed);
+    for (int i = 0; i < s->part.input_count; i++) restore(s, s->part.inputs[i]);
 }

@@ -30,7 +30,8 @@ static xai_status plan(xai_session *s, const xai_session_spec *spec, xai_error *
 {
     s->mark = XAI_NEW(s->arena, bool, (size_t)s->program->value_count);
     if (!s->mark) XAI_NO_MEMORY(err);
-    if (spec->mode == XAI_PLAN_GRADIENT) XAI_TRY(xai_program_prepare_backward(s->program, err));
+    if (spec->mode == XAI_PLAN_GRADIENT)
+        XAI_TRY(xai_program_prepare_backward(s->program, s->part.nodes, s->part.node_count, err));
     XAI_TRY(mark_kept(s, spec, err));
     XAI_TRY(xai_plan_make(s->program, &s->part, spec->mode, s->mark, s->arena, &s->plan, err));
     s->scratch_stride = (xai_program_scratch(s->program, s->part.nodes, s->part.node_count) + ALIGN) / ALIGN * ALIGN;
@@ -45,7 +46,11 @@ static xai_status allocate(xai_session *s, xai_error *err)
     s->data = XAI_NEW(s->arena, void *, n);
     s->grads = XAI_NEW(s->arena, float *, n);
     if (!s->data || !s->grads) XAI_NO_MEMORY(err);
-    if (s->mode == XAI_PLAN_KEEP && s->base && !(s->changed = XAI_NEW(s->arena, xai_box, n))) XAI_NO_MEMORY(err);
+    if (s->mode == XAI_PLAN_KEEP && s->base) {
+        s->changed = XAI_NEW(s->arena, xai_box, n);
+        s->stale = XAI_NEW(s->arena, xai_box, n);
+        if (!s->changed || !s->stale) XAI_NO_MEMORY(err);
+    }
     s->block = aligned_alloc(ALIGN, (s->block_bytes + ALIGN) / ALIGN * ALIGN);
     if (!s->block)
         XAI_FAIL(err, NO_MEMORY, "", "out of memory: the model's buffers need %zu MiB", s->block_bytes >> 20);

@@ -20,7 +20,9 @@ struct xai_session {
     bool *mark;    /* by value id: scratch for walks */
     unsigned char *scratch;
     size_t scratch_stride;
-    xai_box *changed; /* by value id: what differs from the base; NULL unless KEEP with a base (region.c) */
+    /* region.c's, by value id; NULL unless KEEP with a base: what the change that runs touches of each value, and what
+     * differs from the base by an earlier one */
+    xai_box *changed, *stale;
 };
 
 xai_exec xai_session_exec(xai_session *session, xai_policy policy, const xai_par *par);

@@ -73,8 +73,23 @@ static void copy_row(void *context, const int64_t *index, int64_t at, int64_t n)
     memcpy(c->to + offset, c->from + offset, (size_t)n * c->size);
 }
 
+/* Axes at the end that are whole become one row with the axis before them. */
+static void merge_whole_axes(xai_box *box, xai_shape *shape)
+{
+    while (shape->rank > 1 && box->low[shape->rank - 1] == 0 && box->end[shape->rank - 1] == shape->dim[shape->rank - 1]) {
+        int last = --shape->rank;
+        int64_t n = shape->dim[last];
+        box->low[last - 1] *= n;
+        box->end[last - 1] *= n;
+        shape->dim[last - 1] *= n;
+    }
+}
+
 void xai_box_copy(const xai_box *box, const xai_shape *shape, const void *from, void *to, size_t size)
 {
     copy c = {from, to, size};
-    xai_box_rows(box, shape, copy_row, &c);
+    xai_box b = *box;
+    xai_shape s = *shape;
+    merge_whole_axes(&b, &s);
+    xai_box_rows(&b, &s, copy_row, &c);
 }

@@ -63,6 +63,7 @@ typedef struct xai_node {
     void *state;    /* state_size bytes, zeroed before setup */
     size_t scratch; /* bytes per thread that forward or backward need; set by setup or prepare */
     double macs;    /* multiply-accumulates (or comparisons) of one forward; set by setup */
+    bool backward_ready; /* prepare_backward has run */
 } xai_node;
 
 /* Backward rule of rectifiers: plain gradient, guided backpropagation, deconvolution network. */
