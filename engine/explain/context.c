@@ -55,11 +55,13 @@ static xai_status take_tensor(xai_context *c, const xai_array *t, xai_error *err
 xai_status xai_context_init(xai_context *c, const xai_context_spec *spec, xai_error *err)
 {
     *c = (xai_context){.model = spec->model, .pool = spec->pool, .token = spec->token, .arena = spec->arena,
-                       .urgent = spec->urgent, .layers_only = spec->layers_only};
+                       .urgent = spec->urgent, .layers_only = spec->layers_only,
+                       .lease = {.token = spec->token, .urgent = spec->urgent}};
     set_geometry(c);
     if (!(c->input = XAI_NEW(c->arena, float, c->input_count))) XAI_NO_MEMORY(err);
     XAI_TRY(spec->image ? take_image(c, spec->image, err) : take_tensor(c, spec->tensor, err));
     XAI_TRY(xai_model_program(c->model, spec->layers, spec->layer_count, &c->program, &c->program_owned, err));
+    c->lease.program = c->program;
     c->in = c->program->inputs[c->model->input_index];
     c->logits = xai_program_find(c->program, c->model->logits);
     c->classes = c->model->info.classes;
@@ -70,13 +72,14 @@ void xai_context_deinit(xai_context *c)
 {
     for (xai_context_part *p = c->parts; p; p = p->next) xai_lanes_free(p->lanes);
     for (int mode = 0; mode < XAI_PLAN_MODES; mode++) xai_model_return_lanes(c->model, c->lanes[mode]);
+    xai_lease_end(&c->lease);
     if (c->program_owned) xai_program_free(c->program);
 }
 
 static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_error *err)
 {
     if (c->lanes[mode]) return XAI_OK;
-    XAI_TRY(xai_model_borrow_lanes(c->model, c->program, mode, c->pool, &c->lanes[mode], err));
+    XAI_TRY(xai_model_borrow_lanes(c->model, c->program, mode, c->pool, &c->lease, &c->lanes[mode], err));
     xai_lanes_set_urgent(c->lanes[mode], c->urgent);
     return XAI_OK;
 }
@@ -131,6 +134,20 @@ int64_t xai_context_top_class(const xai_context *c, const float *logits)
     for (int64_t i = 1; i < c->classes; i++)
         if (logits[i] > logits[best]) best = i;
     return best;
+}
+
+/* ---------------------------------------------------------------- memory */
+
+xai_status xai_context_reserve(xai_context *c, const size_t sessions[XAI_PLAN_MODES], xai_error *err)
+{
+    size_t sum = 0;
+    for (int mode = 0; mode < XAI_PLAN_MODES; mode++) {
+        size_t one, all;
+        if (!sessions[mode]) continue;
+        XAI_TRY(xai_model_lane_bytes(c->model, c->program, (xai_plan_mode)mode, xai_pool_threads(c->pool), &one, err));
+        if (__builtin_mul_overflow(one, sessions[mode], &all) || __builtin_add_overflow(sum, all, &sum)) sum = SIZE_MAX;
+    }
+    return xai_lease_reserve(&c->lease, sum, err);
 }
 
 /* ---------------------------------------------------------------- the base forward */
@@ -198,7 +215,7 @@ static xai_status open_part(xai_context *c, xai_context_part *p, xai_error *err)
     xai_session_spec spec = {.mode = p->mode, .keep = &c->model->logits, .keep_count = 1, .part = &p->part};
     XAI_TRY(xai_context_kept_base(c, &spec.base, err));
     XAI_TRY(xai_part_after(c->program, p->of, &c->logits, 1, c->arena, &p->part, err));
-    XAI_TRY(xai_lanes_new(c->program, &spec, c->pool, &p->lanes, err));
+    XAI_TRY(xai_lanes_new(c->program, &spec, c->pool, &c->lease, &p->lanes, err));
     xai_lanes_set_urgent(p->lanes, c->urgent);
     double macs = 0;
     for (int i = 0; i < p->part.node_count; i++) macs += p->part.nodes[i]->macs;

@@ -5,7 +5,6 @@
 #ifndef XAI_EXPLAIN_CONTEXT_H
 #define XAI_EXPLAIN_CONTEXT_H
 
-#include "graph/lanes.h"
 #include "graph/model.h"
 
 typedef struct xai_context {
@@ -33,6 +32,7 @@ typedef struct xai_context {
     xai_lanes *lanes[XAI_PLAN_MODES]; /* of the whole program, by mode; NULL: not needed yet */
     bool ready[XAI_PLAN_MODES];       /* its first session holds the base forward, and what keeps all keeps it */
     struct xai_context_part *parts;   /* lanes after a layer */
+    xai_lease lease;                  /* of all lanes */
     bool layers_only;                 /* no method of the request differentiates further than to its layer */
     double forwards, backwards;       /* passes that were run, in parts of the whole */
 } xai_context;
@@ -54,6 +54,10 @@ typedef struct xai_context_spec {
 /* Whatever the status, xai_context_deinit releases what was set up. */
 xai_status xai_context_init(xai_context *context, const xai_context_spec *spec, xai_error *err);
 void xai_context_deinit(xai_context *context);
+
+/* Reserves the memory of that many sessions of each mode, so that the job waits before it begins and not in the
+ * middle. */
+xai_status xai_context_reserve(xai_context *context, const size_t sessions[XAI_PLAN_MODES], xai_error *err);
 
 /* Runs the unperturbed input, unless that has been done: fills base_logits and base_probabilities. */
 xai_status xai_context_base(xai_context *context, xai_error *err);

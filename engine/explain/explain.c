@@ -222,12 +222,34 @@ static bool any_needs(const plan *p, unsigned mask, unsigned needs)
 }
 
 /* One base forward serves all: it keeps what any method begins from. */
+static xai_plan_mode base_mode(const plan *p, const xai_context *c)
+{
+    if (any_needs(p, XAI_NEEDS_LAYER, XAI_NEEDS_LAYER) && c->layers_only) return XAI_PLAN_KEEP;
+    return any_needs(p, XAI_NEEDS_GRADIENT, XAI_NEEDS_GRADIENT) ? XAI_PLAN_GRADIENT : XAI_PLAN_FORWARD;
+}
+
+/* The sessions that the request will hold at once. A suffix takes less than the whole that it is a part of. */
+static xai_status reserve(const plan *p, xai_context *c, xai_error *err)
+{
+    size_t sessions[XAI_PLAN_MODES] = {0}, width = (size_t)xai_pool_threads(c->pool);
+    xai_plan_mode base = base_mode(p, c);
+    for (size_t i = 0; i < p->request->call_count; i++)
+        for (int mode = 0; mode < XAI_PLAN_MODES; mode++)
+            if (p->methods[i]->lanes & 1U << mode) sessions[mode] = width;
+    if (base != XAI_PLAN_FORWARD || !sessions[base]) sessions[base]++; /* or it runs in the first lane */
+    if (sessions[XAI_PLAN_KEEP] == width && base == XAI_PLAN_FORWARD) sessions[XAI_PLAN_KEEP]++; /* their base */
+    if (any_needs(p, XAI_NEEDS_LAYER, XAI_NEEDS_LAYER)) sessions[XAI_PLAN_KEEP]++;
+    return xai_context_reserve(c, sessions, err);
+}
+
 static xai_status run_base(const plan *p, xai_context *c, xai_error *err)
 {
     xai_session *session;
-    if (any_needs(p, XAI_NEEDS_LAYER, XAI_NEEDS_LAYER) && c->layers_only) return xai_context_kept_base(c, &session, err);
-    if (any_needs(p, XAI_NEEDS_GRADIENT, XAI_NEEDS_GRADIENT)) return xai_context_gradient_base(c, &session, err);
-    return xai_context_base(c, err);
+    switch (base_mode(p, c)) {
+    case XAI_PLAN_KEEP: return xai_context_kept_base(c, &session, err);
+    case XAI_PLAN_GRADIENT: return xai_context_gradient_base(c, &session, err);
+    default: return xai_context_base(c, err);
+    }
 }
 
 static void describe_run(const xai_context *c, xai_result *r)
@@ -252,6 +274,7 @@ static xai_status run_all(const plan *p, xai_pool *pool, xai_token *token, xai_r
     xai_status status = XAI_OK;
     xai_token_stage(token, "explain", plan_cost(p));
     XAI_TRY_OUT(xai_context_init(&c, &spec, err));
+    XAI_TRY_OUT(reserve(p, &c, err));
     XAI_TRY_OUT(run_base(p, &c, err));
     XAI_TRY_OUT(predict(&c, q->top, r, err));
     XAI_TRY_OUT(run_methods(p, &c, r, err));

@@ -159,6 +159,7 @@ const xai_method xai_method_occlusion = {
              .paper = "arXiv:1311.2901", .version = 1, .needs = "forward", .cost = "170 forwards at 224 x 224",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(occlusion_params),
+    .lanes = 1 << XAI_PLAN_FORWARD | 1 << XAI_PLAN_KEEP,
     .space = XAI_SPACE_PROBABILITY,
     .check = check,
     .cost = cost,

@@ -164,6 +164,7 @@ const xai_method xai_method_rise = {
              .paper = "arXiv:1806.07421", .version = 1, .needs = "forward", .cost = "4001 forwards",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(rise_params),
+    .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_PROBABILITY,
     .cost = cost,
     .run = run,

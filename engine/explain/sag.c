@@ -202,6 +202,7 @@ const xai_method xai_method_sag = {
              .cost = "about 400 forwards, at most 1200",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_sag_options),
+    .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_PROBABILITY,
     .check = check,
     .cost = cost,

@@ -156,7 +156,7 @@ static xai_status run_sample(void *user, size_t index, xai_session *s, const xai
 static xai_lanes *lanes_of(xai_model *m, xai_pool *on)
 {
     xai_lanes *l = NULL;
-    ck_assert_int_eq(xai_model_borrow_lanes(m, m->program, XAI_PLAN_FORWARD, on, &l, NULL), XAI_OK);
+    ck_assert_int_eq(xai_model_borrow_lanes(m, m->program, XAI_PLAN_FORWARD, on, NULL, &l, NULL), XAI_OK);
     return l;
 }
 
@@ -196,7 +196,7 @@ START_TEST(fewer_samples_than_threads_have_lanes)
     for (int round = 0; round < 50; round++) {
         xai_lanes *l = NULL;
         xai_session_spec spec = {.mode = XAI_PLAN_FORWARD, .keep = &m->logits, .keep_count = 1};
-        ck_assert_int_eq(xai_lanes_new(m->program, &spec, wide, &l, NULL), XAI_OK);
+        ck_assert_int_eq(xai_lanes_new(m->program, &spec, wide, NULL, &l, NULL), XAI_OK);
         batch b = {.model = m, .fail_from = SIZE_MAX};
         size_t count = 2 + (size_t)round % 4;
         ck_assert_int_eq(xai_lanes_run(l, count, run_sample, &b, 1, NULL, NULL, NULL), XAI_OK);
