@@ -79,7 +79,7 @@ static xai_status describe_outline(xai_model *m, const xai_program *outline, xai
 
 xai_status xai_model_list_layers(xai_model *m, xai_error *err)
 {
-    xai_program_spec spec = {.shapes = m->shapes, .outputs = m->keep, .output_count = 1, .outline = true};
+    xai_program_spec spec = {.shapes = m->shapes, .outputs = &m->info.output_name, .output_count = 1, .outline = true};
     xai_program *outline;
     XAI_TRY(xai_program_build(m->graph, &spec, &outline, err));
     xai_status status = describe_outline(m, outline, err);

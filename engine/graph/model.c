@@ -176,8 +176,6 @@ static xai_status read_head(xai_model *m, const xai_model_config *c, xai_error *
     XAI_CHECK(m->info.head != XAI_HEAD_PROBABILITIES || softmax, err, BAD_CONFIG, "output.head",
               "the head is said to be 'probabilities', but the graph does not end in Softmax: use 'softmax'");
     m->logits = m->info.head == XAI_HEAD_PROBABILITIES ? softmax->in[0] : m->info.output_name;
-    m->keep[0] = m->info.output_name;
-    m->keep[1] = m->logits;
     return XAI_OK;
 }
 
@@ -196,8 +194,9 @@ static xai_status check_inputs(const xai_model *m, xai_error *err)
 
 static xai_status build_program(xai_model *m, xai_error *err)
 {
-    xai_program_spec spec = {.shapes = m->shapes, .outputs = m->keep, .output_count = 1, .keep = m->keep + 1,
-                             .keep_count = 1};
+    const char *keep[] = {m->logits, m->info.default_layer}; /* so that the usual layer needs no program of its own */
+    xai_program_spec spec = {.shapes = m->shapes, .outputs = &m->info.output_name, .output_count = 1, .keep = keep,
+                             .keep_count = m->info.default_layer ? 2 : 1};
     XAI_TRY(xai_program_build(m->graph, &spec, &m->program, err));
     const xai_value *out = xai_program_find(m->program, m->info.output_name);
     XAI_TRY(check_inputs(m, err));
@@ -226,9 +225,9 @@ static xai_status set_up(xai_model *m, const char *path, const xai_model_config 
     XAI_TRY(choose_shapes(m, c, err));
     XAI_TRY(read_preprocessing(m, c, err));
     XAI_TRY(read_head(m, c, err));
+    XAI_TRY(xai_model_list_layers(m, err));
     XAI_TRY(build_program(m, err));
-    XAI_TRY(xai_model_read_labels(m, c, err));
-    return xai_model_list_layers(m, err);
+    return xai_model_read_labels(m, c, err);
 }
 
 xai_status xai_model_load(const char *path, const xai_model_config *config, xai_model **out, xai_error *err)
@@ -277,7 +276,7 @@ xai_status xai_model_program(xai_model *m, const char *const *tensors, size_t co
     keep[n++] = m->logits;
     XAI_CHECK(count <= MAX_LAYERS, err, TOO_LARGE, "", "at most %d layers can be named at once", MAX_LAYERS);
     for (size_t i = 0; i < count; i++) keep[n++] = tensors[i];
-    xai_program_spec spec = {.shapes = m->shapes, .outputs = m->keep, .output_count = 1, .keep = keep,
+    xai_program_spec spec = {.shapes = m->shapes, .outputs = &m->info.output_name, .output_count = 1, .keep = keep,
                              .keep_count = n};
     return xai_program_build(m->graph, &spec, out, err);
 }

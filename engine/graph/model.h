@@ -14,11 +14,10 @@ struct xai_model {
     atomic_int references;
     xai_arena *arena;
     xai_graph *graph;
-    xai_program *program;   /* batch 1; keeps the output and the logits */
+    xai_program *program;   /* batch 1; keeps output, logits and default layer */
     xai_shape *shapes;      /* of every graph input, at batch 1 */
     int input_index;        /* the image's among the graph's inputs */
     const char *logits;     /* the tensor before the softmax */
-    const char *keep[2];    /* output and logits: what every forward is asked for */
     xai_model_info info;
 };
 

@@ -100,8 +100,11 @@ static void restore(xai_session *s, const xai_value *v)
     int rank = v->shape.rank;
     if (!xai_box_count(old, rank)) return;
     xai_box_join(&both, old, rank);
-    if (xai_box_count(&both, rank) > xai_box_count(&s->changed[v->id], rank))
-        xai_box_copy(old, &v->shape, s->base->data[v->id], s->data[v->id], xai_dtype_size(v->dtype));
+    if (xai_box_count(&both, rank) > xai_box_count(&s->changed[v->id], rank)) {
+        xai_shape shape = v->channels_last ? xai_shape_turned(&v->shape) : v->shape;
+        xai_box lies = v->channels_last ? xai_box_turned(old) : *old;
+        xai_box_copy(&lies, &shape, s->base->data[v->id], s->data[v->id], xai_dtype_size(v->dtype));
+    }
     *old = (xai_box){0};
 }
 

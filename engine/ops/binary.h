@@ -38,6 +38,8 @@ typedef struct xai_binary {
 
 /* Setup, forward, whole or in part, and backward of such an operator, whose state is an xai_binary. */
 xai_status xai_binary_setup(xai_node *node, const xai_binary_rule *rule, xai_error *err);
+xai_status xai_binary_prepare(xai_node *node, xai_setup *setup, xai_error *err);
+xai_order xai_binary_order(const xai_node *node);
 void xai_binary_forward(const xai_node *node, const xai_exec *exec);
 void xai_binary_backward(const xai_node *node, const xai_exec *exec);
 void xai_binary_reach(const xai_node *node, int i, const xai_box *in, xai_box *out);
@@ -87,8 +89,9 @@ void xai_binary_forward_box(const xai_node *node, const xai_exec *exec, const xa
     }                                                                                                      \
     const xai_op xai_op_##name = {                                                                         \
         .type = (type_), .min_in = 2, .max_in = 2, .max_out = 1, .state_size = sizeof(xai_binary),         \
-        .setup = setup, .forward = xai_binary_forward, .backward = (backward_),                            \
-        .reach = xai_binary_reach, .forward_box = xai_binary_forward_box, .cases = (cases_),               \
+        .setup = setup, .prepare = xai_binary_prepare, .forward = xai_binary_forward,                      \
+        .backward = (backward_), .order = xai_binary_order, .reach = xai_binary_reach,                     \
+        .forward_box = xai_binary_forward_box, .cases = (cases_),                                          \
     }
 
 #endif

@@ -38,6 +38,29 @@ void xai_box_clip(xai_box *box, const xai_shape *shape)
     }
 }
 
+static void turn(const int64_t *in, int64_t *out)
+{
+    out[0] = in[0];
+    out[1] = in[2];
+    out[2] = in[3];
+    out[3] = in[1];
+}
+
+xai_box xai_box_turned(const xai_box *box)
+{
+    xai_box b = {0};
+    turn(box->low, b.low);
+    turn(box->end, b.end);
+    return b;
+}
+
+xai_shape xai_shape_turned(const xai_shape *shape)
+{
+    xai_shape s = {.rank = 4};
+    turn(shape->dim, s.dim);
+    return s;
+}
+
 /* The next row; false after the last. */
 static bool advance(const xai_box *box, int axes, int64_t *index)
 {

@@ -18,6 +18,10 @@ void xai_box_join(xai_box *box, const xai_box *other, int rank);
 /* Cuts off what lies outside the shape. */
 void xai_box_clip(xai_box *box, const xai_shape *shape);
 
+/* A 4-D tensor that lies channels last, as its bytes lie: N, H, W, C. */
+xai_box xai_box_turned(const xai_box *box);
+xai_shape xai_shape_turned(const xai_shape *shape);
+
 /* A row along the last axis: `index` says where it begins, `at` is its first element in the tensor. */
 typedef void (*xai_box_row)(void *context, const int64_t *index, int64_t at, int64_t n);
 

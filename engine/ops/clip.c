@@ -74,5 +74,6 @@ const xai_op xai_op_clip = {
     .reach = xai_unary_reach,
     .forward_box = xai_unary_forward_box,
     .backward = xai_unary_backward,
+    .order = xai_order_elementwise,
     .cases = CASES,
 };

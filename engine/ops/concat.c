@@ -37,6 +37,13 @@ static xai_nest place(const xai_node *node, int i, int64_t from)
 {
     const concat *c = node->state;
     const xai_shape *in = &node->in[i]->shape, *out = &node->out[0]->shape;
+    if (node->channels_last) { /* pixel by pixel, along the channels */
+        int64_t rows = in->dim[0] * in->dim[2] * in->dim[3], dim[] = {rows, in->dim[1]};
+        int64_t pixel_in[] = {in->dim[1], 1}, pixel_out[] = {out->dim[1], 1};
+        xai_nest pixels;
+        xai_nest_pair(&pixels, 2, dim, (xai_nest_side){pixel_out, from}, (xai_nest_side){pixel_in, 0});
+        return pixels;
+    }
     int64_t inner = xai_shape_span(in, c->axis + 1, in->rank), rows = xai_shape_span(in, 0, c->axis);
     int64_t dim[] = {rows, in->dim[c->axis] * inner};
     int64_t stride_in[] = {dim[1], 1}, stride_out[] = {out->dim[c->axis] * inner, 1};
@@ -92,15 +99,19 @@ static void copy_row(void *context, const int64_t *index, int64_t at, int64_t n)
 static void forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
 {
     int axis = ((const concat *)node->state)->axis;
-    copy c = {.out = xai_out_data(exec, node, 0), .shape = &node->out[0]->shape, .axis = axis};
+    bool last = node->channels_last;
+    xai_shape out = last ? xai_shape_turned(&node->out[0]->shape) : node->out[0]->shape;
+    copy c = {.out = xai_out_data(exec, node, 0), .shape = &out, .axis = last ? 3 : axis};
     c.size = (int64_t)xai_dtype_size(node->out[0]->dtype);
     for (int i = 0; i < node->in_count; c.from += node->in[i++]->shape.dim[axis]) {
+        xai_shape in = node->in[i]->shape;
         xai_box part = *box;
         part.low[axis] -= c.from;
         part.end[axis] -= c.from;
-        xai_box_clip(&part, &node->in[i]->shape);
+        xai_box_clip(&part, &in);
+        if (last) in = xai_shape_turned(&in), part = xai_box_turned(&part);
         c.in = xai_in_data(exec, node, i);
-        xai_box_rows(&part, &node->in[i]->shape, copy_row, &c);
+        xai_box_rows(&part, &in, copy_row, &c);
     }
 }
 
@@ -114,6 +125,13 @@ static void backward(const xai_node *node, const xai_exec *exec)
         xai_nest nest = place(node, i, from);
         if (gx) xai_nest_add_back(&nest, exec->par, gy, gx);
     }
+}
+
+static xai_order order(const xai_node *node)
+{
+    bool channels = node->out[0]->shape.rank == 4 && ((const concat *)node->state)->axis == 1;
+    for (int i = 0; i < node->in_count; i++) channels = channels && !node->in[i]->constant;
+    return channels && node->out[0]->dtype == XAI_F32 ? XAI_ORDER_EITHER : XAI_ORDER_PLAIN;
 }
 
 static const xai_op_case CASES[] = {
@@ -135,5 +153,6 @@ const xai_op xai_op_concat = {
     .backward = backward,
     .reach = reach,
     .forward_box = forward_box,
+    .order = order,
     .cases = CASES,
 };

@@ -45,6 +45,7 @@ typedef struct xai_value {
     xai_dtype dtype;
     xai_shape shape;
     const xai_tensor *constant; /* not NULL: known before the first run */
+    bool channels_last;         /* 4-D: its bytes lie as N, H, W, C; `shape` is ONNX's all the same */
 } xai_value;
 
 typedef struct xai_op xai_op;
@@ -64,6 +65,7 @@ typedef struct xai_node {
     size_t scratch; /* bytes per thread that forward or backward need; set by setup or prepare */
     double macs;    /* multiply-accumulates (or comparisons) of one forward; set by setup */
     bool backward_ready; /* prepare_backward has run */
+    bool channels_last; /* the 4-D tensors that it reads and writes are channels last; set before prepare */
 } xai_node;
 
 /* Backward rule of rectifiers: plain gradient, guided backpropagation, deconvolution network. */
@@ -78,6 +80,13 @@ typedef struct xai_exec {
     unsigned char *scratch; /* `threads` regions of `scratch_stride` bytes, 64-byte aligned */
     size_t scratch_stride;
 } xai_exec;
+
+/* In which order of the axes an operator can work on 4-D tensors (graph/layout.c chooses). */
+typedef enum xai_order {
+    XAI_ORDER_PLAIN,  /* only as ONNX has them */
+    XAI_ORDER_EITHER, /* either, the same for all of them: node->channels_last says which */
+    XAI_ORDER_LAST    /* channels last is faster */
+} xai_order;
 
 typedef struct xai_setup {
     xai_arena *arena; /* of the program: what is allocated here lives as long as the node */
@@ -111,6 +120,7 @@ struct xai_op {
      * as it is. Both or neither; neither: any change reaches the whole output. The box is never empty. */
     void (*reach)(const xai_node *node, int i, const xai_box *in, xai_box *out);
     void (*forward_box)(const xai_node *node, const xai_exec *exec, const xai_box *out);
+    xai_order (*order)(const xai_node *node); /* after setup; NULL: PLAIN */
     const xai_op_case *cases; /* ended by a case without a name */
 };
 
@@ -158,6 +168,9 @@ xai_status xai_node_output(xai_node *node, int i, xai_dtype dtype, const xai_sha
 /* The constant integers of input i (or of attribute `name` in older opsets). Fails if they are not known. */
 xai_status xai_node_ints(const xai_node *node, int i, const char *name, xai_setup *setup, const int64_t **out,
                          size_t *count, xai_error *err);
+
+/* EITHER where the operator works element by element on tensors of one shape. */
+xai_order xai_order_elementwise(const xai_node *node);
 
 /* The operator for an ONNX type, or NULL. */
 const xai_op *xai_op_find(const char *type);

@@ -70,7 +70,13 @@ static void forward_row(void *context, const int64_t *index, int64_t at, int64_t
 void xai_unary_forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
 {
     run r = begin(node, exec);
-    xai_box_rows(box, &node->out[0]->shape, forward_row, &r);
+    xai_shape shape = node->out[0]->shape;
+    xai_box b = *box;
+    if (node->channels_last) {
+        shape = xai_shape_turned(&shape);
+        b = xai_box_turned(&b);
+    }
+    xai_box_rows(&b, &shape, forward_row, &r);
 }
 
 void xai_unary_backward(const xai_node *node, const xai_exec *exec)

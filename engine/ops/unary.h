@@ -68,7 +68,8 @@ void xai_unary_forward_box(const xai_node *node, const xai_exec *exec, const xai
     const xai_op xai_op_##name = {                                                                         \
         .type = (type_), .min_in = 1, .max_in = 1, .max_out = 1, .state_size = sizeof(xai_unary),          \
         .setup = setup, .forward = xai_unary_forward, .backward = xai_unary_backward,                      \
-        .reach = xai_unary_reach, .forward_box = xai_unary_forward_box, .cases = (cases_),                 \
+        .order = xai_order_elementwise, .reach = xai_unary_reach, .forward_box = xai_unary_forward_box,    \
+        .cases = (cases_),                                                                                 \
     }
 
 #endif
