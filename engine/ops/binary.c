@@ -56,14 +56,19 @@ typedef struct run {
     xai_binary_row row;
     const unsigned char *a, *b;
     unsigned char *z;
-    int64_t sa, sb;
+    int64_t sa, sb, sz;
     int64_t in_size, out_size; /* bytes an element */
 } run;
 
 static void forward_row(void *context, const int64_t *at, int64_t n)
 {
     const run *r = context;
-    r->row(r->a + at[1] * r->in_size, r->sa, r->b + at[2] * r->in_size, r->sb, r->z + at[0] * r->out_size, n);
+    const unsigned char *a = r->a + at[1] * r->in_size, *b = r->b + at[2] * r->in_size;
+    unsigned char *z = r->z + at[0] * r->out_size;
+    if (r->sz == 1 || n == 1) r->row(a, r->sa, b, r->sb, z, n);
+    else /* a box of one column: its elements are no neighbours */
+        for (int64_t i = 0; i < n; i++)
+            r->row(a + i * r->sa * r->in_size, 1, b + i * r->sb * r->in_size, 1, z + i * r->sz * r->out_size, 1);
 }
 
 static void forward_nest(const xai_node *node, const xai_exec *exec, const xai_nest *nest)
@@ -75,6 +80,7 @@ static void forward_nest(const xai_node *node, const xai_exec *exec, const xai_n
              .z = xai_out_data(exec, node, 0),
              .sa = xai_nest_step(nest, 1),
              .sb = xai_nest_step(nest, 2),
+             .sz = xai_nest_step(nest, 0),
              .in_size = (int64_t)xai_dtype_size(node->in[0]->dtype),
              .out_size = (int64_t)xai_dtype_size(node->out[0]->dtype)};
     xai_nest_run(nest, exec->par, 0, forward_row, &r);
