@@ -210,11 +210,28 @@ xai_status xai_context_kept_base(xai_context *c, xai_session **session, xai_erro
 
 /* ---------------------------------------------------------------- parts */
 
+enum { SLOTS = 16 };
+#define MOST_SLOT_BYTES ((size_t)48 << 20)
+
+/* Several at once where a node reads its weights once for all of them, and small buffers do. */
+static xai_status choose_slots(const xai_context *c, xai_context_part *p, xai_session_spec *spec, xai_error *err)
+{
+    size_t bytes = SIZE_MAX;
+    p->slots = 1;
+    if (p->mode != XAI_PLAN_FORWARD || xai_part_first_shared(&p->part) == p->part.node_count) return XAI_OK;
+    spec->slots = SLOTS;
+    spec->threads = 1;
+    XAI_TRY(xai_session_plan_bytes(c->program, spec, &bytes, err));
+    p->slots = spec->slots = bytes <= MOST_SLOT_BYTES ? SLOTS : 1;
+    return XAI_OK;
+}
+
 static xai_status open_part(xai_context *c, xai_context_part *p, xai_error *err)
 {
     xai_session_spec spec = {.mode = p->mode, .keep = &c->model->logits, .keep_count = 1, .part = &p->part};
     XAI_TRY(xai_context_kept_base(c, &spec.base, err));
     XAI_TRY(xai_part_after(c->program, p->of, &c->logits, 1, c->arena, &p->part, err));
+    XAI_TRY(choose_slots(c, p, &spec, err));
     XAI_TRY(xai_lanes_new(c->program, &spec, c->pool, &c->lease, &p->lanes, err));
     xai_lanes_set_urgent(p->lanes, c->urgent);
     double macs = 0;

@@ -78,6 +78,7 @@ typedef struct xai_context_part {
     xai_plan_mode mode;
     xai_part part;
     double share; /* of the program's work */
+    int slots;    /* samples that a session takes at once */
     xai_lanes *lanes;
     bool ready; /* GRADIENT: the first session has run on the base activation */
     struct xai_context_part *next;

@@ -18,6 +18,7 @@ typedef struct job {
     xai_value *of;
     size_t elements; /* of it */
     bool regions;
+    size_t slots; /* variants that a session takes at once */
     float *seeds; /* gradients: two rows of `classes` a variant, the seed and the probabilities */
 } job;
 
@@ -48,15 +49,36 @@ static xai_status run_backward(const job *j, size_t index, xai_session *session,
     return xai_session_backward(session, &(xai_seed){c->logits, seed}, 1, &wanted, 1, j->scores->policy, par, err);
 }
 
-static xai_status run_variant(void *user, size_t index, xai_session *session, const xai_par *par, xai_error *err)
+static void score(const job *j, size_t index, const float *logits)
 {
-    job *j = user;
     const xai_context *c = j->context;
-    run_forward(j, index, session, par);
-    const float *logits = xai_session_value_data(session, c->logits);
     j->scores->values[index] = (float)xai_target_value(c, j->target, logits);
     if (j->scores->top1) j->scores->top1[index] = (int32_t)xai_context_top_class(c, logits);
+}
+
+static xai_status run_variant(void *user, size_t index, xai_session *session, const xai_par *par, xai_error *err)
+{
+    const job *j = user;
+    run_forward(j, index, session, par);
+    const float *logits = xai_session_value_data(session, j->context->logits);
+    score(j, index, logits);
     return j->seeds ? run_backward(j, index, session, logits, par, err) : XAI_OK;
+}
+
+/* Several variants side by side. */
+static xai_status run_group(void *user, size_t group, xai_session *session, const xai_par *par, xai_error *err)
+{
+    (void)err;
+    const job *j = user;
+    const xai_variants *v = j->variants;
+    size_t first = group * j->slots, n = v->count - first < j->slots ? v->count - first : j->slots;
+    for (size_t i = 0; i < n; i++) {
+        v->make(v->user, first + i, xai_session_slot_data(session, j->of, (int)i));
+        xai_session_forward_slot(session, (int)i, par);
+    }
+    xai_session_forward_slots(session, (int)n, par);
+    for (size_t i = 0; i < n; i++) score(j, first + i, xai_session_slot_data(session, j->context->logits, (int)i));
+    return XAI_OK;
 }
 
 /* The mean share of the work after the tensor that the boxes leave; 1 where they are not known. */
@@ -91,6 +113,7 @@ static xai_status choose(xai_context *c, job *j, xai_lanes **lanes, double *shar
     xai_plan_mode mode = gradients ? XAI_PLAN_GRADIENT : j->regions ? XAI_PLAN_KEEP : XAI_PLAN_FORWARD;
     XAI_TRY(xai_context_part_of(c, j->of, mode, &part, err));
     *lanes = part->lanes;
+    j->slots = (size_t)part->slots;
     *share = part->share * left;
     part->ready = false; /* its first session will hold a variant */
     return XAI_OK;
@@ -102,7 +125,10 @@ static xai_status run_all(xai_context *c, job *j, xai_error *err)
     double share;
     XAI_TRY(choose(c, j, &lanes, &share, err));
     double cost = (j->of == c->in ? 1 : share) * (j->seeds ? 3 : 1); /* as the methods announce it */
-    xai_status status = xai_lanes_run(lanes, j->variants->count, run_variant, j, cost, c->token, &j->scores->done, err);
+    size_t count = j->variants->count, groups = (count + j->slots - 1) / j->slots, done;
+    xai_status status = xai_lanes_run(lanes, groups, j->slots > 1 ? run_group : run_variant, j,
+                                      cost * (double)j->slots, c->token, &done, err);
+    j->scores->done = done * j->slots < count ? done * j->slots : count;
     c->forwards += share * (double)j->scores->done;
     if (j->seeds) c->backwards += share * (double)j->scores->done;
     return status;
@@ -111,7 +137,7 @@ static xai_status run_all(xai_context *c, job *j, xai_error *err)
 xai_status xai_evaluate(xai_context *c, const xai_target *target, const xai_variants *variants, xai_scores *scores,
                         xai_error *err)
 {
-    job j = {.context = c, .target = target, .variants = variants, .scores = scores};
+    job j = {.context = c, .target = target, .variants = variants, .scores = scores, .slots = 1};
     j.of = variants->of ? variants->of : c->in;
     j.elements = (size_t)xai_value_count(j.of);
     scores->done = 0;

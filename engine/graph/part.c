@@ -75,3 +75,10 @@ xai_status xai_part_after(const xai_program *p, xai_value *cut, xai_value *const
     add_border(&w, wanted, (int)wanted_count, inputs, out); /* what the cut does not reach stays as it was */
     return XAI_OK;
 }
+
+int xai_part_first_shared(const xai_part *part)
+{
+    int i = 0;
+    while (i < part->node_count && !part->nodes[i]->op->forward_slots) i++;
+    return i;
+}

@@ -21,6 +21,9 @@ typedef struct xai_part {
 xai_status xai_part_after(const xai_program *program, xai_value *cut, xai_value *const *wanted, size_t wanted_count,
                           xai_arena *arena, xai_part *out, xai_error *err);
 
+/* The first node that runs several samples at once (xai_op.forward_slots); node_count: there is none. */
+int xai_part_first_shared(const xai_part *part);
+
 /* The whole program as a part. */
 static inline xai_part xai_part_whole(const xai_program *p)
 {

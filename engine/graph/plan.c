@@ -31,7 +31,7 @@ static int *find_roots(const xai_program *p, const xai_part *part, xai_arena *ar
     return root;
 }
 
-static size_t bytes_of(const xai_value *v)
+size_t xai_plan_step(const xai_value *v)
 {
     size_t bytes = (size_t)xai_value_count(v) * xai_dtype_size(v->dtype);
     return (bytes + ALIGN) / ALIGN * ALIGN; /* at least one line: empty tensors have an address too */
@@ -121,7 +121,7 @@ static xai_status place(planner *pl, int n, size_t *offsets, xai_error *err)
 static int choose_data(planner *pl, xai_plan_mode mode)
 {
     const xai_program *p = pl->program;
-    int n = 0;
+    int n = 0, shared = xai_part_first_shared(pl->part);
     bool partial = pl->part->nodes != p->nodes; /* then a base run fills the inputs once, for all runs */
     find_lifetimes(p, pl->part, pl->root, pl->spans);
     for (int i = 0; i < p->value_count; i++)
@@ -131,11 +131,10 @@ static int choose_data(planner *pl, xai_plan_mode mode)
     for (int i = 0; i < p->value_count; i++) {
         interval s = pl->spans[i];
         if (p->values[i]->constant || pl->root[i] != i || s.last == UNUSED) continue;
-        s.bytes = bytes_of(p->values[i]);
-        if (mode != XAI_PLAN_FORWARD) {
-            s.first = -1;
-            s.last = p->node_count;
-        }
+        s.bytes = xai_plan_step(p->values[i]) * pl->plan->slots;
+        if (mode != XAI_PLAN_FORWARD) s.last = p->node_count;
+        /* slot after slot runs up to `shared`: what is read from there on must survive the next slot's nodes */
+        if (mode != XAI_PLAN_FORWARD || (pl->plan->slots > 1 && s.first < shared && s.last >= shared)) s.first = -1;
         pl->chosen[n++] = s;
     }
     return n;
@@ -150,7 +149,7 @@ static int choose_grads(planner *pl)
     for (int i = 0; i < p->value_count; i++) {
         interval s = pl->spans[i];
         if (p->values[i]->constant || p->values[i]->dtype != XAI_F32 || s.last == UNUSED) continue;
-        s.bytes = bytes_of(p->values[i]);
+        s.bytes = xai_plan_step(p->values[i]);
         pl->chosen[n++] = s;
     }
     return n;

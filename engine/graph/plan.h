@@ -16,11 +16,15 @@ typedef enum xai_plan_mode {
 
 typedef struct xai_plan {
     size_t bytes;         /* of the whole block */
+    size_t slots;         /* samples side by side; of one value they lie `xai_plan_step` bytes apart */
     size_t *data_offset;  /* by value id; SIZE_MAX: constant, or no value of the part */
     size_t *grad_offset;  /* by value id; SIZE_MAX: no gradient; for GRADIENT mode */
 } xai_plan;
 
-/* A plan for a part of the program, whose inputs survive every run. `kept` by value id; the arrays of the plan live in
+/* Bytes from one slot of a value to the next. */
+size_t xai_plan_step(const xai_value *value);
+
+/* A plan for a part of the program, with `out->slots` slots set by the caller, whose inputs survive every run. `kept` by value id; the arrays of the plan live in
  * the arena. TOO_LARGE beyond the memory limit. */
 xai_status xai_plan_make(const xai_program *program, const xai_part *part, xai_plan_mode mode, const bool *kept,
                          xai_arena *arena, xai_plan *out, xai_error *err);

@@ -43,9 +43,11 @@ static xai_status plan(xai_session *s, const xai_session_spec *spec, xai_error *
 static xai_status allocate(xai_session *s, xai_error *err)
 {
     size_t n = (size_t)s->program->value_count;
-    s->data = XAI_NEW(s->arena, void *, n);
+    size_t slots = s->plan.slots;
+    s->data = XAI_NEW(s->arena, void *, n * slots);
     s->grads = XAI_NEW(s->arena, float *, n);
-    if (!s->data || !s->grads) XAI_NO_MEMORY(err);
+    s->execs = XAI_NEW(s->arena, xai_exec, slots);
+    if (!s->data || !s->grads || !s->execs) XAI_NO_MEMORY(err);
     if (s->mode == XAI_PLAN_KEEP && s->base) {
         s->changed = XAI_NEW(s->arena, xai_box, n);
         s->stale = XAI_NEW(s->arena, xai_box, n);
@@ -55,18 +57,22 @@ static xai_status allocate(xai_session *s, xai_error *err)
     if (!s->block)
         XAI_FAIL(err, NO_MEMORY, "", "out of memory: the model's buffers need %zu MiB", s->block_bytes >> 20);
     s->scratch = s->block + s->plan.bytes;
-    for (int i = 0; i < s->program->value_count; i++) {
-        const xai_value *v = s->program->values[i];
+    for (size_t i = 0; i < n * slots; i++) {
+        const xai_value *v = s->program->values[i % n];
+        size_t at = s->plan.data_offset[i % n];
         if (v->constant) s->data[i] = v->constant->data;
-        else if (s->plan.data_offset[i] != SIZE_MAX) s->data[i] = s->block + s->plan.data_offset[i];
+        else if (at != SIZE_MAX) s->data[i] = s->block + at + i / n * xai_plan_step(v);
     }
+    s->shared = xai_part_first_shared(&s->part);
     return XAI_OK;
 }
 
 static void copy_value(xai_session *s, const xai_value *v)
 {
     if (!v || v->constant || !s->data[v->id] || !s->base->data[v->id]) return;
-    memcpy(s->data[v->id], s->base->data[v->id], (size_t)xai_value_count(v) * xai_dtype_size(v->dtype));
+    for (size_t i = 0; i < s->plan.slots; i++)
+        memcpy(xai_session_slot_data(s, v, (int)i), s->base->data[v->id],
+               (size_t)xai_value_count(v) * xai_dtype_size(v->dtype));
 }
 
 /* What survives a run begins as the base has it. */
@@ -91,7 +97,8 @@ static xai_session *start(xai_program *program, const xai_session_spec *spec)
                        .program = program,
                        .part = spec->part ? *spec->part : xai_part_whole(program),
                        .base = spec->base,
-                       .mode = spec->mode};
+                       .mode = spec->mode,
+                       .plan = {.slots = spec->slots > 1 ? (size_t)spec->slots : 1}};
     return s;
 }
 
@@ -137,6 +144,11 @@ float *xai_session_data(xai_session *session, const char *name)
     return v ? session->data[v->id] : NULL;
 }
 
+void *xai_session_slot_data(xai_session *s, const xai_value *value, int slot)
+{
+    return s->data[slot * s->program->value_count + value->id];
+}
+
 xai_exec xai_session_exec(xai_session *s, xai_policy policy, const xai_par *par)
 {
     return (xai_exec){.par = par,
@@ -153,6 +165,34 @@ void xai_session_forward(xai_session *s, const xai_par *par)
     for (int i = 0; i < s->part.node_count; i++) {
         const xai_node *node = s->part.nodes[i];
         if (!node->op->view) node->op->forward(node, &exec);
+    }
+}
+
+/* ---------------------------------------------------------------- several slots */
+
+static void set_slot(xai_session *s, int slot, const xai_par *par)
+{
+    s->execs[slot] = xai_session_exec(s, XAI_POLICY_PLAIN, par);
+    s->execs[slot].data = s->data + slot * s->program->value_count;
+}
+
+void xai_session_forward_slot(xai_session *s, int slot, const xai_par *par)
+{
+    assert((size_t)slot < s->plan.slots);
+    set_slot(s, slot, par);
+    for (int i = 0; i < s->shared; i++)
+        if (!s->part.nodes[i]->op->view) s->part.nodes[i]->op->forward(s->part.nodes[i], &s->execs[slot]);
+}
+
+void xai_session_forward_slots(xai_session *s, int count, const xai_par *par)
+{
+    assert(count > 0 && (size_t)count <= s->plan.slots);
+    for (int k = 0; k < count; k++) set_slot(s, k, par);
+    for (int i = s->shared; i < s->part.node_count; i++) {
+        const xai_node *node = s->part.nodes[i];
+        if (node->op->view) continue;
+        if (node->op->forward_slots) node->op->forward_slots(node, s->execs, count);
+        for (int k = 0; k < count && !node->op->forward_slots; k++) node->op->forward(node, &s->execs[k]);
     }
 }
 

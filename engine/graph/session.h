@@ -21,6 +21,7 @@ typedef struct xai_session_spec {
     const char *const *keep; /* tensors that are readable after a forward; the program's kept ones */
     size_t keep_count;
     int threads; /* that may work inside one run; 1 for a lane */
+    int slots;   /* samples that lie side by side, for xai_session_forward_slots; 0: one. FORWARD only */
     const xai_part *part; /* NULL: the whole program; else what is run, as long as the session lives */
     xai_session *base;    /* NULL: none; else a session that has run with the part's inputs kept (or everything): what
                              survives runs is copied from it when the session is made. With KEEP it is read by
@@ -42,6 +43,15 @@ void *xai_session_value_data(xai_session *session, const xai_value *value);
 
 /* Runs every node of the program or part. `par` spreads one run over threads; serial inside a lane. */
 void xai_session_forward(xai_session *session, const xai_par *par);
+
+/*
+ * Several samples in one session, where weights weigh more than arithmetic (the linear layers at the end): the nodes
+ * before the first that takes several at once run sample by sample, while its data is in the cache; the rest run for
+ * all of them. The bytes are those of single runs.
+ */
+void *xai_session_slot_data(xai_session *session, const xai_value *value, int slot);
+void xai_session_forward_slot(xai_session *session, int slot, const xai_par *par);
+void xai_session_forward_slots(xai_session *session, int count, const xai_par *par);
 
 /* d target / d outputs: where the backward pass starts. `grad` has the value's shape. */
 typedef struct xai_seed {

@@ -15,7 +15,9 @@ struct xai_session {
     xai_plan_mode mode;
     unsigned char *block;
     size_t block_bytes;
-    void **data;   /* by value id */
+    void **data;   /* by value id; further slots follow, value_count each */
+    xai_exec *execs; /* of each slot, for the run */
+    int shared;      /* the first node that takes several slots at once; node_count: none */
     float **grads; /* by value id; set while a backward pass runs */
     bool *mark;    /* by value id: scratch for walks */
     unsigned char *scratch;

@@ -114,6 +114,9 @@ struct xai_op {
     /* Packs what only the backward pass needs; may be NULL. Called once, before any backward. */
     xai_status (*prepare_backward)(xai_node *node, xai_setup *setup, xai_error *err);
     void (*forward)(const xai_node *node, const xai_exec *exec);
+    /* forward for `count` samples at once, for operators whose weights weigh more than their arithmetic: the same bytes.
+     * exec[i] is sample i's; a tensor lies equally far from one sample to the next. NULL: one after the other. */
+    void (*forward_slots)(const xai_node *node, const xai_exec *exec, int count);
     /* ADDS to the gradient of each input that has one. NULL: not differentiable. */
     void (*backward)(const xai_node *node, const xai_exec *exec);
     /* Which part of out[0] depends on a part of in[i], and the computing of such a part alone: the rest of out[0] stays
