@@ -30,7 +30,9 @@ static xai_status sift(xai_model *m, const char **names, size_t *count, xai_outp
         const char *pair[] = {m->info.output_name, m->graph->outputs[i]};
         if (strcmp(pair[0], pair[1]) == 0) continue;
         bool tried = i < MOST_TRIED;
-        if (tried && build(m, pair, 2, &outline, &why) == XAI_OK) {
+        xai_status status = tried ? build(m, pair, 2, &outline, &why) : XAI_E_TOO_LARGE;
+        if (status == XAI_E_NO_MEMORY) XAI_NO_MEMORY(err);
+        if (status == XAI_OK) {
             xai_program_free(outline);
             names[(*count)++] = pair[1];
             continue;
@@ -44,7 +46,8 @@ static xai_status sift(xai_model *m, const char **names, size_t *count, xai_outp
 static xai_status build_outline(xai_model *m, xai_output_info *list, xai_error *err)
 {
     size_t count = 1;
-    if (build(m, m->graph->outputs, m->graph->output_count, &m->outline, NULL) == XAI_OK) return XAI_OK;
+    xai_status status = build(m, m->graph->outputs, m->graph->output_count, &m->outline, err);
+    if (status == XAI_OK || status == XAI_E_NO_MEMORY || m->graph->output_count == 1) return status;
     const char **names = XAI_NEW(m->arena, const char *, m->graph->output_count);
     if (!names) XAI_NO_MEMORY(err);
     names[0] = m->info.output_name;
