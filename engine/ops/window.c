@@ -107,7 +107,7 @@ static xai_status read_kernel(const xai_node *node, int spatial, const int64_t *
 xai_status xai_window_read(xai_node *node, const int64_t *kernel, bool ceil_mode, xai_window *window,
                            int64_t out[2], xai_error *err)
 {
-    xai_plane in;
+    xai_plane in = {0};
     XAI_TRY(xai_plane_of(node, &node->in[0]->shape, &in, err));
     int spatial = node->in[0]->shape.rank - 2;
     const int64_t size[2] = {in.h, in.w};
