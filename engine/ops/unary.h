@@ -21,7 +21,7 @@ typedef struct xai_unary_rule {
 
 struct xai_unary {
     const xai_unary_rule *rule;
-    float alpha, beta; /* attributes of those names, where the function has them */
+    float alpha, beta; /* attributes, where the function has them */
     xai_clamp clamp;   /* Relu and Clip */
 };
 
@@ -32,8 +32,8 @@ void xai_unary_backward(const xai_node *node, const xai_exec *exec);
 
 /*
  * A rule is named by XAI_UNARY_RULE from an expression of its value and one of its slope; by XAI_UNARY_MAP where the
- * value is a kernel's (kernels/map_template.h). `rectifies`: under guided and deconv the negative part of the incoming gradient is cut off
- * (rectifier.h).
+ * value is a kernel's (kernels/map_template.h). `rectifies`: under guided and deconv the negative part of the incoming
+ * gradient is cut off (rectifier.h).
  */
 #define XAI_UNARY_RULE(name, value, slope, rectifies)                                                      \
     static void name##_forward(const xai_unary *s, const float *in, float *out, size_t n)                  \

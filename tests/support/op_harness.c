@@ -69,7 +69,13 @@ static size_t parse_list(const char *text, int64_t *out)
 
 static float draw(xai_rng *rng, char kind)
 {
-    return kind == '+' || kind == '*' ? 0.5F + (float)xai_rng_uniform(rng) : (float)xai_rng_normal(rng);
+    switch (kind) {
+    case '+':
+    case '*': return 0.5F + (float)xai_rng_uniform(rng);
+    case '%': return 1.6F * (float)xai_rng_uniform(rng) - 0.8F;
+    case '^': return 1.5F + (float)xai_rng_uniform(rng);
+    default: return (float)xai_rng_normal(rng);
+    }
 }
 
 static void fill_random(op_bench *b, int id, char kind, xai_rng *rng)
@@ -84,7 +90,7 @@ static void fill_random(op_bench *b, int id, char kind, xai_rng *rng)
 
 static void make_input(op_bench *b, int i, const char *text, xai_rng *rng)
 {
-    char kind = strchr("=~+?*", text[0]) ? text[0] : 0;
+    char kind = strchr("=~+?*%^", text[0]) ? text[0] : 0;
     xai_value *v = &b->values[i];
     int64_t list[OP_LIST];
     *v = (xai_value){.name = text, .id = i, .dtype = kind == '=' ? XAI_I64 : kind == '?' ? XAI_BOOL : XAI_F32};
@@ -98,7 +104,7 @@ static void make_input(op_bench *b, int i, const char *text, xai_rng *rng)
     else
         fill_random(b, i, kind, rng);
     b->in[i] = v;
-    b->differentiable[i] = kind == 0 || kind == '*';
+    b->differentiable[i] = kind == 0 || strchr("*%^", kind);
     if (b->differentiable[i]) return;
     xai_tensor *t = XAI_NEW(b->arena, xai_tensor, 1);
     ck_assert_ptr_nonnull(t);
