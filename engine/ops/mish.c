@@ -1,5 +1,6 @@
 /*
- * Mish: x * tanh(log(1 + e^x)), which is x * n / (n + 2) with n = e^x * (e^x + 2). A smooth rectifier: see rectifier.h.
+ * Mish: x * tanh(log(1 + e^x)), which is x * n / (n + 2) with n = e^x * (e^x + 2). A smooth rectifier: see
+ * rectifier.h.
  *
  * From x = 20 on the fraction is 1 in float32.
  */

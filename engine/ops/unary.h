@@ -31,9 +31,9 @@ void xai_unary_forward(const xai_node *node, const xai_exec *exec);
 void xai_unary_backward(const xai_node *node, const xai_exec *exec);
 
 /*
- * A rule is named by XAI_UNARY_RULE from an expression of its value and one of its slope; by XAI_UNARY_MAP where the
- * value is a kernel's (kernels/map_template.h). `rectifies`: under guided and deconv the negative part of the incoming
- * gradient is cut off (rectifier.h).
+ * XAI_UNARY_RULE makes a rule from expressions of its value and its slope, XAI_UNARY_MAP one whose value is made by a
+ * kernel (kernels/map_template.h). `rectifies`: under guided and deconv the negative part of the incoming gradient is
+ * cut off (rectifier.h).
  */
 #define XAI_UNARY_RULE(name, value, slope, rectifies)                                                      \
     static void name##_forward(const xai_unary *s, const float *in, float *out, size_t n)                  \

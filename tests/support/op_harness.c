@@ -184,6 +184,20 @@ static void make_node(op_bench *b, const xai_op *op, const xai_op_case *c, xai_r
     ck_assert_ptr_nonnull(b->node.state);
 }
 
+/* Setup may have put another constant in the place of an input's. */
+static void adopt_constants(op_bench *b)
+{
+    for (int i = 0; i < b->node.in_count; i++) {
+        if (!b->in[i] || b->in[i] == &b->values[i]) continue;
+        ck_assert_ptr_nonnull(b->in[i]->constant);
+        b->in[i]->id = i;
+        b->values[i] = *b->in[i];
+        free(b->data[i].block);
+        b->data[i] = buffer_new(xai_tensor_bytes(b->in[i]->constant));
+        memcpy(b->data[i].data, b->in[i]->constant->data, b->data[i].bytes);
+    }
+}
+
 static void make_buffers(op_bench *b)
 {
     for (int i = 0; i < b->node.out_count; i++) {
@@ -206,6 +220,7 @@ xai_status op_bench_init(op_bench *b, const xai_op *op, const xai_op_case *c, ui
     make_node(b, op, c, &rng);
     xai_setup setup = {b->arena};
     XAI_TRY(op->setup(&b->node, &setup, err));
+    adopt_constants(b);
     if (op->prepare) XAI_TRY(op->prepare(&b->node, &setup, err));
     if (op->prepare_backward) XAI_TRY(op->prepare_backward(&b->node, &setup, err));
     make_buffers(b);
