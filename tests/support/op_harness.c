@@ -115,8 +115,9 @@ static void make_input(op_bench *b, int i, const char *text, xai_rng *rng)
 /* ONNX attributes that are lists of integers, even of one. */
 static bool is_list(const char *name)
 {
-    static const char *const LISTS[] = {"axes", "dilations", "ends",   "kernel_shape", "pads",
-                                        "perm", "split",     "starts", "strides"};
+    static const char *const LISTS[] = {"axes",          "dilations", "ends",  "kernel_shape", "output_padding",
+                                        "output_shape",  "pads",      "perm",  "split",        "starts",
+                                        "strides"};
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
         if (strcmp(name, LISTS[i]) == 0) return true;
     return false;

@@ -306,6 +306,7 @@ static bool must_be_affine(const xai_op *op)
                                         "BatchNormalization",
                                         "Concat",
                                         "Conv",
+                                        "ConvTranspose",
                                         "Gather",
                                         "GlobalAveragePool",
                                         "Pad",
