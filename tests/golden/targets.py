@@ -225,7 +225,8 @@ def target_cases(out, name: str, short: str, common: dict, asked: Asked, layers:
     space = asked.target.get("space", "logit")
     fields = {"target": asked.target, "space": space}
     out.case(common, "value", f"value_{short}", asked.value(), name, **fields, metric="max_abs", oracle="torch float64")
-    out.case(common, "saliency", f"saliency_{short}", asked.saliency(), name, **fields, reduce="none", oracle="captum")
+    out.case(common, "saliency", f"saliency_{short}", asked.saliency().max(axis=1), name, **fields,
+             reduce="channel_max", oracle="captum")
     for key in cam_layers(name, short):
         which = {**fields, "layer": names[key]}
         out.case(common, "gradcam", f"gradcam_{key}_{short}", asked.relu_gradcam(layers[key]), name, **which,
