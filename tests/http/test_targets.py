@@ -53,7 +53,7 @@ TARGETS = [
     {"class": 1, "contrast": "road", "mask": RUNS},
     {"class": 2, "space": "probability", "box": [0, 0, 32, 48]},
     {"neuron": {"layer": LAYER, "channel": 4}},
-    {"neuron": {"layer": LAYER, "channel": 4, "position": [6, 11]}},
+    {"neuron": {"layer": LAYER, "channel": 2, "position": [6, 11]}},
     {"output": {"name": "logits", "index": 700}},
     {"output": {"index": 700}},
 ]
