@@ -34,15 +34,17 @@ typedef struct xai_graph {
     xai_names *constants;   /* name -> xai_tensor */
     xai_names *makers;      /* tensor name -> xai_graph_node that makes it */
     xai_names *input_names; /* name -> xai_graph_input */
+    xai_names *functions;   /* names of the functions that the file defines itself -> not NULL; none is called */
     int64_t parameters;   /* elements of all float initializers */
     int opset;            /* of the default domain */
     const char *producer;
-    char sha256[65];
+    char sha256[65];      /* of all that decides the numbers: the file, then its external data in tensor order */
+    char file_sha256[65]; /* of the file alone; the same where it has no external data */
 } xai_graph;
 
-/* Reads F.onnx. Every claim of the file is checked: sizes, order, names. */
+/* Reads F.onnx and its external data. Every claim of the file is checked: sizes, order, names, paths. */
 xai_status xai_graph_load(const char *path, xai_graph **out, xai_error *err);
-/* The same from memory; `where` names the bytes in messages. */
+/* The same from memory, without external data; `where` names the bytes in messages. */
 xai_status xai_graph_parse(const void *bytes, size_t size, const char *where, xai_graph **out, xai_error *err);
 void xai_graph_free(xai_graph *graph);
 

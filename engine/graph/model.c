@@ -43,9 +43,9 @@ static xai_status read_identity(xai_model *m, const char *path, const xai_model_
     m->info.sha256 = m->graph->sha256;
     m->info.parameters = m->graph->parameters;
     if (c && c->sha256)
-        XAI_CHECK(strcasecmp(c->sha256, m->graph->sha256) == 0, err, BAD_MODEL, path,
-                  "'%s' is not the file that its sidecar describes: sha256 is %s, expected %s", path,
-                  m->graph->sha256, c->sha256);
+        XAI_CHECK(strcasecmp(c->sha256, m->graph->file_sha256) == 0 || strcasecmp(c->sha256, m->graph->sha256) == 0,
+                  err, BAD_MODEL, path, "'%s' is not the file that its sidecar describes: sha256 is %s, expected %s",
+                  path, m->graph->sha256, c->sha256);
     XAI_TRY(copy(m, path, &m->info.path, err));
     if (c && c->id) XAI_TRY(copy(m, c->id, &m->info.id, err));
     else if (!(m->info.id = stem_of(m, path))) XAI_NO_MEMORY(err);
