@@ -8,6 +8,7 @@
 #include "ops/op.h"
 
 typedef struct xai_graph_node {
+    int index; /* position in the file */
     const char *type, *domain, *name;
     const char **in; /* "" : an optional input that is absent */
     int in_count;
@@ -25,7 +26,7 @@ typedef struct xai_graph_input {
 
 typedef struct xai_graph {
     xai_arena *arena;
-    xai_graph_node *nodes; /* each after those that make its inputs: checked */
+    xai_graph_node *nodes; /* each after those that make its inputs */
     size_t node_count;
     xai_graph_input *inputs; /* without those that have an initializer */
     size_t input_count;
@@ -47,6 +48,9 @@ xai_status xai_graph_load(const char *path, xai_graph **out, xai_error *err);
 /* The same from memory, without external data; `where` names the bytes in messages. */
 xai_status xai_graph_parse(const void *bytes, size_t size, const char *where, xai_graph **out, xai_error *err);
 void xai_graph_free(xai_graph *graph);
+
+/* The loader's last step: makers, and the nodes in an order in which they can run; fails if there is none. */
+xai_status xai_graph_sort(xai_graph *graph, xai_error *err);
 
 /* The tensor that a name means: a tensor's own, a node's if only one has it, or "#<node index>": its first output. */
 xai_status xai_graph_find_tensor(const xai_graph *graph, const char *text, const char **tensor, xai_error *err);

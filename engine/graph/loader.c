@@ -183,33 +183,6 @@ static xai_status read_interface(xai_graph *g, const Onnx__GraphProto *p, xai_er
     return XAI_OK;
 }
 
-static bool is_known(const xai_graph *g, const char *name)
-{
-    return xai_names_get(g->constants, name) || xai_names_get(g->makers, name) || xai_graph_find_input(g, name);
-}
-
-/* Each node's inputs exist before it, and nothing is made twice: so there is no cycle. */
-static xai_status check_order(xai_graph *g, xai_error *err)
-{
-    for (size_t i = 0; i < g->node_count; i++) {
-        xai_graph_node *n = &g->nodes[i];
-        for (int k = 0; k < n->in_count; k++)
-            XAI_CHECK(!n->in[k][0] || is_known(g, n->in[k]), err, BAD_MODEL, n->in[k],
-                      "node %zu (%s %s) uses '%s', which nothing before it makes: the graph is cyclic or unsorted", i,
-                      n->type, n->name, n->in[k]);
-        for (int k = 0; k < n->out_count; k++) {
-            if (!n->out[k][0]) continue;
-            XAI_CHECK(!is_known(g, n->out[k]), err, BAD_MODEL, n->out[k], "node %zu (%s %s) makes '%s' again", i,
-                      n->type, n->name, n->out[k]);
-            XAI_TRY(xai_names_put(g->makers, n->out[k], n, err));
-        }
-    }
-    for (size_t i = 0; i < g->output_count; i++)
-        XAI_CHECK(is_known(g, g->outputs[i]), err, BAD_MODEL, g->outputs[i], "no node makes the output '%s'",
-                  g->outputs[i]);
-    return XAI_OK;
-}
-
 static xai_status read_functions(xai_graph *g, const Onnx__ModelProto *m, xai_error *err)
 {
     for (size_t i = 0; i < m->n_functions; i++) {
@@ -243,8 +216,11 @@ static xai_status read_graph(reader *r, const Onnx__ModelProto *m, xai_error *er
     XAI_TRY(read_functions(g, m, err));
     XAI_TRY(read_initializers(r, p, err));
     XAI_TRY(read_interface(g, p, err));
-    for (size_t i = 0; i < p->n_node; i++) XAI_TRY(read_node(r, p->node[i], &g->nodes[g->node_count++], err));
-    return check_order(g, err);
+    for (size_t i = 0; i < p->n_node; i++) {
+        g->nodes[i].index = (int)i;
+        XAI_TRY(read_node(r, p->node[i], &g->nodes[g->node_count++], err));
+    }
+    return xai_graph_sort(g, err);
 }
 
 static xai_status parse(const file_bytes *file, const char *where, reader *r, xai_error *err)

@@ -142,7 +142,7 @@ static xai_status connect(builder *b, xai_node *node, const xai_graph_node *from
 
 static xai_status make_node(builder *b, const xai_graph_node *from, xai_node **out, xai_error *err)
 {
-    int index = (int)(from - b->graph->nodes);
+    int index = from->index;
     bool standard = !from->domain[0] || strcmp(from->domain, "ai.onnx") == 0;
     const xai_op *op = standard ? xai_op_find(from->type) : NULL;
     bool function = !op && xai_names_get(b->graph->functions, from->type);

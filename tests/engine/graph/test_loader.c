@@ -57,6 +57,46 @@ START_TEST(cycle_is_refused)
 }
 END_TEST
 
+START_TEST(node_that_feeds_itself_is_refused)
+{
+    onnx_builder b;
+    begin_small(&b);
+    onnx_node(&b, "Add", "x y", "y");
+    expect_failure(&b, XAI_E_BAD_MODEL, "cyclic");
+}
+END_TEST
+
+START_TEST(missing_input_is_refused)
+{
+    onnx_builder b;
+    begin_small(&b);
+    onnx_node(&b, "Add", "x elsewhere", "y");
+    expect_failure(&b, XAI_E_BAD_MODEL, "'elsewhere', which nothing makes");
+}
+END_TEST
+
+/* As converters of finished files leave them; names by number mean the file's order. */
+START_TEST(unsorted_nodes_are_sorted)
+{
+    onnx_builder b;
+    xai_graph *g = NULL;
+    const char *tensor = NULL;
+    begin_small(&b);
+    onnx_node(&b, "Add", "p q", "y");
+    onnx_node(&b, "Relu", "q", "p");
+    onnx_node(&b, "Sigmoid", "x", "q");
+    ck_assert_int_eq(xai_graph_load(onnx_write(&b), &g, NULL), XAI_OK);
+    ck_assert_str_eq(g->nodes[0].type, "Sigmoid");
+    ck_assert_str_eq(g->nodes[1].type, "Relu");
+    ck_assert_str_eq(g->nodes[2].type, "Add");
+    ck_assert_ptr_eq(xai_names_get(g->makers, "y"), &g->nodes[2]);
+    ck_assert_int_eq(xai_graph_find_tensor(g, "#1", &tensor, NULL), XAI_OK);
+    ck_assert_str_eq(tensor, "p");
+    xai_graph_free(g);
+    onnx_end(&b);
+}
+END_TEST
+
 START_TEST(missing_output_is_refused)
 {
     onnx_builder b;
@@ -244,6 +284,9 @@ int main(void)
     TCase *tc = tcase_create("loader");
     tcase_add_test(tc, reads_what_was_written);
     tcase_add_test(tc, cycle_is_refused);
+    tcase_add_test(tc, node_that_feeds_itself_is_refused);
+    tcase_add_test(tc, missing_input_is_refused);
+    tcase_add_test(tc, unsorted_nodes_are_sorted);
     tcase_add_test(tc, missing_output_is_refused);
     tcase_add_test(tc, name_made_twice_is_refused);
     tcase_add_test(tc, two_gigabyte_claim_is_refused);
