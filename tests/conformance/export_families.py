@@ -23,35 +23,19 @@ smaller, which changes nothing in the graph and spares hours. families.py lists 
 import argparse
 import contextlib
 import io
-import json
-import os
 import warnings
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
 import torch
 from torch import nn
 
+import cases
 from families import CASES, Case, branch_ends, build, head_of, variant
 
-SPATIAL = {"Conv", "Relu", "Clip", "Add", "Concat", "BatchNormalization", "AveragePool", "MaxPool"}
 BRANCH_SCALE = 0.3
 LAYER_SCALE = 0.3
-CLASS = 7
-
-
-def smooth_images(count: int, size: int, seed: int) -> torch.Tensor:
-    """Noise with the falling spectrum of photographs, float32 [count,3,size,size], about unit variance."""
-    rng = np.random.RandomState(seed)
-    total = torch.zeros(count, 3, size, size, dtype=torch.float64)
-    side, weight = 2, 1.0
-    while side <= size:
-        coarse = torch.from_numpy(rng.standard_normal((count, 3, side, side)))
-        total += weight * nn.functional.interpolate(coarse, size=(size, size), mode="bilinear")
-        side, weight = side * 2, weight * 0.6
-    return (total / total.std()).float()
+LITE0 = "the shipped file"
 
 
 def calibrate(net: nn.Module, images: torch.Tensor, seed: int) -> None:
@@ -86,7 +70,7 @@ def calibrate(net: nn.Module, images: torch.Tensor, seed: int) -> None:
 def network(case: Case) -> nn.Module:
     torch.manual_seed(20)
     net = build(case)
-    calibrate(net, smooth_images(8, case.size, seed=21), seed=22)
+    calibrate(net, torch.from_numpy(cases.smooth_images(8, case.size, seed=21)), seed=22)
     return net
 
 
@@ -105,88 +89,37 @@ def export(net: nn.Module, case: Case, path: Path) -> None:
         torch.onnx.export(net, (torch.zeros(batch, 3, case.size, case.size),), str(path), **common)
 
 
-def inner_tensors(path: Path) -> list[str]:
-    """Two tensors worth fetching: the spatial one halfway down the graph, and the last one."""
-    graph = onnx.shape_inference.infer_shapes(onnx.load(str(path))).graph
-    rank = {v.name: len(v.type.tensor_type.shape.dim) for v in graph.value_info}
-    names = [n.output[0] for n in graph.node if n.op_type in SPATIAL and rank.get(n.output[0]) == 4]
-    return [names[len(names) // 2], names[-1]]
-
-
-def run_onnx(path: Path, x: np.ndarray, fetch: list[str]) -> list[np.ndarray]:
-    model = onnx.load(str(path))
-    for name in fetch:
-        model.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"])
-    return session.run(["logits"] + fetch, {"input": x})
-
-
 def gradient(net: nn.Module, x: np.ndarray, index: int, dtype: torch.dtype) -> np.ndarray:
     net = net.to(dtype)
     tensor = torch.from_numpy(x).to(dtype).requires_grad_(True)
     (result,) = torch.autograd.grad(net(tensor).flatten(1)[:, index].sum(), tensor)
-    return result.numpy().astype(np.float64)
+    return result.numpy()
 
 
-def relative_l2(a: np.ndarray, b: np.ndarray) -> float:
-    return float(np.linalg.norm(a - b) / np.linalg.norm(b))
-
-
-def exact_gradient(net: nn.Module, x: np.ndarray, index: int) -> tuple[np.ndarray, float]:
-    """The gradient in float64, and the largest relative error of three float32 arithmetics against it."""
+def gradients(net: nn.Module, x: np.ndarray, index: int) -> tuple[np.ndarray, list[np.ndarray]]:
+    """In float64, and in three float32 arithmetics."""
     exact = gradient(net, x, index, torch.float64)
-    errors = [relative_l2(gradient(net, x, index, torch.float32), exact)]
+    rough = [gradient(net, x, index, torch.float32)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with torch.backends.mkldnn.flags(enabled=False):
-            errors.append(relative_l2(gradient(net, x, index, torch.float32), exact))
+            rough.append(gradient(net, x, index, torch.float32))
     net.to(memory_format=torch.channels_last)
-    errors.append(relative_l2(gradient(net, x, index, torch.float32), exact))
+    rough.append(gradient(net, x, index, torch.float32))
     net.to(memory_format=torch.contiguous_format)
-    return exact, max(errors)
+    return exact, rough
 
 
-def target_of(shape: tuple[int, ...]) -> int:
-    """Flat index of the class, in the middle of a map."""
-    channel = min(CLASS, shape[1] - 1)
-    return channel if len(shape) == 2 else (channel * shape[2] + shape[2] // 2) * shape[3] + shape[3] // 2
+def outputs(net: nn.Module, x: np.ndarray, dtype: torch.dtype) -> np.ndarray:
+    with torch.no_grad():
+        return net.to(dtype)(torch.from_numpy(x).to(dtype)).numpy()
 
 
 def write_case(folder: Path, path: Path, net: nn.Module, inputs: list[np.ndarray], recipe: str,
                exact_outputs: bool = False) -> None:
-    """Everything check_families.py needs to judge one model, on the calmest of `inputs`. `exact_outputs`: they are
-    PyTorch's in float64, since ONNX Runtime computes the model in half precision."""
-    with torch.no_grad():
-        index = target_of(tuple(net(torch.from_numpy(inputs[0])).shape))
-    gradients = [exact_gradient(net, x, index) for x in inputs]
-    calmest = min(range(len(inputs)), key=lambda i: gradients[i][1])
-    x, (double, error) = inputs[calmest], gradients[calmest]
-    fetch = [] if exact_outputs else inner_tensors(path)
-    net.double()
-    with torch.no_grad():
-        exact = net(torch.from_numpy(x).double()).numpy()
-    logits, *inner = [exact.astype(np.float32)] if exact_outputs else run_onnx(path, x, fetch)
-    np.save(folder / "input.npy", x)
-    np.save(folder / "logits.npy", logits)
-    np.save(folder / "gradient.npy", double.astype(np.float32))
-    for number, value in enumerate(inner):
-        np.save(folder / f"inner{number}.npy", value)
-    case = {
-        "name": folder.name, "model": os.path.relpath(path, folder), "input": "input", "output": "logits",
-        "index": index, "gradient": "gradient.npy", "float32_gradient_error": error, "recipe": recipe,
-        "fetch": [{"tensor": name, "file": f"inner{number}.npy"} for number, name in enumerate(fetch)],
-    }
-    (folder / "case.json").write_text(json.dumps(case, indent=1) + "\n", encoding="utf-8")
-    print(f"{folder.name:22} {recipe:44} max|logit| {np.abs(logits).max():7.3f}  reference - float64 "
-          f"{np.abs(logits - exact).max():.1e}  float32 gradient error {error:.1e}", flush=True)
-
-
-def is_done(folder: Path, recipe: str) -> bool:
-    try:
-        return json.loads((folder / "case.json").read_text())["recipe"] == recipe
-    except (OSError, ValueError, KeyError):
-        return False
+    index = cases.target_of(outputs(net, inputs[0], torch.float32).shape)
+    x, exact, error = cases.calmest(inputs, lambda x: gradients(net, x, index))
+    cases.write(folder, path, recipe, x, outputs(net, x, torch.float64), exact, error, exact_outputs=exact_outputs)
 
 
 def make(folder: Path, case: Case) -> None:
@@ -194,7 +127,7 @@ def make(folder: Path, case: Case) -> None:
     path = folder / "model.onnx"
     export(net, case, path)
     exact_outputs = variant(net, case, path)
-    inputs = [smooth_images(1, case.size, seed=seed).numpy() for seed in range(23, 23 + case.inputs)]
+    inputs = [cases.smooth_images(1, case.size, seed=seed) for seed in range(23, 23 + case.inputs)]
     if exact_outputs:
         inputs = [x.astype(np.float16).astype(np.float32) for x in inputs]
     write_case(folder, path, net, inputs, case.recipe(), exact_outputs)
@@ -212,7 +145,7 @@ def make_lite0(folder: Path, model: str, sample: str) -> None:
     with Image.open(sample) as image:
         values = np.asarray(image.convert("RGB").resize((224, 224), Image.BICUBIC), np.float32)
     x = np.ascontiguousarray(((values - 127) / 128).transpose(2, 0, 1)[None])
-    write_case(folder, Path(model).resolve(), net, [x], "the shipped file")
+    write_case(folder, Path(model).resolve(), net, [x], LITE0)
 
 
 def main() -> None:
@@ -224,20 +157,9 @@ def main() -> None:
     parser.add_argument("--lite0", default=str(models / "efficientnet-lite0.onnx"))
     parser.add_argument("--sample", default=str(models / "samples" / "chelsea.png"))
     options = parser.parse_args()
-    recipes = {name: case.recipe() for name, case in CASES.items()} | {"lite0": "the shipped file"}
-    names = options.only.split(",") if options.only else [*recipes]
-    for name in names:
-        folder = options.directory / name
-        if options.list:
-            print(f"{name:22} {recipes[name]}")
-        elif is_done(folder, recipes[name]):
-            print(f"{name:22} is there")
-        else:
-            folder.mkdir(parents=True, exist_ok=True)
-            if name == "lite0":
-                make_lite0(folder, options.lite0, options.sample)
-            else:
-                make(folder, CASES[name])
+    recipes = {name: case.recipe() for name, case in CASES.items()} | {"lite0": LITE0}
+    cases.make_all(options.directory, recipes, options.only, options.list, lambda folder, name:
+                   make_lite0(folder, options.lite0, options.sample) if name == "lite0" else make(folder, CASES[name]))
 
 
 if __name__ == "__main__":
