@@ -10,6 +10,8 @@
 
 #include "elementwise_template.h"
 
+#include "map_template.h"
+
 extern const xai_kernels XAI_TABLE;
 
 const xai_kernels XAI_TABLE = {

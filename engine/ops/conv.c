@@ -49,7 +49,8 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 }
 
 /* Plane sizes and shifts are ints in the inner loops; 2^28 leaves room for every sum and product of them. */
-static xai_status check_extents(const xai_node *node, const xai_conv_plan *plan, const xai_window *w, xai_error *err)
+xai_status xai_conv_check_extents(const xai_node *node, const xai_conv_plan *plan, const xai_window *w,
+                                  xai_error *err)
 {
     const int64_t limit = 1 << 28;
     int64_t reach = 0;
@@ -81,7 +82,7 @@ static xai_status prepare(xai_node *node, xai_setup *setup, xai_error *err)
     if (!plan) XAI_NO_MEMORY(err);
     XAI_TRY(xai_plane_of(node, &node->in[0]->shape, &plan->in, err));
     XAI_TRY(xai_plane_of(node, &node->out[0]->shape, &plan->out, err));
-    XAI_TRY(check_extents(node, plan, &conv->window, err));
+    XAI_TRY(xai_conv_check_extents(node, plan, &conv->window, err));
     plan->depthwise = conv->group == plan->in.c && conv->group > 1;
     XAI_TRY(xai_lattice_forward(&conv->window, &plan->out, setup->arena, &plan->forward.lattice, err));
     node->scratch = scratch_of(conv, &plan->forward, 1);
