@@ -47,15 +47,29 @@ def relative_l2(a: np.ndarray, b: np.ndarray) -> float:
     return float(np.linalg.norm(a - b) / np.linalg.norm(b))
 
 
-def calmest(inputs: list[np.ndarray], gradients_of) -> tuple[np.ndarray, np.ndarray, float]:
-    """Of the inputs the one whose gradient float32 gets most nearly right: input, float64 gradient, error of float32.
-    `gradients_of` gives the gradient in float64 and a list of it in float32."""
+def neighbours(x: np.ndarray, count: int, ulps: int) -> list[np.ndarray]:
+    """Inputs that differ from x by some last bits of each number, as rounding would make them."""
+    rng = np.random.RandomState(1)
+    return [x * (1 + rng.randint(-1, 2, x.shape).astype(np.float32) * np.float32(ulps * 2.0**-23))
+            for _ in range(count)]
+
+
+def calmest(inputs: list[np.ndarray], exact, rough: list) -> tuple[np.ndarray, np.ndarray, float]:
+    """Of the inputs the one farthest from any kink: input, float64 gradient, error of float32.
+
+    `exact` gives the gradient of an input in float64, each of `rough` in some arithmetic of float32. The error is the
+    largest of all arithmetics, and of the first one on inputs that differ in the last bit. An input is calm if even
+    inputs 16 times as far away have its gradient: then no arithmetic should put a unit on the other side of its kink.
+    """
     found = []
     for x in inputs:
-        exact, rough = gradients_of(x)
-        found.append((max(relative_l2(g.astype(np.float64), exact) for g in rough), x, exact))
-    error, x, exact = min(found, key=lambda one: one[0])
-    return x, exact, error
+        slopes = [arithmetic(x).astype(np.float64) for arithmetic in rough]
+        far = [rough[0](near).astype(np.float64) for near in neighbours(x, 4, 16)]
+        found.append((max(relative_l2(slope, slopes[0]) for slope in slopes + far), x, slopes))
+    _, x, slopes = min(found, key=lambda one: one[0])
+    slope = exact(x)
+    slopes += [rough[0](near).astype(np.float64) for near in neighbours(x, 2, 1)]
+    return x, slope, max(relative_l2(one, slope) for one in slopes)
 
 
 def inner_tensors(path: Path) -> list[str]:
