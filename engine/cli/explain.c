@@ -58,6 +58,37 @@ static xai_status collect_pairs(cli_call *call, pairs *p, xai_error *err)
     return XAI_OK;
 }
 
+/* {"mask":{"file":F}} of a target becomes the runs of the picture in F. */
+static xai_status read_mask(cli_call *call, json_t *target, xai_error *err)
+{
+    const char *file = json_string_value(json_object_get(json_object_get(target, "mask"), "file"));
+    if (!file) return XAI_OK;
+    int64_t *runs = XAI_NEW(call->arena, int64_t, XAI_MAX_MASK_RUNS);
+    if (!runs) XAI_NO_MEMORY(err);
+    xai_image *picture = NULL;
+    size_t count = 0;
+    XAI_TRY(cli_load_image(file, &picture, err));
+    xai_target mask = {.class_index = -1, .contrast = -1, .kind = XAI_TARGET_MASK, .mask_rows = picture->height,
+                       .mask_cols = picture->width, .mask_runs = runs};
+    xai_status status = xai_mask_of_image(picture, runs, &count, err);
+    mask.mask_run_count = count;
+    xai_image_free(picture);
+    XAI_TRY(status);
+    json_t *form = xai_json_target_form(&mask, NULL);
+    int failed = json_object_update(target, form);
+    json_decref(form);
+    if (failed) XAI_NO_MEMORY(err);
+    return XAI_OK;
+}
+
+static xai_status read_masks(cli_call *call, json_t *request, xai_error *err)
+{
+    json_t *target;
+    size_t i;
+    json_array_foreach(json_object_get(request, "targets"), i, target) XAI_TRY(read_mask(call, target, err));
+    return XAI_OK;
+}
+
 /* The overlay and every other picture or text as DIR/<result>-<artifact>.<extension>, maps as .npy. */
 static xai_status write_artifact(cli_call *call, const char *dir, size_t result, const xai_artifact *a, xai_error *err)
 {
@@ -121,6 +152,7 @@ static xai_status read_request(cli_call *call, cli_subject *s, json_t **json, xa
     XAI_CHECK(cli_text(call, CLI_METHOD, NULL), err, USAGE, "--method", "give --method; `xai methods` lists them");
     XAI_TRY(collect_pairs(call, &p, err));
     XAI_TRY(xai_json_request_from_pairs(p.names, p.values, p.count, json, err));
+    XAI_TRY(read_masks(call, *json, err));
     XAI_TRY(xai_json_request_read(*json, call->arena, &read, err));
     XAI_TRY(xai_json_request_bind(&read, s->request.model, xai_model_describe(s->request.model), xai_model_find_class,
                                   call->arena, &request, err));

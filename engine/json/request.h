@@ -13,7 +13,7 @@
 
 #include <jansson.h>
 
-#include "base/arena.h"
+#include "target.h"
 
 enum {
     XAI_JSON_MAX_METHODS = 16,
@@ -22,17 +22,6 @@ enum {
     XAI_JSON_MAX_PARAMS = 64,
     XAI_JSON_MAX_TOP = 1000
 };
-
-typedef struct xai_json_class {
-    bool given;
-    int64_t index;    /* when `name` is NULL */
-    const char *name; /* digits or a label */
-} xai_json_class;
-
-typedef struct xai_json_target {
-    xai_json_class class, contrast;
-    xai_space space;
-} xai_json_target;
 
 /* A request as read; everything lives in the arena or in the JSON that it was read from. */
 typedef struct xai_json_request {

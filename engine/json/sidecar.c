@@ -148,8 +148,6 @@ static xai_status read_output(const xai_json_at *root, xai_arena *arena, xai_mod
     XAI_TRY(xai_json_check_object(&at, "name|head", err));
     XAI_TRY(copy_text(&at, "name", arena, &out->output_name, err));
     XAI_TRY(choice(&at, "head", "softmax|probabilities|sigmoid|regression|dense", &head, err));
-    if (head == 4)
-        XAI_FAIL(err, UNSUPPORTED, "/output/head", "dense outputs (segmentation, detection) are not supported");
     out->head_known = head >= 0;
     if (head >= 0) out->head = (xai_head)head;
     return XAI_OK;

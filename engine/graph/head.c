@@ -1,0 +1,123 @@
+/*
+ * Head: what the numbers of a model's output are: scores of classes, of one cell or of many, or plain numbers. The
+ * sidecar says so, or else the graph's last nodes and the output's shape. Pure.
+ */
+#include "model.h"
+#include "ops/softmax.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+enum { MAX_CLASSES = 1 << 20 };
+
+static bool is_map(const xai_model *m, const xai_value *v)
+{
+    int h = m->info.layout == XAI_LAYOUT_NCHW ? 2 : 1;
+    return v->shape.rank == 4 && v->shape.dim[h] * v->shape.dim[h + 1] > 1;
+}
+
+/* The Softmax that makes the output, seen through reshapes; NULL: none. */
+static const xai_graph_node *output_softmax(const xai_model *m)
+{
+    const char *name = m->info.output_name;
+    for (;;) {
+        const xai_graph_node *n = xai_names_get(m->graph->makers, name);
+        if (!n || n->in_count < 1) return NULL;
+        if (strcmp(n->type, "Softmax") == 0) return n;
+        const xai_op *op = xai_op_find(n->type);
+        if (!op || !op->view) return NULL;
+        name = n->in[0];
+    }
+}
+
+static xai_status check_output(const xai_model *m, const xai_value *out, xai_error *err)
+{
+    const char *name = m->info.output_name;
+    XAI_CHECK(!out->constant && out->id >= m->outline->input_count && out->dtype == XAI_F32, err, BAD_MODEL, name,
+              "the output '%s' is no float tensor that depends on the image", name);
+    XAI_CHECK(xai_value_count(out) >= 1 && out->shape.rank >= 1 && out->shape.rank <= 4, err, UNSUPPORTED_OP, name,
+              "the output '%s' is not a list of class scores", name);
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- lists of scores */
+
+static xai_status read_list(xai_model *m, const xai_value *out, xai_error *err)
+{
+    static const xai_link LINKS[] = {[XAI_HEAD_SOFTMAX] = XAI_LINK_SOFTMAX, [XAI_HEAD_PROBABILITIES] = XAI_LINK_SOFTMAX,
+                                     [XAI_HEAD_SIGMOID] = XAI_LINK_SIGMOID, [XAI_HEAD_REGRESSION] = XAI_LINK_NONE};
+    const xai_graph_node *softmax = output_softmax(m);
+    const char *name = m->info.output_name;
+    XAI_CHECK(!is_map(m, out), err, UNSUPPORTED_OP, name,
+              "the output '%s' is a map, not a list of class scores: its head is 'dense'", name);
+    XAI_CHECK(m->info.head != XAI_HEAD_PROBABILITIES || softmax, err, BAD_CONFIG, "output.head",
+              "the head is said to be 'probabilities', but the graph does not end in Softmax: use 'softmax'");
+    m->logits = m->info.head == XAI_HEAD_PROBABILITIES ? softmax->in[0] : name;
+    m->link = LINKS[m->info.head];
+    int64_t n = xai_value_count(out);
+    m->cells = (xai_cells){n, 1, 1, 1, (size_t)n, (size_t)n};
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- dense outputs */
+
+/* Whether the Softmax runs over the classes of each cell. */
+static bool is_over_classes(const xai_node *softmax, const xai_cells *c)
+{
+    const xai_softmax *s = softmax->state;
+    return s->n == c->classes && (size_t)s->inner == c->class_stride;
+}
+
+/* An activation at the end of the graph is the link, and the scores are what goes into it. */
+static void find_link(xai_model *m, const xai_value *out)
+{
+    m->logits = m->info.output_name;
+    m->link = m->cells.classes > 1 ? XAI_LINK_SOFTMAX : XAI_LINK_SIGMOID;
+    for (int i = 0; i < m->outline->node_count; i++) {
+        const xai_node *n = m->outline->nodes[i];
+        if (n->out[0] != out || !xai_value_runs(n->in[0])) continue;
+        bool softmax = strcmp(n->op->type, "Softmax") == 0 && is_over_classes(n, &m->cells);
+        bool sigmoid = strcmp(n->op->type, "Sigmoid") == 0;
+        if (!softmax && !sigmoid) continue;
+        m->link = softmax ? XAI_LINK_SOFTMAX : XAI_LINK_SIGMOID;
+        m->logits = n->in[0]->name;
+    }
+}
+
+static xai_status read_dense(xai_model *m, const xai_value *out, xai_error *err)
+{
+    const int64_t *d = out->shape.dim;
+    const char *name = m->info.output_name;
+    XAI_CHECK(out->shape.rank == 4 && d[0] == 1, err, BAD_CONFIG, "output.head",
+              "the head is said to be 'dense', but the output '%s' is not a batch of maps (1 x C x H x W)", name);
+    size_t b = (size_t)d[2], c = (size_t)d[3];
+    bool nchw = m->info.layout == XAI_LAYOUT_NCHW;
+    m->cells = nchw ? (xai_cells){d[1], d[2], d[3], b * c, c, 1} : (xai_cells){d[3], d[1], d[2], 1, b * c, c};
+    find_link(m, out);
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- which */
+
+static xai_status guess(xai_model *m, const xai_value *out, xai_error *err)
+{
+    bool softmax = output_softmax(m) != NULL, map = is_map(m, out);
+    m->info.head = map ? XAI_HEAD_DENSE : softmax ? XAI_HEAD_PROBABILITIES : XAI_HEAD_SOFTMAX;
+    return xai_model_warn(m, map ? "the output is taken as a score for every class and cell"
+                             : softmax ? "the graph ends in Softmax: its output is taken as probabilities"
+                                       : "the output is taken as logits of a softmax", err);
+}
+
+xai_status xai_model_read_head(xai_model *m, const xai_model_config *config, xai_error *err)
+{
+    const xai_value *out = xai_program_find(m->outline, m->info.output_name);
+    XAI_TRY(check_output(m, out, err));
+    if (config && config->head_known) m->info.head = config->head;
+    else XAI_TRY(guess(m, out, err));
+    XAI_TRY(m->info.head == XAI_HEAD_DENSE ? read_dense(m, out, err) : read_list(m, out, err));
+    m->info.classes = m->cells.classes;
+    XAI_CHECK(m->info.classes <= MAX_CLASSES, err, TOO_LARGE, m->info.output_name,
+              "the output '%s' has %" PRId64 " classes; at most %d are served", m->info.output_name, m->info.classes,
+              MAX_CLASSES);
+    return XAI_OK;
+}
