@@ -74,6 +74,14 @@ static xai_status find_interface(xai_model *m, const xai_model_config *c, xai_er
     return XAI_OK;
 }
 
+/* Pictures have 1 or 3 channels. tf2onnx leaves them last, and begins the graph with a Transpose. */
+static xai_layout layout_of(const xai_graph_input *in)
+{
+    const int64_t *d = in->shape.dim;
+    bool first = in->shape.rank != 4 || d[1] == 1 || d[1] == 3, last = d[3] == 1 || d[3] == 3;
+    return !first && last ? XAI_LAYOUT_NHWC : XAI_LAYOUT_NCHW;
+}
+
 /* The size that preprocessing ends with: 0 if it does not say. */
 static void size_after(const xai_model_config *c, int64_t *height, int64_t *width)
 {
@@ -180,10 +188,11 @@ static xai_status set_up(xai_model *m, const char *path, const xai_model_config 
     XAI_TRY(xai_graph_load(path, &m->graph, err));
     XAI_TRY(read_identity(m, path, c, err));
     XAI_TRY(find_interface(m, c, err));
-    m->info.layout = c ? c->layout : XAI_LAYOUT_NCHW;
+    m->info.layout = c && c->layout_known ? c->layout : layout_of(&m->graph->inputs[m->input_index]);
     m->info.channels = c ? c->channels : XAI_CHANNELS_RGB;
     XAI_TRY(choose_shapes(m, c, err));
     XAI_TRY(read_preprocessing(m, c, err));
+    if (!c || !c->output_name) XAI_TRY(xai_model_choose_output(m, err));
     XAI_TRY(xai_model_list_outputs(m, err));
     XAI_TRY(xai_model_read_head(m, c, err));
     XAI_TRY(build_program(m, err));
