@@ -160,13 +160,13 @@ def make(folder: Path, case: Case) -> None:
     plain, net = build(case, False), build(case, case.softmax)
     calibrate(plain, cases.smooth_images(8, case.size, seed=21).transpose(0, 2, 3, 1))
     net.set_weights(plain.get_weights())
-    path = folder / "model.onnx"
-    export(net, case, path)
     exact = build_exact(case)
     exact.set_weights(net.get_weights())
     inputs = [np.ascontiguousarray(cases.smooth_images(1, case.size, seed=seed).transpose(0, 2, 3, 1))
               for seed in range(23, 23 + case.inputs)]
     index = cases.target_of(tuple(net(inputs[0]).shape))
+    path = folder / "model.onnx"
+    export(net, case, path)
     x, slope, error = cases.calmest(inputs, lambda x: gradient(exact, x, index, "float64"),
                                     [lambda x: gradient(net, x, index, "float32")])
     graph = onnx.load(str(path), load_external_data=False).graph

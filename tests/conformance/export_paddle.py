@@ -42,9 +42,9 @@ CASES = {
     "paddle_small": Case("small", 11, 32, softmax=True),
     "paddle_small16": Case("small", 16, 32),
     "paddle_segment": Case("segment", 13, 32),
-    "paddle_resnet18": Case("resnet18", 11),
+    "paddle_resnet18": Case("resnet18", 11, softmax=True),
     "paddle_mobilenetv1": Case("mobilenet_v1", 12),
-    "paddle_mobilenetv3": Case("mobilenet_v3_small", 13, softmax=True),
+    "paddle_mobilenetv3": Case("mobilenet_v3_small", 13),
     "paddle_shufflenetv2": Case("shufflenet_v2_x1_0", 14, free=False),
     "paddle_squeezenet": Case("squeezenet1_1", 15),
     "paddle_densenet121": Case("densenet121", 11),
@@ -77,7 +77,7 @@ class Small(nn.Layer):
 class Segment(nn.Layer):
     def __init__(self, width: int = 8, classes: int = 3):
         super().__init__()
-        self.down = nn.Sequential(nn.Conv2D(3, width, 3, 2, 1), nn.BatchNorm2D(width), nn.LeakyReLU(0.1))
+        self.down = nn.Sequential(nn.Conv2D(3, width, 3, 2, 1), nn.BatchNorm2D(width), nn.ReLU())
         self.deep = nn.Sequential(nn.Conv2D(width, width, 3, 2, 1), nn.BatchNorm2D(width), nn.ReLU6())
         self.up = nn.Conv2DTranspose(width, width, 2, stride=2)
         self.head = nn.Conv2D(2 * width, classes, 1)
