@@ -47,6 +47,8 @@ typedef struct xai_graph {
 xai_status xai_graph_load(const char *path, xai_graph **out, xai_error *err);
 /* The same from memory, without external data; `where` names the bytes in messages. */
 xai_status xai_graph_parse(const void *bytes, size_t size, const char *where, xai_graph **out, xai_error *err);
+/* The same from the bytes of the file `path`, beside which its external data lie. */
+xai_status xai_graph_parse_file(const void *bytes, size_t size, const char *path, xai_graph **out, xai_error *err);
 void xai_graph_free(xai_graph *graph);
 
 /* The loader's last step: makers, and the nodes in an order in which they can run; fails if there is none. */

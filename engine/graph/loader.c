@@ -258,12 +258,17 @@ xai_status xai_graph_parse(const void *bytes, size_t size, const char *where, xa
     return read_model(&(file_bytes){bytes, size}, where, NULL, out, err);
 }
 
+xai_status xai_graph_parse_file(const void *bytes, size_t size, const char *path, xai_graph **out, xai_error *err)
+{
+    return read_model(&(file_bytes){bytes, size}, path, path, out, err);
+}
+
 xai_status xai_graph_load(const char *path, xai_graph **out, xai_error *err)
 {
     uint8_t *data = NULL;
     size_t size = 0;
     XAI_TRY(read_file(path, &data, &size, err));
-    xai_status status = read_model(&(file_bytes){data, size}, path, path, out, err);
+    xai_status status = xai_graph_parse_file(data, size, path, out, err);
     free(data);
     return status;
 }
