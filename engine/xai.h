@@ -166,8 +166,9 @@ typedef struct xai_model_config {
     const char *id;         /* NULL: the file's name */
     const char *sha256;     /* NULL: not checked */
     const char *input_name; /* NULL: the graph's first input */
-    const char *output_name;/* NULL: the graph's first output */
+    const char *output_name;/* NULL: the graph's first output that looks like class scores, or the first */
     xai_layout layout;
+    bool layout_known; /* false: read from the input's shape */
     xai_channels channels;
     xai_preprocess_step steps[XAI_MAX_STEPS];
     int step_count; /* 0: what the graph tells, and ImageNet's usual preprocessing, with a warning */

@@ -16,18 +16,52 @@ static bool is_map(const xai_model *m, const xai_value *v)
     return v->shape.rank == 4 && v->shape.dim[h] * v->shape.dim[h + 1] > 1;
 }
 
-/* The Softmax that makes the output, seen through reshapes; NULL: none. */
-static const xai_graph_node *output_softmax(const xai_model *m)
+static const xai_node *maker_of(const xai_program *outline, const xai_value *v)
 {
-    const char *name = m->info.output_name;
-    for (;;) {
-        const xai_graph_node *n = xai_names_get(m->graph->makers, name);
-        if (!n || n->in_count < 1) return NULL;
-        if (strcmp(n->type, "Softmax") == 0) return n;
-        const xai_op *op = xai_op_find(n->type);
-        if (!op || !op->view) return NULL;
-        name = n->in[0];
-    }
+    for (int i = outline->node_count; i-- > 0;)
+        if (outline->nodes[i]->out[0] == v) return outline->nodes[i];
+    return NULL;
+}
+
+/* Nodes that hand on the numbers as they are: reshapes, and what is left of a change of precision. */
+static bool hands_on(const xai_node *n)
+{
+    return xai_value_runs(n->in[0]) && n->in[0]->dtype == XAI_F32 &&
+           (n->op->view || (strcmp(n->op->type, "Cast") == 0 && n->out[0]->dtype == XAI_F32));
+}
+
+/* The last node that does something to the numbers of the output; NULL: none. */
+static const xai_node *last_node(const xai_model *m, const xai_value *out)
+{
+    const xai_node *n = maker_of(m->outline, out);
+    while (n && hands_on(n)) n = maker_of(m->outline, n->in[0]);
+    return n && n->in_count == 1 && xai_value_runs(n->in[0]) ? n : NULL;
+}
+
+static bool is_sigmoid(const xai_node *n) { return n && strcmp(n->op->type, "Sigmoid") == 0; }
+
+/* Whether the Softmax runs over the classes of each cell. */
+static bool is_over_classes(const xai_node *softmax, const xai_cells *c)
+{
+    const xai_softmax *s = softmax->state;
+    return s->n == c->classes && (size_t)s->inner == c->class_stride;
+}
+
+static bool is_softmax(const xai_node *n, const xai_cells *c)
+{
+    return n && strcmp(n->op->type, "Softmax") == 0 && is_over_classes(n, c);
+}
+
+static xai_cells one_cell(const xai_value *out)
+{
+    int64_t n = xai_value_count(out);
+    return (xai_cells){n, 1, 1, 1, (size_t)n, (size_t)n};
+}
+
+static bool ends_in_softmax(const xai_model *m, const xai_value *out)
+{
+    xai_cells cell = one_cell(out);
+    return is_softmax(last_node(m, out), &cell);
 }
 
 static xai_status check_output(const xai_model *m, const xai_value *out, xai_error *err)
@@ -46,42 +80,31 @@ static xai_status read_list(xai_model *m, const xai_value *out, xai_error *err)
 {
     static const xai_link LINKS[] = {[XAI_HEAD_SOFTMAX] = XAI_LINK_SOFTMAX, [XAI_HEAD_PROBABILITIES] = XAI_LINK_SOFTMAX,
                                      [XAI_HEAD_SIGMOID] = XAI_LINK_SIGMOID, [XAI_HEAD_REGRESSION] = XAI_LINK_NONE};
-    const xai_graph_node *softmax = output_softmax(m);
+    const xai_node *last = last_node(m, out);
+    bool softmax = ends_in_softmax(m, out);
     const char *name = m->info.output_name;
     XAI_CHECK(!is_map(m, out), err, UNSUPPORTED_OP, name,
               "the output '%s' is a map, not a list of class scores: its head is 'dense'", name);
     XAI_CHECK(m->info.head != XAI_HEAD_PROBABILITIES || softmax, err, BAD_CONFIG, "output.head",
               "the head is said to be 'probabilities', but the graph does not end in Softmax: use 'softmax'");
-    m->logits = m->info.head == XAI_HEAD_PROBABILITIES ? softmax->in[0] : name;
+    bool inside = m->info.head == XAI_HEAD_PROBABILITIES || (m->info.head == XAI_HEAD_SIGMOID && is_sigmoid(last));
+    m->logits = inside ? last->in[0]->name : name;
     m->link = LINKS[m->info.head];
-    int64_t n = xai_value_count(out);
-    m->cells = (xai_cells){n, 1, 1, 1, (size_t)n, (size_t)n};
+    m->cells = one_cell(out);
     return XAI_OK;
 }
 
 /* ---------------------------------------------------------------- dense outputs */
 
-/* Whether the Softmax runs over the classes of each cell. */
-static bool is_over_classes(const xai_node *softmax, const xai_cells *c)
-{
-    const xai_softmax *s = softmax->state;
-    return s->n == c->classes && (size_t)s->inner == c->class_stride;
-}
-
 /* An activation at the end of the graph is the link, and the scores are what goes into it. */
 static void find_link(xai_model *m, const xai_value *out)
 {
-    m->logits = m->info.output_name;
-    m->link = m->cells.classes > 1 ? XAI_LINK_SOFTMAX : XAI_LINK_SIGMOID;
-    for (int i = 0; i < m->outline->node_count; i++) {
-        const xai_node *n = m->outline->nodes[i];
-        if (n->out[0] != out || !xai_value_runs(n->in[0])) continue;
-        bool softmax = strcmp(n->op->type, "Softmax") == 0 && is_over_classes(n, &m->cells);
-        bool sigmoid = strcmp(n->op->type, "Sigmoid") == 0;
-        if (!softmax && !sigmoid) continue;
-        m->link = softmax ? XAI_LINK_SOFTMAX : XAI_LINK_SIGMOID;
-        m->logits = n->in[0]->name;
-    }
+    const xai_node *last = last_node(m, out);
+    bool softmax = is_softmax(last, &m->cells), sigmoid = is_sigmoid(last);
+    bool here = (softmax || sigmoid) && xai_shape_equal(&last->in[0]->shape, &out->shape);
+    m->logits = here ? last->in[0]->name : m->info.output_name;
+    m->link = here ? softmax ? XAI_LINK_SOFTMAX : XAI_LINK_SIGMOID
+                   : m->cells.classes > 1 ? XAI_LINK_SOFTMAX : XAI_LINK_SIGMOID;
 }
 
 static xai_status read_dense(xai_model *m, const xai_value *out, xai_error *err)
@@ -101,11 +124,17 @@ static xai_status read_dense(xai_model *m, const xai_value *out, xai_error *err)
 
 static xai_status guess(xai_model *m, const xai_value *out, xai_error *err)
 {
-    bool softmax = output_softmax(m) != NULL, map = is_map(m, out);
-    m->info.head = map ? XAI_HEAD_DENSE : softmax ? XAI_HEAD_PROBABILITIES : XAI_HEAD_SOFTMAX;
-    return xai_model_warn(m, map ? "the output is taken as a score for every class and cell"
-                             : softmax ? "the graph ends in Softmax: its output is taken as probabilities"
-                                       : "the output is taken as logits of a softmax", err);
+    static const char *const WORDS[] = {
+        [XAI_HEAD_DENSE] = "the output is taken as a score for every class and cell",
+        [XAI_HEAD_PROBABILITIES] = "the graph ends in Softmax: its output is taken as probabilities",
+        [XAI_HEAD_SIGMOID] = "the graph ends in Sigmoid: each output is taken as a probability of its own",
+        [XAI_HEAD_REGRESSION] = "the output is one number: it is taken as it is, not as a class score",
+        [XAI_HEAD_SOFTMAX] = "the output is taken as logits of a softmax"};
+    m->info.head = is_map(m, out) ? XAI_HEAD_DENSE
+                   : is_sigmoid(last_node(m, out)) ? XAI_HEAD_SIGMOID
+                   : xai_value_count(out) == 1 ? XAI_HEAD_REGRESSION
+                   : ends_in_softmax(m, out) ? XAI_HEAD_PROBABILITIES : XAI_HEAD_SOFTMAX;
+    return xai_model_warn(m, WORDS[m->info.head], err);
 }
 
 xai_status xai_model_read_head(xai_model *m, const xai_model_config *config, xai_error *err)

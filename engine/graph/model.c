@@ -43,9 +43,9 @@ static xai_status read_identity(xai_model *m, const char *path, const xai_model_
     m->info.sha256 = m->graph->sha256;
     m->info.parameters = m->graph->parameters;
     if (c && c->sha256)
-        XAI_CHECK(strcasecmp(c->sha256, m->graph->sha256) == 0, err, BAD_MODEL, path,
-                  "'%s' is not the file that its sidecar describes: sha256 is %s, expected %s", path,
-                  m->graph->sha256, c->sha256);
+        XAI_CHECK(strcasecmp(c->sha256, m->graph->file_sha256) == 0 || strcasecmp(c->sha256, m->graph->sha256) == 0,
+                  err, BAD_MODEL, path, "'%s' is not the file that its sidecar describes: sha256 is %s, expected %s",
+                  path, m->graph->sha256, c->sha256);
     XAI_TRY(copy(m, path, &m->info.path, err));
     if (c && c->id) XAI_TRY(copy(m, c->id, &m->info.id, err));
     else if (!(m->info.id = stem_of(m, path))) XAI_NO_MEMORY(err);
@@ -72,6 +72,14 @@ static xai_status find_interface(xai_model *m, const xai_model_config *c, xai_er
               "input '%s' is not a batch of float images (%s, %d dimensions)", in->name, xai_dtype_name(in->dtype),
               in->shape.rank);
     return XAI_OK;
+}
+
+/* Pictures have 1 or 3 channels. tf2onnx leaves them last, and begins the graph with a Transpose. */
+static xai_layout layout_of(const xai_graph_input *in)
+{
+    const int64_t *d = in->shape.dim;
+    bool first = in->shape.rank != 4 || d[1] == 1 || d[1] == 3, last = d[3] == 1 || d[3] == 3;
+    return !first && last ? XAI_LAYOUT_NHWC : XAI_LAYOUT_NCHW;
 }
 
 /* The size that preprocessing ends with: 0 if it does not say. */
@@ -180,10 +188,11 @@ static xai_status set_up(xai_model *m, const char *path, const xai_model_config 
     XAI_TRY(xai_graph_load(path, &m->graph, err));
     XAI_TRY(read_identity(m, path, c, err));
     XAI_TRY(find_interface(m, c, err));
-    m->info.layout = c ? c->layout : XAI_LAYOUT_NCHW;
+    m->info.layout = c && c->layout_known ? c->layout : layout_of(&m->graph->inputs[m->input_index]);
     m->info.channels = c ? c->channels : XAI_CHANNELS_RGB;
     XAI_TRY(choose_shapes(m, c, err));
     XAI_TRY(read_preprocessing(m, c, err));
+    if (!c || !c->output_name) XAI_TRY(xai_model_choose_output(m, err));
     XAI_TRY(xai_model_list_outputs(m, err));
     XAI_TRY(xai_model_read_head(m, c, err));
     XAI_TRY(build_program(m, err));

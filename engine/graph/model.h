@@ -73,6 +73,8 @@ void xai_model_return_lanes(xai_model *model, xai_lanes *lanes);
 
 /* info.layers and info.default_layer, from the outline. */
 xai_status xai_model_list_layers(xai_model *model, xai_error *err);
+/* info.output_name where nobody names it: the first output that looks like class scores. */
+xai_status xai_model_choose_output(xai_model *model, xai_error *err);
 /* The outline and info.outputs. */
 xai_status xai_model_list_outputs(xai_model *model, xai_error *err);
 /* Fails if anything in the program depends on an input that is not the image. */

@@ -58,6 +58,46 @@ static xai_status build_outline(xai_model *m, xai_output_info *list, xai_error *
     return build(m, names, count, &m->outline, err);
 }
 
+/* ---------------------------------------------------------------- which */
+
+/* Several numbers in one row. */
+static bool looks_like_scores(const xai_model *m, const xai_program *outline, const char *name)
+{
+    const xai_value *v = xai_program_find(outline, name);
+    int64_t count = xai_value_count(v);
+    bool row = false;
+    for (int i = 0; i < v->shape.rank; i++) row = row || v->shape.dim[i] == count;
+    return xai_value_runs(v) && v->id >= (int)m->graph->input_count && v->dtype == XAI_F32 && row && count > 1;
+}
+
+static xai_status looks_usable(const xai_model *m, const char *name, bool *yes, xai_error *err)
+{
+    xai_error why;
+    xai_program *outline;
+    xai_status status = build(m, &name, 1, &outline, &why);
+    *yes = status == XAI_OK && looks_like_scores(m, outline, name);
+    if (status == XAI_OK) xai_program_free(outline);
+    if (status == XAI_E_NO_MEMORY) XAI_NO_MEMORY(err);
+    return XAI_OK;
+}
+
+xai_status xai_model_choose_output(xai_model *m, xai_error *err)
+{
+    size_t n = m->graph->output_count;
+    bool found = false;
+    for (size_t i = 0; n > 1 && i < n && i < MOST_TRIED && !found; i++) {
+        XAI_TRY(looks_usable(m, m->graph->outputs[i], &found, err));
+        if (found) m->info.output_name = m->graph->outputs[i];
+    }
+    if (n == 1) return XAI_OK;
+    const char *text = xai_arena_printf(m->arena, "the graph has %zu outputs: '%s' is taken; a sidecar file can name another",
+                                        n, m->info.output_name);
+    if (!text) XAI_NO_MEMORY(err);
+    return xai_model_warn(m, text, err);
+}
+
+/* ---------------------------------------------------------------- all */
+
 static xai_status describe(xai_model *m, xai_output_info *info, xai_error *err)
 {
     const xai_value *v = xai_program_find(m->outline, info->name);

@@ -311,6 +311,7 @@ static bool must_be_affine(const xai_op *op)
                                         "GlobalAveragePool",
                                         "Pad",
                                         "Reshape",
+                                        "Resize",
                                         "Slice",
                                         "Split",
                                         "Sub",
