@@ -6,6 +6,8 @@
  */
 #include "conv_plan.h"
 
+#include <stdio.h>
+
 static xai_status check_weight(const xai_node *node, xai_error *err)
 {
     const xai_tensor *weight = node->in[1]->constant;
@@ -149,6 +151,12 @@ static void backward(const xai_node *node, const xai_exec *exec)
     run(&r);
 }
 
+static void describe(const xai_node *node, char *text, size_t size)
+{
+    const xai_conv *conv = node->state;
+    snprintf(text, size, "%s", conv->plan->depthwise ? "depthwise" : "gemm");
+}
+
 static const xai_op_case CASES[] = {
     {"same_upper_odd_kernel", {"2x3x5x6", "~4x3x3x3", "~4", NULL}, "auto_pad=SAME_UPPER;strides=2,2", 0},
     {"same_lower_even_kernel", {"1x2x6x5", "~3x2x2x4", NULL}, "auto_pad=SAME_LOWER;strides=2,1", 0},
@@ -180,5 +188,6 @@ const xai_op xai_op_conv = {
     .prepare_backward = prepare_backward,
     .forward = forward,
     .backward = backward,
+    .describe = describe,
     .cases = CASES,
 };
