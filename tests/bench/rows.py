@@ -1,4 +1,6 @@
-"""What `make bench` measures: one line of TABLE is a family of rows. A new row is one entry here.
+"""What `make bench` measures: one line of TABLE is a family of rows. A new row is one entry here;
+a new kind of work, such as a method's id, which `xai bench --what` knows, is a line in WORKS besides, and a function in
+peer.py for each peer that can do it.
 
 A row's id is what ROWS=regex is matched against: "forward/lite0/t2/b16", with "/bf16" behind it where it is not float32.
 """
