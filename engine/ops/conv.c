@@ -7,6 +7,8 @@
 #include "conv_plan.h"
 #include "rectifier.h"
 
+#include <stdio.h>
+
 static xai_status check_weight(const xai_node *node, xai_error *err)
 {
     const xai_tensor *weight = node->in[1]->constant;
@@ -198,6 +200,15 @@ static xai_order order(const xai_node *node)
     return in->rank == 4 && xai_conv_takes_pixels(node->state, in->dim[1]) ? XAI_ORDER_LAST : XAI_ORDER_PLAIN;
 }
 
+static void describe(const xai_node *node, char *text, size_t size)
+{
+    const xai_conv *conv = node->state;
+    const xai_conv_plan *plan = conv->plan;
+    const char *way = plan->depthwise ? "depthwise" : plan->pixels ? "dense" : "gemm";
+    snprintf(text, size, "%s%s%s", plan->pixels ? "channels last, " : "", way,
+             xai_has_input(node, XAI_CONV_RESIDUAL) ? ", sum" : "");
+}
+
 static const xai_op_case CASES[] = {
     {"same_upper_odd_kernel", {"2x3x5x6", "~4x3x3x3", "~4", NULL}, "auto_pad=SAME_UPPER;strides=2,2", 0},
     {"same_lower_even_kernel", {"1x2x6x5", "~3x2x2x4", NULL}, "auto_pad=SAME_LOWER;strides=2,1", 0},
@@ -233,5 +244,6 @@ const xai_op xai_op_conv = {
     .forward = forward,
     .backward = backward,
     .order = order,
+    .describe = describe,
     .cases = CASES,
 };

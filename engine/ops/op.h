@@ -115,6 +115,8 @@ struct xai_op {
     /* ADDS to the gradient of each input that has one. NULL: not differentiable. */
     void (*backward)(const xai_node *node, const xai_exec *exec);
     xai_order (*order)(const xai_node *node); /* after setup; NULL: PLAIN */
+    /* Names the kernel that forward runs, for measuring: "gemm". May be NULL: the operator has one way only. */
+    void (*describe)(const xai_node *node, char *text, size_t size);
     const xai_op_case *cases; /* ended by a case without a name */
 };
 
