@@ -194,6 +194,7 @@ static xai_status set_up(xai_model *m, const char *path, const xai_model_config 
     XAI_TRY(read_preprocessing(m, c, err));
     if (!c || !c->output_name) XAI_TRY(xai_model_choose_output(m, err));
     XAI_TRY(xai_model_list_outputs(m, err));
+    XAI_TRY(xai_model_orient(m, err));
     XAI_TRY(xai_model_read_head(m, c, err));
     XAI_TRY(build_program(m, err));
     XAI_TRY(xai_model_read_labels(m, c, err));
