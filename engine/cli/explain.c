@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include "base/token.h"
+#include "json/base64.h"
 #include "json/request.h"
 #include "json/result.h"
 
@@ -58,23 +59,33 @@ static xai_status collect_pairs(cli_call *call, pairs *p, xai_error *err)
     return XAI_OK;
 }
 
-/* {"mask":{"file":F}} of a target becomes the runs of the picture in F. */
+static xai_status decode_base64(const json_t *text, xai_image **out, xai_error *err)
+{
+    size_t size = 0;
+    uint8_t *bytes = malloc(xai_json_base64_room(json_string_length(text)) + 1);
+    if (!bytes) XAI_NO_MEMORY(err);
+    bool ok = xai_json_base64_decode(json_string_value(text), json_string_length(text), bytes, &size);
+    xai_status status = ok ? xai_image_decode(bytes, size, NULL, out, err)
+                           : XAI_ERROR_SET(err, BAD_REQUEST, "target.mask", "the mask is not valid base64");
+    free(bytes);
+    return status;
+}
+
+/* {"mask":{"file":F}} or {"mask":{"b64":...}} of a target becomes the runs of the picture. */
 static xai_status read_mask(cli_call *call, json_t *target, xai_error *err)
 {
-    const char *file = json_string_value(json_object_get(json_object_get(target, "mask"), "file"));
-    if (!file) return XAI_OK;
+    json_t *mask = json_object_get(target, "mask"), *file = json_object_get(mask, "file"), *b64 = json_object_get(mask, "b64");
+    if (!json_is_string(file) && !json_is_string(b64)) return XAI_OK;
     int64_t *runs = XAI_NEW(call->arena, int64_t, XAI_MAX_MASK_RUNS);
     if (!runs) XAI_NO_MEMORY(err);
     xai_image *picture = NULL;
-    size_t count = 0;
-    XAI_TRY(cli_load_image(file, &picture, err));
-    xai_target mask = {.class_index = -1, .contrast = -1, .kind = XAI_TARGET_MASK, .mask_rows = picture->height,
+    XAI_TRY(file ? cli_load_image(json_string_value(file), &picture, err) : decode_base64(b64, &picture, err));
+    xai_target made = {.class_index = -1, .contrast = -1, .kind = XAI_TARGET_MASK, .mask_rows = picture->height,
                        .mask_cols = picture->width, .mask_runs = runs};
-    xai_status status = xai_mask_of_image(picture, runs, &count, err);
-    mask.mask_run_count = count;
+    xai_status status = xai_mask_of_image(picture, runs, &made.mask_run_count, err);
     xai_image_free(picture);
     XAI_TRY(status);
-    json_t *form = xai_json_target_form(&mask, NULL);
+    json_t *form = xai_json_target_form(&made, NULL);
     int failed = json_object_update(target, form);
     json_decref(form);
     if (failed) XAI_NO_MEMORY(err);

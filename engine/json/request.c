@@ -192,6 +192,19 @@ static xai_status bind_class(const xai_json_class *class, xai_model *model, cons
     return XAI_OK;
 }
 
+/* A picture is not decoded here, where bytes from outside could do harm. */
+static xai_status bind_mask(const xai_json_request *request, size_t i, xai_target *target, xai_error *err)
+{
+    static const int64_t ALL[] = {0, 1};
+    char pointer[64];
+    snprintf(pointer, sizeof pointer, "/targets/%zu/mask/b64", i);
+    XAI_CHECK(request->masks_later, err, UNSUPPORTED, pointer, "a picture cannot be read here: give size and runs");
+    target->mask_rows = target->mask_cols = 1;
+    target->mask_runs = ALL;
+    target->mask_run_count = 2;
+    return XAI_OK;
+}
+
 xai_status xai_json_request_bind(const xai_json_request *request, xai_model *model, const xai_model_info *info,
                                  xai_json_find_class find, xai_arena *arena, xai_request *out, xai_error *err)
 {
@@ -201,6 +214,7 @@ xai_status xai_json_request_bind(const xai_json_request *request, xai_model *mod
         const xai_json_target *t = &request->targets[i];
         char pointer[64];
         targets[i] = t->target;
+        if (t->mask_image) XAI_TRY(bind_mask(request, i, &targets[i], err));
         snprintf(pointer, sizeof pointer, "/targets/%zu/class", i);
         XAI_TRY(bind_class(&t->class, model, info, find, pointer, &targets[i].class_index, err));
         snprintf(pointer, sizeof pointer, "/targets/%zu/contrast", i);

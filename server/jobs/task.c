@@ -68,6 +68,26 @@ static xai_status take_image(jobs_task *task, const xai_json_request *request, j
     return XAI_OK;
 }
 
+/* Masks that come as pictures: their bytes, which a worker has decoded. */
+static xai_status take_masks(jobs_task *task, const xai_json_request *request, xai_error *err)
+{
+    task->targets = (xai_target *)(uintptr_t)task->request.targets; /* the arena's */
+    if (!(task->masks = XAI_NEW(task->arena, jobs_mask, request->target_count))) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < request->target_count; i++) {
+        const xai_json_target *t = &request->targets[i];
+        if (!t->mask_image) continue;
+        char pointer[64];
+        snprintf(pointer, sizeof pointer, "/targets/%zu/mask/b64", i);
+        jobs_mask *mask = &task->masks[task->mask_count++];
+        mask->target = i;
+        mask->bytes = xai_arena_alloc(task->arena, xai_json_base64_room(t->mask_length) + 1, 1);
+        XAI_CHECK(mask->bytes, err, TOO_LARGE, pointer, "the pictures of the masks are too large");
+        XAI_CHECK(xai_json_base64_decode(t->mask_image, t->mask_length, mask->bytes, &mask->size), err, BAD_REQUEST,
+                  pointer, "not valid base64 (RFC 4648, with padding, without line breaks)");
+    }
+    return XAI_OK;
+}
+
 /* ---------------------------------------------------------------- checks */
 
 /* "target.neuron.channel" of target 0 -> "/targets/0/neuron/channel". */
@@ -137,6 +157,12 @@ static void name_work(const jobs_engine *engine, jobs_task *task)
     const char *parts[] = {task->sha256, engine->describe(task->request.model)->sha256, task->owner, canonical};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         xai_sha256_update(&sha, parts[i], strlen(parts[i]) + 1);
+    for (size_t i = 0; i < task->mask_count; i++) {
+        const jobs_mask *mask = &task->masks[i];
+        xai_sha256_update(&sha, &mask->target, sizeof mask->target);
+        xai_sha256_update(&sha, &mask->size, sizeof mask->size);
+        xai_sha256_update(&sha, mask->bytes, mask->size);
+    }
     xai_sha256_final_hex(&sha, task->key);
     free(canonical);
 }
@@ -154,9 +180,11 @@ static xai_status fill(const jobs_engine *engine, const models *all, jobs_task *
     xai_json_request read;
     xai_model *model = NULL;
     XAI_TRY(xai_json_request_read(task->json, task->arena, &read, err));
+    read.masks_later = true;
     XAI_TRY(models_find(all, read.model, &model, err));
     XAI_TRY(xai_json_request_bind(&read, model, engine->describe(model), engine->find_class, task->arena, &task->request,
                                   err));
+    XAI_TRY(take_masks(task, &read, err));
     XAI_TRY(weigh(engine, task, err));
     XAI_TRY(take_image(task, &read, image, err));
     task->wait_ms = read.wait_ms;

@@ -16,6 +16,13 @@
 
 typedef enum jobs_kind { JOBS_EXPLAIN, JOBS_PREDICT, JOBS_PROBE } jobs_kind;
 
+/* A picture that is the mask of a target, still to be decoded. */
+typedef struct jobs_mask {
+    size_t target;
+    uint8_t *bytes; /* in the arena */
+    size_t size;
+} jobs_mask;
+
 typedef struct jobs_task {
     jobs_kind kind;
     xai_arena *arena;
@@ -29,6 +36,9 @@ typedef struct jobs_task {
     double cost;     /* forward-equivalents */
     char key[65];    /* equal keys have equal results; "": never merged */
     xai_request request;     /* EXPLAIN, PREDICT; without the image */
+    xai_target *targets;     /* of the request */
+    jobs_mask *masks;        /* of some of them */
+    size_t mask_count;
     xai_probe_request probe; /* PROBE; without the image */
 } jobs_task;
 

@@ -18,6 +18,7 @@ import oracles
 
 OUTPUTS = {"tiny-fcn": ("logits",), "tiny-steer": ("steering", "speed")}
 HEADS = {"tiny-fcn": "dense", "tiny-steer": "regression"}
+LABELS = {"tiny-fcn": ["road", "sky", "tree", "car", "person"], "tiny-steer": ["angle", "torque"]}
 CALM = 2e-5
 BOX = [3, 5, 22, 40]  # odd sides: cells of half the resolution are cut
 
@@ -191,7 +192,7 @@ def cases(out, name: str) -> None:
     path = str(out.data / name / "model.onnx")
     (out.data / name).mkdir(parents=True, exist_ok=True)
     oracles.export(net, path, OUTPUTS[name])
-    sidecar = {"schema": 1, "output": {"name": OUTPUTS[name][0], "head": HEADS[name]}}
+    sidecar = {"schema": 1, "id": name, "output": {"name": OUTPUTS[name][0], "head": HEADS[name]}, "labels": LABELS[name]}
     (out.data / name / "model.json").write_text(json.dumps(sidecar) + "\n", encoding="utf-8")
     x, names = calm_input(net, name, layers, path)
     net.double()
