@@ -25,9 +25,12 @@ typedef struct xai_context {
     /* the program and its base forward */
     xai_program *program;
     bool program_owned;
-    xai_value *in, *logits;
-    int64_t classes;
-    float *base_logits, *base_probabilities; /* `classes` each, of the unperturbed input; after xai_context_base */
+    const char **keep; /* what can be read after a forward: the logits, then what targets are made of */
+    xai_value **wanted; /* the same as values */
+    size_t keep_count;
+    xai_value *in;
+    const xai_value *logits;
+    float *base_logits; /* of the unperturbed input; after xai_context_base */
 
     xai_lanes *lanes[XAI_PLAN_MODES]; /* of the whole program, by mode; NULL: not needed yet */
     bool ready[XAI_PLAN_MODES];       /* its first session holds the base forward, and what keeps all keeps it */
@@ -37,7 +40,7 @@ typedef struct xai_context {
     double forwards, backwards;       /* passes that were run, in parts of the whole */
 } xai_context;
 
-/* What to set up; exactly one of image and tensor. `layers`: further tensors that must be available. */
+/* What to set up; exactly one of image and tensor. */
 typedef struct xai_context_spec {
     xai_model *model;
     xai_pool *pool;
@@ -46,8 +49,7 @@ typedef struct xai_context_spec {
     bool urgent;
     const xai_image *image;
     const xai_array *tensor;
-    const char *const *layers;
-    size_t layer_count;
+    xai_wants wants;
     bool layers_only; /* gradients by layers are all that is asked for: a suffix does for them */
 } xai_context_spec;
 
@@ -59,8 +61,11 @@ void xai_context_deinit(xai_context *context);
  * middle. */
 xai_status xai_context_reserve(xai_context *context, const size_t sessions[XAI_PLAN_MODES], xai_error *err);
 
-/* Runs the unperturbed input, unless that has been done: fills base_logits and base_probabilities. */
+/* Runs the unperturbed input, unless that has been done: fills base_logits. */
 xai_status xai_context_base(xai_context *context, xai_error *err);
+
+/* What the base forward gave for a kept value; until variants are evaluated. */
+const float *xai_context_base_data(const xai_context *context, const xai_value *value);
 
 /* The same in a session that keeps every activation, so that backward passes can follow. */
 xai_status xai_context_gradient_base(xai_context *context, xai_session **session, xai_error *err);
@@ -71,8 +76,8 @@ xai_status xai_context_kept_base(xai_context *context, xai_session **session, xa
 /* Lanes for many variants of the input. */
 xai_status xai_context_lanes(xai_context *context, xai_lanes **out, xai_error *err);
 
-/* Lanes for many variants of one tensor: their sessions hold what follows it, and begin as the base run has it. With
- * KEEP they serve xai_session_forward_changed too. */
+/* Lanes for many variants of one tensor: their sessions hold what follows it, and begin as the base run has it; what
+ * targets are made of can be read after each. With KEEP they serve xai_session_forward_changed too. */
 typedef struct xai_context_part {
     xai_value *of;
     xai_plan_mode mode;
@@ -85,15 +90,6 @@ typedef struct xai_context_part {
 } xai_context_part;
 xai_status xai_context_part_of(xai_context *context, xai_value *of, xai_plan_mode mode, xai_context_part **out,
                                xai_error *err);
-
-/* Probabilities of all classes by the model's head; a regression's own values. out[classes]. */
-void xai_context_probabilities(const xai_context *context, const float *logits, float *out);
-
-/* One class's probability by the model's head, in double precision; a regression's own value. */
-double xai_context_probability(const xai_context *context, const float *logits, int64_t class_index);
-
-/* The class with the highest logit; of equal ones the first. */
-int64_t xai_context_top_class(const xai_context *context, const float *logits);
 
 /* Index i mirrored into [0, n) about the centres of the first and the last: dcb|abcd|cba. */
 static inline int xai_mirror(int i, int n)

@@ -12,14 +12,14 @@
 
 typedef struct job {
     const xai_context *context;
-    const xai_target *target;
+    const xai_aim *aim;
     const xai_variants *variants;
     xai_scores *scores;
     xai_value *of;
     size_t elements; /* of it */
     bool regions;
     size_t slots; /* variants that a session takes at once */
-    float *seeds; /* gradients: two rows of `classes` a variant, the seed and the probabilities */
+    float *seeds; /* gradients: d target / d its tensor, a variant's after the other's */
 } job;
 
 static void run_forward(const job *j, size_t index, xai_session *session, const xai_par *par)
@@ -38,31 +38,27 @@ static void run_forward(const job *j, size_t index, xai_session *session, const 
     xai_session_forward_changed(session, j->of, &box, par);
 }
 
-static xai_status run_backward(const job *j, size_t index, xai_session *session, const float *logits,
-                               const xai_par *par, xai_error *err)
+static xai_status run_backward(const job *j, size_t index, xai_session *session, const xai_par *par, xai_error *err)
 {
-    const xai_context *c = j->context;
-    float *seed = j->seeds + index * 2 * (size_t)c->classes, *probabilities = seed + c->classes;
-    xai_context_probabilities(c, logits, probabilities);
-    xai_target_seed(c, j->target, probabilities, seed);
+    const xai_value *from = j->aim->value;
+    float *seed = j->seeds + index * (size_t)xai_value_count(from);
+    xai_aim_add_seed(j->aim, xai_session_value_data(session, from), seed);
     xai_wanted wanted = {j->of, j->scores->gradients + index * j->elements};
-    return xai_session_backward(session, &(xai_seed){c->logits, seed}, 1, &wanted, 1, j->scores->policy, par, err);
+    return xai_session_backward(session, &(xai_seed){from, seed}, 1, &wanted, 1, j->scores->policy, par, err);
 }
 
-static void score(const job *j, size_t index, const float *logits)
+static void score(const job *j, size_t index, const float *data)
 {
-    const xai_context *c = j->context;
-    j->scores->values[index] = (float)xai_target_value(c, j->target, logits);
-    if (j->scores->top1) j->scores->top1[index] = (int32_t)xai_context_top_class(c, logits);
+    j->scores->values[index] = (float)xai_aim_value(j->aim, data);
+    if (j->scores->top1) j->scores->top1[index] = (int32_t)xai_aim_top_class(j->aim, data);
 }
 
 static xai_status run_variant(void *user, size_t index, xai_session *session, const xai_par *par, xai_error *err)
 {
     const job *j = user;
     run_forward(j, index, session, par);
-    const float *logits = xai_session_value_data(session, j->context->logits);
-    score(j, index, logits);
-    return j->seeds ? run_backward(j, index, session, logits, par, err) : XAI_OK;
+    score(j, index, xai_session_value_data(session, j->aim->value));
+    return j->seeds ? run_backward(j, index, session, par, err) : XAI_OK;
 }
 
 /* Several variants side by side. */
@@ -77,7 +73,7 @@ static xai_status run_group(void *user, size_t group, xai_session *session, cons
         xai_session_forward_slot(session, (int)i, par);
     }
     xai_session_forward_slots(session, (int)n, par);
-    for (size_t i = 0; i < n; i++) score(j, first + i, xai_session_slot_data(session, j->context->logits, (int)i));
+    for (size_t i = 0; i < n; i++) score(j, first + i, xai_session_slot_data(session, j->aim->value, (int)i));
     return XAI_OK;
 }
 
@@ -88,7 +84,7 @@ static xai_status mean_share(const xai_context *c, const xai_variants *v, xai_va
     xai_part part;
     *share = 1;
     if (!v->changed || v->count == 0) return XAI_OK;
-    XAI_TRY(xai_part_after(c->program, of, &c->logits, 1, c->arena, &part, err));
+    XAI_TRY(xai_part_after(c->program, of, c->wanted, c->keep_count, c->arena, &part, err));
     for (size_t i = 0; i < v->count; i++) {
         xai_box box;
         double one;
@@ -134,24 +130,24 @@ static xai_status run_all(xai_context *c, job *j, xai_error *err)
     return status;
 }
 
-xai_status xai_evaluate(xai_context *c, const xai_target *target, const xai_variants *variants, xai_scores *scores,
+xai_status xai_evaluate(xai_context *c, const xai_aim *aim, const xai_variants *variants, xai_scores *scores,
                         xai_error *err)
 {
-    job j = {.context = c, .target = target, .variants = variants, .scores = scores, .slots = 1};
+    job j = {.context = c, .aim = aim, .variants = variants, .scores = scores, .slots = 1};
     j.of = variants->of ? variants->of : c->in;
     j.elements = (size_t)xai_value_count(j.of);
     scores->done = 0;
-    if (scores->gradients && !(j.seeds = calloc(variants->count + 1, 2 * (size_t)c->classes * sizeof *j.seeds)))
-        XAI_NO_MEMORY(err);
+    size_t seed = (size_t)xai_value_count(aim->value);
+    if (scores->gradients && !(j.seeds = calloc(variants->count + 1, seed * sizeof *j.seeds))) XAI_NO_MEMORY(err);
     xai_status status = run_all(c, &j, err);
     free(j.seeds);
     return status;
 }
 
-xai_status xai_evaluate_until(xai_context *c, const xai_target *target, const xai_variants *variants, size_t enough,
+xai_status xai_evaluate_until(xai_context *c, const xai_aim *aim, const xai_variants *variants, size_t enough,
                               xai_scores *scores, bool *partial, xai_error *err)
 {
-    xai_status status = xai_evaluate(c, target, variants, scores, err);
+    xai_status status = xai_evaluate(c, aim, variants, scores, err);
     *partial = status == XAI_E_DEADLINE && scores->done >= enough;
     return *partial ? XAI_OK : status;
 }

@@ -125,7 +125,7 @@ static xai_status sample(rise *r, xai_task *task, float *map, float *interval, x
         xai_scores scores = {.values = r->values + r->done};
         size_t enough = r->done ? 0 : 1;
         xai_variants variants = {.count = n, .make = apply_mask, .user = r};
-        XAI_TRY(xai_evaluate_until(r->context, &task->target, &variants, enough, &scores, &partial, err));
+        XAI_TRY(xai_evaluate_until(r->context, &task->aim, &variants, enough, &scores, &partial, err));
         credit(r, r->done, r->done + scores.done);
         r->done += scores.done;
         if (narrow_enough(r, map, interval)) break;

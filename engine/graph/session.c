@@ -159,13 +159,25 @@ xai_exec xai_session_exec(xai_session *s, xai_policy policy, const xai_par *par)
                       .scratch_stride = s->scratch_stride};
 }
 
+void xai_session_observe(xai_session *s, const xai_observer *observer) { s->observer = *observer; }
+
+static void tell(const xai_session *s, const xai_node *node, bool backward, bool begins)
+{
+    if (s->observer.tell) s->observer.tell(s->observer.user, node, backward, begins);
+}
+
+void xai_session_run_node(const xai_session *s, const xai_node *node, const xai_exec *exec)
+{
+    if (node->op->view) return;
+    tell(s, node, false, true);
+    node->op->forward(node, exec);
+    tell(s, node, false, false);
+}
+
 void xai_session_forward(xai_session *s, const xai_par *par)
 {
     xai_exec exec = xai_session_exec(s, XAI_POLICY_PLAIN, par);
-    for (int i = 0; i < s->part.node_count; i++) {
-        const xai_node *node = s->part.nodes[i];
-        if (!node->op->view) node->op->forward(node, &exec);
-    }
+    for (int i = 0; i < s->part.node_count; i++) xai_session_run_node(s, s->part.nodes[i], &exec);
 }
 
 /* ---------------------------------------------------------------- several slots */
@@ -180,8 +192,7 @@ void xai_session_forward_slot(xai_session *s, int slot, const xai_par *par)
 {
     assert((size_t)slot < s->plan.slots);
     set_slot(s, slot, par);
-    for (int i = 0; i < s->shared; i++)
-        if (!s->part.nodes[i]->op->view) s->part.nodes[i]->op->forward(s->part.nodes[i], &s->execs[slot]);
+    for (int i = 0; i < s->shared; i++) xai_session_run_node(s, s->part.nodes[i], &s->execs[slot]);
 }
 
 void xai_session_forward_slots(xai_session *s, int count, const xai_par *par)
@@ -190,9 +201,8 @@ void xai_session_forward_slots(xai_session *s, int count, const xai_par *par)
     for (int k = 0; k < count; k++) set_slot(s, k, par);
     for (int i = s->shared; i < s->part.node_count; i++) {
         const xai_node *node = s->part.nodes[i];
-        if (node->op->view) continue;
         if (node->op->forward_slots) node->op->forward_slots(node, s->execs, count);
-        for (int k = 0; k < count && !node->op->forward_slots; k++) node->op->forward(node, &s->execs[k]);
+        for (int k = 0; k < count && !node->op->forward_slots; k++) xai_session_run_node(s, node, &s->execs[k]);
     }
 }
 
@@ -279,8 +289,10 @@ static xai_status step_back(backward *b, const xai_node *node, xai_error *err)
     XAI_NODE_CHECK(node->op->backward || node->op->view, node, UNSUPPORTED_METHOD, err, "it has no derivative");
     for (int k = 0; k < node->in_count; k++)
         if (xai_value_runs(node->in[k])) open_gradient(s, node->in[k]);
+    tell(s, node, true, true);
     if (node->op->view) add_view_gradient(node, &b->exec);
     else node->op->backward(node, &b->exec);
+    tell(s, node, true, false);
     return XAI_OK;
 }
 

@@ -22,10 +22,14 @@ struct xai_session {
     bool *mark;    /* by value id: scratch for walks */
     unsigned char *scratch;
     size_t scratch_stride;
+    xai_observer observer;
     /* region.c's, by value id; NULL unless KEEP with a base: what the change that runs touches of each value, and what
      * differs from the base by an earlier one */
     xai_box *changed, *stale;
 };
+
+/* forward of one node, unless it is a view. */
+void xai_session_run_node(const xai_session *session, const xai_node *node, const xai_exec *exec);
 
 xai_exec xai_session_exec(xai_session *session, xai_policy policy, const xai_par *par);
 

@@ -34,12 +34,18 @@ typedef struct xai_binary_rule {
 typedef struct xai_binary {
     const xai_binary_rule *rule;
     xai_nest nest; /* output, a, b */
+    xai_shape second; /* of b, as it is broadcast */
 } xai_binary;
 
-/* Setup, forward, whole or in part, and backward of such an operator, whose state is an xai_binary. */
+/*
+ * Setup, forward, whole or in part, and backward of such an operator, whose state is an xai_binary. Before opset 7 the
+ * second input began at an axis of the first, or ended with it: `axis` is that attribute, and what a file without it
+ * means.
+ */
 xai_status xai_binary_setup(xai_node *node, const xai_binary_rule *rule, xai_error *err);
 xai_status xai_binary_prepare(xai_node *node, xai_setup *setup, xai_error *err);
 xai_order xai_binary_order(const xai_node *node);
+xai_status xai_binary_setup_at(xai_node *node, const xai_binary_rule *rule, int64_t axis, xai_error *err);
 void xai_binary_forward(const xai_node *node, const xai_exec *exec);
 void xai_binary_backward(const xai_node *node, const xai_exec *exec);
 void xai_binary_reach(const xai_node *node, int i, const xai_box *in, xai_box *out);

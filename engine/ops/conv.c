@@ -7,6 +7,8 @@
 #include "conv_plan.h"
 #include "rectifier.h"
 
+#include <stdio.h>
+
 static xai_status check_weight(const xai_node *node, xai_error *err)
 {
     const xai_tensor *weight = node->in[1]->constant;
@@ -50,7 +52,8 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 }
 
 /* Plane sizes and shifts are ints in the inner loops; 2^28 leaves room for every sum and product of them. */
-static xai_status check_extents(const xai_node *node, const xai_conv_plan *plan, const xai_window *w, xai_error *err)
+xai_status xai_conv_check_extents(const xai_node *node, const xai_conv_plan *plan, const xai_window *w,
+                                  xai_error *err)
 {
     const int64_t limit = 1 << 28;
     int64_t reach = 0;
@@ -86,7 +89,7 @@ static xai_status prepare(xai_node *node, xai_setup *setup, xai_error *err)
     if (!plan) XAI_NO_MEMORY(err);
     XAI_TRY(xai_plane_of(node, &node->in[0]->shape, &plan->in, err));
     XAI_TRY(xai_plane_of(node, &node->out[0]->shape, &plan->out, err));
-    XAI_TRY(check_extents(node, plan, &conv->window, err));
+    XAI_TRY(xai_conv_check_extents(node, plan, &conv->window, err));
     plan->depthwise = conv->group == plan->in.c && conv->group > 1;
     plan->pixels = node->channels_last;
     XAI_TRY(xai_lattice_forward(&conv->window, &plan->out, setup->arena, &plan->forward.lattice, err));
@@ -223,6 +226,15 @@ static xai_order order(const xai_node *node)
     return in->rank == 4 && xai_conv_takes_pixels(node->state, in->dim[1]) ? XAI_ORDER_LAST : XAI_ORDER_PLAIN;
 }
 
+static void describe(const xai_node *node, char *text, size_t size)
+{
+    const xai_conv *conv = node->state;
+    const xai_conv_plan *plan = conv->plan;
+    const char *way = plan->depthwise ? "depthwise" : plan->pixels ? "dense" : "gemm";
+    snprintf(text, size, "%s%s%s", plan->pixels ? "channels last, " : "", way,
+             xai_has_input(node, XAI_CONV_RESIDUAL) ? ", sum" : "");
+}
+
 static const xai_op_case CASES[] = {
     {"same_upper_odd_kernel", {"2x3x5x6", "~4x3x3x3", "~4", NULL}, "auto_pad=SAME_UPPER;strides=2,2", 0},
     {"same_lower_even_kernel", {"1x2x6x5", "~3x2x2x4", NULL}, "auto_pad=SAME_LOWER;strides=2,1", 0},
@@ -260,5 +272,6 @@ const xai_op xai_op_conv = {
     .reach = reach,
     .forward_box = forward_box,
     .order = order,
+    .describe = describe,
     .cases = CASES,
 };

@@ -95,9 +95,9 @@ typedef struct xai_setup {
 /* A case by which tests check the operator without knowing it: finite differences, adjoint, thread invariance. */
 typedef struct xai_op_case {
     const char *name;       /* reads as behaviour: "same_upper_odd_kernel" */
-    const char *inputs[6];  /* "2x3x5x5" random floats, "*2x3" positive ones; constants: "=1,2" int64, "~4x3x3x3"
-                               random floats, "+4" positive ones, "?2x3" booleans, "~" a scalar; "" absent; NULL ends
-                               the list */
+    const char *inputs[6];  /* "2x3x5x5" random floats, "*2x3" positive, "%2x3" within (-1, 1), "^2x3" above 1;
+                               constants: "=1,2" int64, "~4x3x3x3" random floats, "+4" positive ones, "?2x3" booleans,
+                               "~" a scalar; "" absent; NULL ends the list */
     const char *attributes; /* "strides=2,2;auto_pad=SAME_UPPER;alpha=0.5;axis=1": integers, reals, lists, words;
                                "outputs=3" is how many outputs the node has, 1 if absent */
     int opset;              /* 0: 13 */
@@ -124,6 +124,8 @@ struct xai_op {
     void (*reach)(const xai_node *node, int i, const xai_box *in, xai_box *out);
     void (*forward_box)(const xai_node *node, const xai_exec *exec, const xai_box *out);
     xai_order (*order)(const xai_node *node); /* after setup; NULL: PLAIN */
+    /* Names the kernel that forward runs, for measuring: "gemm". May be NULL: the operator has one way only. */
+    void (*describe)(const xai_node *node, char *text, size_t size);
     const xai_op_case *cases; /* ended by a case without a name */
 };
 

@@ -30,6 +30,14 @@ xai_status xai_plane_of(const xai_node *node, const xai_shape *shape, xai_plane 
 xai_status xai_window_read(xai_node *node, const int64_t *kernel, bool ceil_mode, xai_window *window,
                            int64_t out[2], xai_error *err);
 
+/*
+ * The same for a transposed convolution, which turns windows into pixels; reads output_padding and output_shape too.
+ * From output_shape, or from auto_pad, follow the pads; where they would be negative, pixels that no window reaches
+ * follow at the end.
+ */
+xai_status xai_window_read_transposed(xai_node *node, const int64_t kernel[2], xai_window *window, int64_t out[2],
+                                      xai_error *err);
+
 /* The windows that see a part of the input, on the spatial axes of `out`; the other axes are left as they are. */
 void xai_window_reach(const xai_window *window, const xai_shape *out_shape, const xai_box *in, xai_box *out);
 

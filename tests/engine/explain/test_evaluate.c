@@ -26,23 +26,24 @@ typedef struct subject {
     xai_arena *arena;
     xai_context context;
     xai_value *layer;
-    xai_target target;
+    xai_aim aim;
     xai_array input;
 } subject;
 
 static void open_subject(subject *s, const char *net, xai_pool *pool)
 {
-    *s = (subject){.model = load_net(net), .arena = xai_arena_new(0),
-                   .target = {.class_index = 1, .contrast = -1, .space = XAI_SPACE_PROBABILITY}};
+    xai_target target = {.class_index = 1, .contrast = -1, .space = XAI_SPACE_PROBABILITY};
+    *s = (subject){.model = load_net(net), .arena = xai_arena_new(0)};
     const char *layer = s->model->info.default_layer;
     s->input = (xai_array){.dtype = XAI_F32, .rank = 4, .data = calloc(count_of(input_of(s->model)), sizeof(float))};
     memcpy(s->input.shape, s->model->info.input_shape, 4 * sizeof *s->input.shape);
     fill_wave(s->input.data, count_of(input_of(s->model)), 0.4F);
-    xai_context_spec spec = {.model = s->model, .pool = pool, .arena = s->arena, .tensor = &s->input, .layers = &layer,
-                             .layer_count = 1, .layers_only = true};
+    xai_context_spec spec = {.model = s->model, .pool = pool, .arena = s->arena, .tensor = &s->input,
+                             .wants = {.layers = &layer, .layer_count = 1}, .layers_only = true};
     xai_error err = {0};
     ck_assert_msg(xai_context_init(&s->context, &spec, &err) == XAI_OK, "%s", err.msg);
     ck_assert_int_eq(xai_context_base(&s->context, NULL), XAI_OK);
+    ck_assert_int_eq(xai_aim_init(&s->aim, &s->context, &target, NULL), XAI_OK);
     s->layer = xai_program_find(s->context.program, layer);
 }
 
@@ -83,7 +84,7 @@ static float *scores_of(subject *s, ablation *a)
     float *values = calloc(a->channels + 1, sizeof *values);
     xai_scores scores = {.values = values};
     xai_variants variants = {.count = a->channels + 1, .make = ablate, .user = a, .of = s->layer};
-    ck_assert_int_eq(xai_evaluate(&s->context, &s->target, &variants, &scores, NULL), XAI_OK);
+    ck_assert_int_eq(xai_evaluate(&s->context, &s->aim, &variants, &scores, NULL), XAI_OK);
     ck_assert_uint_eq(scores.done, a->channels + 1);
     return values;
 }
@@ -103,19 +104,19 @@ START_TEST(variants_of_a_layer_are_runs_of_what_follows_it)
     xai_session_spec spec = {.mode = XAI_PLAN_FORWARD, .keep = &s.model->logits, .keep_count = 1, .threads = 1,
                              .part = &part};
     ck_assert_int_eq(xai_context_kept_base(c, &spec.base, NULL), XAI_OK);
-    ck_assert_int_eq(xai_part_after(c->program, s.layer, &c->logits, 1, s.arena, &part, NULL), XAI_OK);
+    ck_assert_int_eq(xai_part_after(c->program, s.layer, c->wanted, 1, s.arena, &part, NULL), XAI_OK);
     xai_session *session = open_session(c->program, &spec);
     int differ = 0;
     for (size_t i = 0; i <= a.channels; i++) {
         ablate(&a, i, xai_session_value_data(session, s.layer));
         xai_session_forward(session, &serial);
-        float want = (float)xai_target_value(c, &s.target, xai_session_value_data(session, c->logits));
+        float want = (float)xai_aim_value(&s.aim, xai_session_value_data(session, c->logits));
         ck_assert_msg(memcmp(&want, &values[i], sizeof want) == 0, "channel %zu: %g, not %g", i, (double)values[i],
                       (double)want);
         differ += values[i] != values[a.channels];
     }
     ck_assert_int_gt(differ, 0);
-    float base = (float)xai_target_value(c, &s.target, c->base_logits);
+    float base = (float)xai_aim_value(&s.aim, c->base_logits);
     ck_assert_float_eq(values[a.channels], base);
     xai_session_free(session);
     free(values);
@@ -136,8 +137,8 @@ START_TEST(gradients_of_variants)
     xai_scores scores = {.values = values, .gradients = g};
     xai_variants variants = {.count = n, .make = ablate, .user = &a, .of = s.layer};
     xai_explanation result = {0};
-    xai_task task = {.context = &s.context, .arena = s.arena, .target = s.target, .result = &result};
-    ck_assert_int_eq(xai_evaluate(&s.context, &s.target, &variants, &scores, NULL), XAI_OK);
+    xai_task task = {.context = &s.context, .arena = s.arena, .aim = s.aim, .result = &result};
+    ck_assert_int_eq(xai_evaluate(&s.context, &s.aim, &variants, &scores, NULL), XAI_OK);
     ck_assert_int_eq(xai_task_gradient(&task, &(xai_wanted){s.layer, own}, 1, XAI_POLICY_PLAIN, NULL), XAI_OK);
     ck_assert_int_eq(memcmp(own, g + a.channels * a.count, a.count * sizeof *own), 0);
     ck_assert_ptr_null(s.context.lanes[XAI_PLAN_GRADIENT]); /* the suffix did */
@@ -204,11 +205,11 @@ START_TEST(changed_regions_are_taken_by_their_share)
             share += left / 9;
         }
         double before = s.context.forwards;
-        ck_assert_int_eq(xai_evaluate(&s.context, &s.target, &variants, &scores, NULL), XAI_OK);
+        ck_assert_int_eq(xai_evaluate(&s.context, &s.aim, &variants, &scores, NULL), XAI_OK);
         taken = taken || s.context.forwards - before < 8;
         variants.changed = NULL;
         scores.values = whole;
-        ck_assert_int_eq(xai_evaluate(&s.context, &s.target, &variants, &scores, NULL), XAI_OK);
+        ck_assert_int_eq(xai_evaluate(&s.context, &s.aim, &variants, &scores, NULL), XAI_OK);
         for (int i = 0; i < 9; i++) ck_assert_float_eq_tol(region[i], whole[i], 1e-5F);
         if (k == 2) ck_assert_double_gt(share, XAI_REGION_PAYS);
     }
