@@ -1,12 +1,12 @@
 /*
  * Budget: the bytes of all buffers in which models run, held against one number for the process.
  *
- * A job has a lease. Before a session is made, its planned bytes are taken on the lease; a job that knows what it will
- * need reserves that at once, before it holds anything. What can never fit is TOO_LARGE, with both numbers. What does
- * not fit now first drives out idle lanes (those that ended jobs left for the next, the least recently used first) and
- * then waits: for a job to end, or for its own token. Who holds something and wants more goes first, then urgent jobs,
- * then the order of arrival. Where everybody who holds something waits, nobody could go on: the last of them is
- * refused as BUSY. Jobs that reserve what they need never come to that.
+ * A job has a lease. Before a session is made, its planned bytes are taken on the lease; a job that knows what it
+ * will need reserves that at once, before it holds anything. What can never fit is TOO_LARGE, with both numbers.
+ * What does not fit now first drives out idle lanes (those that ended jobs left for the next, the least recently
+ * used first) and then waits: for a job to end, or for its own token. Who holds something and wants more goes first,
+ * then urgent jobs, then the order of arrival. Where everybody who holds something waits, nobody could go on: the
+ * last of them is refused as BUSY. Jobs that reserve what they need never come to that.
  */
 #ifndef XAI_GRAPH_BUDGET_H
 #define XAI_GRAPH_BUDGET_H

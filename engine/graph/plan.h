@@ -24,8 +24,8 @@ typedef struct xai_plan {
 /* Bytes from one slot of a value to the next. */
 size_t xai_plan_step(const xai_value *value);
 
-/* A plan for a part of the program, with `out->slots` slots set by the caller, whose inputs survive every run. `kept` by value id; the arrays of the plan live in
- * the arena. TOO_LARGE beyond the memory limit. */
+/* A plan for a part of the program, whose inputs survive every run, with as many slots as the caller has set in
+ * out->slots. `kept` by value id; the arrays of the plan live in the arena. TOO_LARGE beyond the memory limit. */
 xai_status xai_plan_make(const xai_program *program, const xai_part *part, xai_plan_mode mode, const bool *kept,
                          xai_arena *arena, xai_plan *out, xai_error *err);
 

@@ -121,7 +121,7 @@ static void run_node(xai_session *s, const xai_node *n, const xai_exec *exec)
     if (!reached_it) return;
     const xai_box *box = &s->changed[n->out[0]->id];
     bool whole = xai_box_count(box, n->out[0]->shape.rank) == xai_value_count(n->out[0]);
-    if (whole || !n->op->forward_box || n->out_count > 1) n->op->forward(n, exec);
+    if (whole || !n->op->forward_box || n->out_count > 1) xai_session_run_node(s, n, exec);
     else n->op->forward_box(n, exec, box);
 }
 

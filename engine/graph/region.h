@@ -1,18 +1,19 @@
 /*
  * Changed region: after a small change of one tensor, only what it reaches is computed anew.
  *
- * A session of mode KEEP that was made from a base holds the base's activations. A change is a box of the tensor (ops/
- * box.h) in which the caller has written other values. It is followed from node to node by the operators' `reach`:
- * of every output only the box that depends on the change is computed (`forward_box`), until most of a tensor is
- * reached or an operator has no such rule, where the whole output is. What an earlier change touched and this one does
- * not cover is put back from the base on the way; so a result depends on the change alone, not on what ran before it.
+ * A session of mode KEEP that was made from a base holds the base's activations. A change is a box of the tensor
+ * (ops/box.h) in which the caller has written other values. It is followed from node to node by the operators'
+ * `reach`: of every output only the box that depends on the change is computed (`forward_box`), until most of a
+ * tensor is reached or an operator has no such rule, where the whole output is. What an earlier change touched and
+ * this one does not cover is put back from the base on the way; so a result depends on the change alone, not on what
+ * ran before it.
  *
- * An element is computed by the same sums as in a full run: it differs by rounding at most (tests bound it by 1e-4 of
- * the largest logit; with the kernels of today the bytes are the same).
+ * An element is computed by the same sums as in a full run: it differs by rounding at most (tests bound it by 1e-4
+ * of the largest logit; with the kernels of today the bytes are the same).
  *
  * Whether it pays is a question of the boxes, answered by counting, never by the clock: xai_region_share is the work
- * that is left, in multiplications and elements. Measured (one thread, AVX-512, squares at a stride of 16 on 224 x 224;
- * processor time of a change against a full forward):
+ * that is left, in multiplications and elements. Measured (one thread, AVX-512, squares at a stride of 16 on 224 x
+ * 224; processor time of a change against a full forward):
  *
  *                      squares of 32         of 64                 of 112
  *     VGG-16           share 0.14 time 0.25  (half of it reads the weights of the linear layers)
@@ -23,8 +24,9 @@
  *     MobileNetV2      share 0.47 time 0.53
  *     Lite0            share 0.59 time 0.63  share 0.66 time 0.70  share 0.73 time 0.81 (of 96)
  *
- * and beyond a share of 0.85 it is slower than the whole. So a method takes it where the mean share of its variants is
- * at most XAI_REGION_PAYS: at least a tenth of the time is saved, for buffers that hold every activation once a lane.
+ * and beyond a share of 0.85 it is slower than the whole. So a method takes it where the mean share of its variants
+ * is at most XAI_REGION_PAYS: at least a tenth of the time is saved, for buffers that hold every activation once a
+ * lane.
  */
 #ifndef XAI_GRAPH_REGION_H
 #define XAI_GRAPH_REGION_H

@@ -1,6 +1,6 @@
 /*
- * Changed regions against full runs, over random rectangles: the tiny networks, a network in NHWC with everything that
- * has a rule, and the shipped model. The bound is the one that methods rely on: 1e-4 of the largest logit.
+ * Changed regions against full runs, over random rectangles: the tiny networks and the shipped model. The bound is the
+ * one that methods rely on: 1e-4 of the largest logit. (Operator by operator: tests/engine/ops/test_boxes.c.)
  */
 #include "graph/region.h"
 #include "nets.h"
