@@ -304,7 +304,8 @@ static xai_status number_values(builder *b, xai_error *err)
     return XAI_OK;
 }
 
-static xai_status fuse(builder *b, xai_error *err)
+/* What may neither be fused away nor leave ONNX's order. */
+static xai_status optimise(builder *b, xai_error *err)
 {
     xai_program *p = b->program;
     const xai_program_spec *s = b->spec;
@@ -314,7 +315,8 @@ static xai_status fuse(builder *b, xai_error *err)
         const char *name = i < s->output_count ? s->outputs[i] : s->keep[i - s->output_count];
         kept[xai_program_find(p, name)->id] = true;
     }
-    return xai_program_fuse(p, kept, err);
+    XAI_TRY(xai_program_fuse(p, kept, err));
+    return xai_program_lay_out(p, kept, err);
 }
 
 static xai_status prepare(builder *b, xai_error *err)
@@ -350,8 +352,8 @@ static xai_status build(builder *b, xai_error *err)
     XAI_TRY(number_values(b, err));
     XAI_TRY(count_work(b->program, err));
     if (b->spec->outline) return XAI_OK;
-    XAI_TRY(fuse(b, err));
-    XAI_TRY(number_values(b, err)); /* what is fused away has no number any more */
+    XAI_TRY(optimise(b, err));
+    XAI_TRY(number_values(b, err)); /* what is fused away has no number any more, what is reordered has one */
     return prepare(b, err);
 }
 
@@ -384,7 +386,7 @@ void xai_program_free(xai_program *program)
 xai_value *xai_program_find(const xai_program *program, const char *name)
 {
     xai_value *v = xai_names_get(program->names, name);
-    return v && is_numbered(program, v) ? v : NULL;
+    return v && is_numbered(program, v) && !v->channels_last ? v : NULL;
 }
 
 size_t xai_program_scratch(xai_program *program)

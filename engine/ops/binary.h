@@ -38,6 +38,8 @@ typedef struct xai_binary {
 
 /* Setup, forward and backward of such an operator, whose state is an xai_binary. */
 xai_status xai_binary_setup(xai_node *node, const xai_binary_rule *rule, xai_error *err);
+xai_status xai_binary_prepare(xai_node *node, xai_setup *setup, xai_error *err);
+xai_order xai_binary_order(const xai_node *node);
 void xai_binary_forward(const xai_node *node, const xai_exec *exec);
 void xai_binary_backward(const xai_node *node, const xai_exec *exec);
 
@@ -85,7 +87,8 @@ void xai_binary_backward(const xai_node *node, const xai_exec *exec);
     }                                                                                                      \
     const xai_op xai_op_##name = {                                                                         \
         .type = (type_), .min_in = 2, .max_in = 2, .max_out = 1, .state_size = sizeof(xai_binary),         \
-        .setup = setup, .forward = xai_binary_forward, .backward = (backward_), .cases = (cases_),         \
+        .setup = setup, .prepare = xai_binary_prepare, .forward = xai_binary_forward,                      \
+        .backward = (backward_), .order = xai_binary_order, .cases = (cases_),                             \
     }
 
 #endif
