@@ -33,7 +33,9 @@ HARD  = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection $(
 OPT  ?= -O2
 CFLAGS  ?= -g
 SAN   =
-XFLAGS   = -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARD) -fvisibility=hidden -ffp-contract=off -pthread \
+# No fused products but where a kernel says so; without traps and errno loops become vectors. No value changes.
+EXACT = -ffp-contract=off -fno-trapping-math -fno-math-errno
+XFLAGS   = -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARD) -fvisibility=hidden $(EXACT) -pthread \
            -Iengine -Iserver -Itests -I$(BUILD)/gen $(SAN)
 LDHARD   = -pie -Wl,-z,relro,-z,now,-z,noexecstack -pthread $(SAN)
 PKGS_ENGINE = libprotobuf-c libpng cairo
@@ -133,7 +135,7 @@ isa = $(foreach i,avx2 avx512,$(if $(filter %_$(i),$(1)),$(ISA_$(i))))
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GEN)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(XFLAGS) $(if $(findstring /kernels/,$*),$(KERNEL_OPT)) $(call isa,$*) \
+	$(Q)$(CC) $(XFLAGS) $(if $(filter engine/kernels/% engine/ops/%,$*),$(KERNEL_OPT)) $(call isa,$*) \
 	    $(call pkg,--cflags,$(PKGS_ENGINE) $(PKGS_SERVER)) $(CFLAGS) -MMD -MP -c -o $@ $<
 KERNEL_OPT = -O3
 

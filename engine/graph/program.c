@@ -142,11 +142,14 @@ static xai_status connect(builder *b, xai_node *node, const xai_graph_node *from
 
 static xai_status make_node(builder *b, const xai_graph_node *from, xai_node **out, xai_error *err)
 {
-    int index = (int)(from - b->graph->nodes);
+    int index = from->index;
     bool standard = !from->domain[0] || strcmp(from->domain, "ai.onnx") == 0;
     const xai_op *op = standard ? xai_op_find(from->type) : NULL;
-    XAI_CHECK(op, err, UNSUPPORTED_OP, from->name, "operator %s%s%s (node %d%s%s) is not supported", from->domain,
-              from->domain[0] ? "." : "", from->type, index, from->name[0] ? ", " : "", from->name);
+    bool function = !op && xai_names_get(b->graph->functions, from->type);
+    XAI_CHECK(op, err, UNSUPPORTED_OP, from->name, "operator %s%s%s (node %d%s%s) is not supported%s", from->domain,
+              from->domain[0] ? "." : "", from->type, index, from->name[0] ? ", " : "", from->name,
+              function ? ": it is a function of the file itself; inline it with onnx.inliner.inline_local_functions"
+                       : "");
     xai_node *node = XAI_NEW(b->setup.arena, xai_node, 1);
     if (!node || !(node->state = xai_arena_alloc(b->setup.arena, 1, op->state_size))) XAI_NO_MEMORY(err);
     node->op = op;

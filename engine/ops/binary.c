@@ -1,19 +1,34 @@
 /* Element-wise operators of two inputs: rules run over a loop nest. Sums over repeated inputs have one order. */
 #include "binary.h"
 
+/* The second shape as it lies in the first where it begins at `axis`: ones follow. */
+static xai_status align(const xai_node *node, const xai_shape *a, int64_t axis, xai_shape *b, xai_error *err)
+{
+    int at = xai_shape_axis(a, axis), rank = b->rank;
+    XAI_NODE_CHECK(at >= 0 && rank <= a->rank - at, node, BAD_MODEL, err, "axis is out of range");
+    for (b->rank = a->rank - at; rank < b->rank; rank++) b->dim[rank] = 1;
+    return XAI_OK;
+}
+
 xai_status xai_binary_setup(xai_node *node, const xai_binary_rule *rule, xai_error *err)
+{
+    const xai_shape *a = &node->in[0]->shape, *b = &node->in[1]->shape;
+    return xai_binary_setup_at(node, rule, xai_attr_int(node, "axis", a->rank - b->rank), err);
+}
+
+xai_status xai_binary_setup_at(xai_node *node, const xai_binary_rule *rule, int64_t axis, xai_error *err)
 {
     xai_binary *s = node->state;
     const xai_value *a = node->in[0], *b = node->in[1];
-    const xai_shape *shapes[] = {&a->shape, &b->shape};
+    xai_shape second = b->shape;
+    const xai_shape *shapes[] = {&a->shape, &second};
     char left[128], right[128];
     xai_shape out;
     XAI_NODE_CHECK(a->dtype == b->dtype, node, UNSUPPORTED_OP, err, "the inputs are %s and %s",
                    xai_dtype_name(a->dtype), xai_dtype_name(b->dtype));
     XAI_NODE_CHECK(rule->row[a->dtype], node, UNSUPPORTED_OP, err, "%s is not served", xai_dtype_name(a->dtype));
-    XAI_NODE_CHECK(xai_attr_find(node, "axis") == NULL, node, UNSUPPORTED_OP, err,
-                   "attribute axis is the broadcasting of opset 6 and older; convert the model to opset 7 or newer");
-    XAI_NODE_CHECK(xai_broadcast_shape(&a->shape, &b->shape, &out), node, BAD_MODEL, err,
+    if (node->opset < 7 && b->shape.rank > 0) XAI_TRY(align(node, &a->shape, axis, &second, err));
+    XAI_NODE_CHECK(xai_broadcast_shape(&a->shape, &second, &out), node, BAD_MODEL, err,
                    "%s and %s do not broadcast", xai_shape_text(&a->shape, left, sizeof left),
                    xai_shape_text(&b->shape, right, sizeof right));
     XAI_TRY(xai_node_output(node, 0, rule->is_test ? XAI_BOOL : a->dtype, &out, err));

@@ -52,7 +52,8 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 }
 
 /* Plane sizes and shifts are ints in the inner loops; 2^28 leaves room for every sum and product of them. */
-static xai_status check_extents(const xai_node *node, const xai_conv_plan *plan, const xai_window *w, xai_error *err)
+xai_status xai_conv_check_extents(const xai_node *node, const xai_conv_plan *plan, const xai_window *w,
+                                  xai_error *err)
 {
     const int64_t limit = 1 << 28;
     int64_t reach = 0;
@@ -88,7 +89,7 @@ static xai_status prepare(xai_node *node, xai_setup *setup, xai_error *err)
     if (!plan) XAI_NO_MEMORY(err);
     XAI_TRY(xai_plane_of(node, &node->in[0]->shape, &plan->in, err));
     XAI_TRY(xai_plane_of(node, &node->out[0]->shape, &plan->out, err));
-    XAI_TRY(check_extents(node, plan, &conv->window, err));
+    XAI_TRY(xai_conv_check_extents(node, plan, &conv->window, err));
     plan->depthwise = conv->group == plan->in.c && conv->group > 1;
     plan->pixels = node->channels_last;
     XAI_TRY(xai_lattice_forward(&conv->window, &plan->out, setup->arena, &plan->forward.lattice, err));
@@ -193,17 +194,19 @@ static void backward(const xai_node *node, const xai_exec *exec)
     run(&r);
 }
 
-static void describe(const xai_node *node, char *text, size_t size)
-{
-    static const char *const WAYS[2][2] = {{"gemm", "depthwise"}, {"pixels", "pixels depthwise"}};
-    const xai_conv *conv = node->state;
-    snprintf(text, size, "%s", WAYS[conv->plan->pixels][conv->plan->depthwise]);
-}
-
 static xai_order order(const xai_node *node)
 {
     const xai_shape *in = &node->in[0]->shape;
     return in->rank == 4 && xai_conv_takes_pixels(node->state, in->dim[1]) ? XAI_ORDER_LAST : XAI_ORDER_PLAIN;
+}
+
+static void describe(const xai_node *node, char *text, size_t size)
+{
+    const xai_conv *conv = node->state;
+    const xai_conv_plan *plan = conv->plan;
+    const char *way = plan->depthwise ? "depthwise" : plan->pixels ? "dense" : "gemm";
+    snprintf(text, size, "%s%s%s", plan->pixels ? "channels last, " : "", way,
+             xai_has_input(node, XAI_CONV_RESIDUAL) ? ", sum" : "");
 }
 
 static const xai_op_case CASES[] = {

@@ -78,7 +78,7 @@ static void run_part(const xai_conv_run *run, const xai_conv_part *part)
         .packed = part->packed,
         .bias = run->backward ? NULL : run->conv->bias,
         .clamp = run->backward ? xai_clamp_none() : run->conv->act,
-        .accumulate = run->backward,
+        .accumulate = run->backward || run->add,
         .gather = {.channel = from,
                    .height = (int)run->from.h,
                    .width = (int)run->from.w,

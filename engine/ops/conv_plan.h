@@ -35,6 +35,7 @@ typedef struct xai_conv_run {
     int part_count;             /* at least 1 */
     const xai_exec *exec;
     bool backward;
+    bool add; /* forward: to what the target holds; without bias and clamp */
     xai_plane from, to;
     const float *source;
     const float *residual; /* forward, channels last: added before the clamp; or NULL */
@@ -42,6 +43,10 @@ typedef struct xai_conv_run {
     xai_policy policy;
     float *target;
 } xai_conv_run;
+
+/* Refuses what the inner loops' integers cannot hold. */
+xai_status xai_conv_check_extents(const xai_node *node, const xai_conv_plan *plan, const xai_window *w,
+                                  xai_error *err);
 
 /* Packs the weights of one part; `backward` says for which direction. */
 xai_status xai_conv_gemm_pack(const xai_conv *conv, bool backward, xai_conv_part *part, xai_arena *arena,

@@ -7,6 +7,7 @@
 #ifndef XAI_OPS_UNARY_H
 #define XAI_OPS_UNARY_H
 
+#include "kernels/kernels.h"
 #include "op.h"
 
 typedef struct xai_unary xai_unary;
@@ -20,7 +21,7 @@ typedef struct xai_unary_rule {
 
 struct xai_unary {
     const xai_unary_rule *rule;
-    float alpha, beta; /* attributes of those names, where the function has them */
+    float alpha, beta; /* attributes, where the function has them */
     xai_clamp clamp;   /* Relu and Clip */
 };
 
@@ -29,7 +30,11 @@ xai_status xai_unary_setup(xai_node *node, const xai_unary_rule *rule, xai_error
 void xai_unary_forward(const xai_node *node, const xai_exec *exec);
 void xai_unary_backward(const xai_node *node, const xai_exec *exec);
 
-/* `rectifies`: under guided and deconv the negative part of the incoming gradient is cut off (rectifier.h). */
+/*
+ * XAI_UNARY_RULE makes a rule from expressions of its value and its slope, XAI_UNARY_MAP one whose value is made by a
+ * kernel (kernels/map_template.h). `rectifies`: under guided and deconv the negative part of the incoming gradient is
+ * cut off (rectifier.h).
+ */
 #define XAI_UNARY_RULE(name, value, slope, rectifies)                                                      \
     static void name##_forward(const xai_unary *s, const float *in, float *out, size_t n)                  \
     {                                                                                                      \
@@ -39,6 +44,19 @@ void xai_unary_backward(const xai_node *node, const xai_exec *exec);
             out[i] = (value);                                                                              \
         }                                                                                                  \
     }                                                                                                      \
+    XAI_UNARY_SLOPE(name, slope, rectifies)                                                                \
+    static const xai_unary_rule name = {name##_forward, name##_backward}
+
+#define XAI_UNARY_MAP(name, kernel, slope, rectifies)                                                      \
+    static void name##_forward(const xai_unary *s, const float *in, float *out, size_t n)                  \
+    {                                                                                                      \
+        (void)s;                                                                                           \
+        xai_kernels_get()->kernel(in, out, n);                                                             \
+    }                                                                                                      \
+    XAI_UNARY_SLOPE(name, slope, rectifies)                                                                \
+    static const xai_unary_rule name = {name##_forward, name##_backward}
+
+#define XAI_UNARY_SLOPE(name, slope, rectifies)                                                            \
     static void name##_backward(const xai_unary *s, xai_policy policy, const float *in, const float *out,  \
                                 const float *gy, float *gx, size_t n)                                      \
     {                                                                                                      \
@@ -49,8 +67,7 @@ void xai_unary_backward(const xai_node *node, const xai_exec *exec);
             (void)x, (void)y;                                                                              \
             gx[i] += g * (slope);                                                                          \
         }                                                                                                  \
-    }                                                                                                      \
-    static const xai_unary_rule name = {name##_forward, name##_backward}
+    }
 
 /* An operator without attributes. */
 #define XAI_UNARY_OP(name, type_, rule, cases_)                                                            \

@@ -27,6 +27,7 @@ typedef struct op_bench {
     op_buffer scratch;
     xai_attr attrs[OP_ATTRS];
     int64_t integers[OP_ATTRS][OP_LIST];
+    float reals[OP_ATTRS][OP_LIST];
     char text[512]; /* of the attributes, cut into words */
 } op_bench;
 

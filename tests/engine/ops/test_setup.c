@@ -11,7 +11,12 @@ typedef struct refusal {
 static const refusal REFUSALS[] = {
     {"Add", {"shapes", {"2x3", "4"}, "", 0}, XAI_E_BAD_MODEL, "2x3 and 4 do not broadcast"},
     {"Add", {"types", {"2", "=1,2"}, "", 0}, XAI_E_UNSUPPORTED_OP, "float32 and int64"},
-    {"Add", {"old", {"2x3", "3"}, "axis=1;broadcast=1", 6}, XAI_E_UNSUPPORTED_OP, "opset 6"},
+    {"Add", {"old", {"2x3", "3"}, "axis=1;broadcast=1", 6}, XAI_OK, ""},
+    {"Add", {"old", {"2x3", "3"}, "axis=2;broadcast=1", 6}, XAI_E_BAD_MODEL, "axis is out of range"},
+    {"BitShift", {"words", {"=1", "=2"}, "direction=UP", 0}, XAI_E_BAD_MODEL, "direction is \"UP\""},
+    {"Gelu", {"words", {"2"}, "approximate=half", 0}, XAI_E_BAD_MODEL, "approximate is \"half\""},
+    {"Max", {"types", {"2", "=1,2"}, "", 0}, XAI_E_UNSUPPORTED_OP, "float32 and int64"},
+    {"Mod", {"floats", {"2", "2"}, "", 0}, XAI_E_UNSUPPORTED_OP, "float32"},
     {"And", {"floats", {"2", "2"}, "", 0}, XAI_E_UNSUPPORTED_OP, "float32"},
     {"Cast", {"half", {"2"}, "to=10", 0}, XAI_E_UNSUPPORTED_OP, "to = 10"},
     {"Clip", {"variable", {"2", "", ""}, "", 0}, XAI_OK, ""},
