@@ -169,7 +169,7 @@ $(BUILD)/tests/server/decode/test_sandbox: $(BUILD)/obj/server/decode/sandbox.o
 $(BUILD)/tests/server/jobs/test_decode_client: | $(BUILD)/explaind-decode
 # Lets any allocation of our own objects fail.
 $(BUILD)/tests/fault/test_alloc_failure: \
-    LDHARD += $(foreach f,malloc calloc realloc aligned_alloc strdup free,-Wl,--wrap=$(f))
+    LDHARD += $(foreach f,malloc calloc realloc aligned_alloc strdup strndup free,-Wl,--wrap=$(f))
 # Programs that tests start.
 HELPERS = $(BUILD)/tests/server/http/echo
 SUITES  = $(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py))))
@@ -203,9 +203,15 @@ $(VENV)/done: tests/conformance/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install -q -r $<
 	@touch $@
-conformance: deps-dev ## torchvision's families against ONNX Runtime and PyTorch (downloads them by pip)
-	@$(SUBMAKE) $(BUILD)/xai $(VENV)/done
+$(VENV)-%/done: tests/conformance/requirements-%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install -q -r $<
+	@touch $@
+conformance: deps-dev ## families of networks from PyTorch, Keras and Paddle against their numbers (downloads them by pip)
+	@$(SUBMAKE) $(BUILD)/xai $(VENV)/done $(VENV)-keras/done $(VENV)-paddle/done
 	$(VENV)/bin/python tests/conformance/export_families.py $(BUILD)/conformance
+	$(VENV)-keras/bin/python tests/conformance/export_keras.py $(BUILD)/conformance
+	$(VENV)-paddle/bin/python tests/conformance/export_paddle.py $(BUILD)/conformance
 	$(VENV)/bin/python tests/conformance/check_families.py $(BUILD)/conformance --xai $(BUILD)/xai
 	$(if $(wildcard tests/conformance/run_onnx_testdata.py),$(VENV)/bin/python tests/conformance/run_onnx_testdata.py --xai $(BUILD)/xai)
 

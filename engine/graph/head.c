@@ -12,7 +12,7 @@ enum { MAX_CLASSES = 1 << 20 };
 
 static bool is_map(const xai_model *m, const xai_value *v)
 {
-    int h = m->info.layout == XAI_LAYOUT_NCHW ? 2 : 1;
+    int h = m->channels_last[v->id] ? 1 : 2;
     return v->shape.rank == 4 && v->shape.dim[h] * v->shape.dim[h + 1] > 1;
 }
 
@@ -114,8 +114,7 @@ static xai_status read_dense(xai_model *m, const xai_value *out, xai_error *err)
     XAI_CHECK(out->shape.rank == 4 && d[0] == 1, err, BAD_CONFIG, "output.head",
               "the head is said to be 'dense', but the output '%s' is not a batch of maps (1 x C x H x W)", name);
     size_t b = (size_t)d[2], c = (size_t)d[3];
-    bool nchw = m->info.layout == XAI_LAYOUT_NCHW;
-    m->cells = nchw ? (xai_cells){d[1], d[2], d[3], b * c, c, 1} : (xai_cells){d[3], d[1], d[2], 1, b * c, c};
+    m->cells = !m->channels_last[out->id] ? (xai_cells){d[1], d[2], d[3], b * c, c, 1} : (xai_cells){d[3], d[1], d[2], 1, b * c, c};
     find_link(m, out);
     return XAI_OK;
 }

@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool is_spatial(const xai_value *v) { return v->dtype == XAI_F32 && v->shape.rank == 4; }
+static bool is_spatial(const xai_model *m, const xai_value *v)
+{
+    return v->dtype == XAI_F32 && v->shape.rank == 4 && !m->channels_last[v->id];
+}
+
 static int64_t area(const xai_value *v) { return v->shape.dim[2] * v->shape.dim[3]; }
 
 static const xai_node *maker_of(const xai_program *outline, const xai_value *v)
@@ -22,6 +26,7 @@ static const xai_node *maker_of(const xai_program *outline, const xai_value *v)
 /* ---------------------------------------------------------------- the default layer */
 
 typedef struct walk {
+    const xai_model *model;
     const xai_program *outline;
     bool *leads;            /* by value id: the target depends on it */
     int *uses;              /* by value id: readers on the way to the target that have not run yet */
@@ -63,7 +68,7 @@ static void find_default(walk *w, const xai_value *last)
         for (int k = 0; k < n->in_count; k++)
             if (xai_value_runs(n->in[k])) alive -= --w->uses[n->in[k]->id] == 0;
         for (int k = 0; k < n->out_count; k++) alive += n->out[k] && w->uses[n->out[k]->id] > 0;
-        if (!v || !is_spatial(v) || area(v) <= 1) continue;
+        if (!v || !is_spatial(w->model, v) || area(v) <= 1) continue;
         if (alive == 1 && w->uses[v->id] > 0) w->cut = v;
         if (!w->small || area(v) <= area(w->small)) w->small = v;
     }
@@ -94,7 +99,7 @@ xai_status xai_model_default_layer(const xai_model *m, const char *target, const
     const xai_program *p = m->outline;
     const xai_value *end = xai_program_find(p, target);
     XAI_CHECK(end, err, INTERNAL, target, "the outline does not hold '%s'", target);
-    walk w = {.outline = p, .leads = calloc((size_t)p->value_count, sizeof *w.leads),
+    walk w = {.model = m, .outline = p, .leads = calloc((size_t)p->value_count, sizeof *w.leads),
               .uses = calloc((size_t)p->value_count, sizeof *w.uses)};
     if (w.leads && w.uses) {
         count_uses(&w, end);
@@ -148,7 +153,7 @@ static xai_status add_layers(xai_model *m, const xai_program *outline, xai_error
             *shape = v->shape;
             layers[m->info.layer_count++] = (xai_layer_info){
                 .name = v->name, .node = n->name, .op = n->op->type, .shape = shape->dim, .rank = shape->rank,
-                .spatial = is_spatial(v)};
+                .spatial = is_spatial(m, v)};
         }
     }
     return XAI_OK;
@@ -182,6 +187,6 @@ xai_status xai_model_check_spatial(const xai_model *m, const char *tensor, xai_e
 {
     for (size_t i = 0; i < m->info.layer_count; i++)
         if (strcmp(m->info.layers[i].name, tensor) == 0 && m->info.layers[i].spatial) return XAI_OK;
-    XAI_FAIL(err, UNKNOWN_LAYER, tensor, "'%s' has no spatial map (it is not 4-D): name a convolution or what follows it",
+    XAI_FAIL(err, UNKNOWN_LAYER, tensor, "'%s' has no spatial map (it is not N x C x H x W): name a convolution or what follows it",
              tensor);
 }

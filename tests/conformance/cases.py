@@ -3,6 +3,7 @@
 A case is a folder with model.onnx (or the path to it), input.npy, logits.npy, inner<i>.npy, gradient.npy and case.json,
 which is written last: a folder without it is unfinished, and one of the same recipe is not made again.
 """
+import argparse
 import json
 import os
 from pathlib import Path
@@ -99,6 +100,8 @@ def write(folder: Path, path: Path, recipe: str, x: np.ndarray, exact: np.ndarra
           source: str = "input", output: str = "logits", exact_outputs: bool = False) -> None:
     """`exact`, `gradient`: in float64; `error`: float32's. `exact_outputs`: what is expected are the exact outputs,
     since ONNX Runtime computes the model in half precision."""
+    if folder.name.startswith("tiny"):
+        strip(path)
     fetch = [] if exact_outputs else inner_tensors(path)
     logits, *inner = [exact.astype(np.float32)] if exact_outputs else run_onnx(path, source, x, [output, *fetch])
     np.save(folder / "input.npy", x)
@@ -117,11 +120,34 @@ def write(folder: Path, path: Path, recipe: str, x: np.ndarray, exact: np.ndarra
           f"{np.abs(logits - exact).max():.1e}  float32 gradient error {error:.1e}", flush=True)
 
 
-def make_all(directory: Path, recipes: dict[str, str], only: str | None, show: bool, make) -> None:
+def strip(path: Path) -> None:
+    """Takes out what exporters note for people, such as lines of source with the paths of this machine."""
+    model = onnx.load(str(path), load_external_data=False)
+    for one in (model, model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input,
+                *model.graph.output, *model.graph.initializer):
+        one.ClearField("doc_string")
+        one.ClearField("metadata_props")
+    model.graph.ClearField("value_info")
+    path.write_bytes(model.SerializeToString())
+
+
+def parse_arguments(description: str, parser: argparse.ArgumentParser | None = None) -> argparse.Namespace:
+    """What all export_*.py take; their own options are in `parser` already."""
+    parser = parser or argparse.ArgumentParser()
+    parser.description = description.splitlines()[0]
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--only", help="comma-separated names")
+    parser.add_argument("--tiny", action="store_true", help="those that tests/exporters/data keeps")
+    parser.add_argument("--list", action="store_true", help="print the names and what they are made of")
+    return parser.parse_args()
+
+
+def make_all(options: argparse.Namespace, recipes: dict[str, str], make) -> None:
     """Calls make(folder, name) for what is wanted and not there."""
-    for name in only.split(",") if only else recipes:
-        folder = directory / name
-        if show:
+    names = options.only.split(",") if options.only else [n for n in recipes if n.startswith("tiny") or not options.tiny]
+    for name in names:
+        folder = options.directory / name
+        if options.list:
             print(f"{name:22} {recipes[name]}")
         elif is_done(folder, recipes[name]):
             print(f"{name:22} is there", flush=True)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Exports the network families people use, with the numbers the engine must give for them.
 
-usage: export_families.py DIRECTORY [--only NAME[,NAME]] [--list] [--lite0 MODEL.onnx] [--sample IMAGE]
+usage: export_families.py DIRECTORY [--only NAME[,NAME]] [--tiny] [--list] [--lite0 MODEL.onnx] [--sample IMAGE]
 
 Writes, in DIRECTORY/<name>/, model.onnx, input.npy (float32 [1,3,size,size]), logits.npy and two inner tensors
 (ONNX Runtime), gradient.npy (PyTorch in float64, stored as float32) and case.json. What is there already, made by the
@@ -160,15 +160,12 @@ def make_lite0(folder: Path, model: str, sample: str) -> None:
 
 def main() -> None:
     models = Path(__file__).resolve().parents[2] / "models"
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--only", help="comma-separated names")
-    parser.add_argument("--list", action="store_true", help="print the names and what they are made of")
+    parser = argparse.ArgumentParser()
     parser.add_argument("--lite0", default=str(models / "efficientnet-lite0.onnx"))
     parser.add_argument("--sample", default=str(models / "samples" / "chelsea.png"))
-    options = parser.parse_args()
+    options = cases.parse_arguments(__doc__, parser)
     recipes = {name: case.recipe() for name, case in CASES.items()} | {"lite0": LITE0}
-    cases.make_all(options.directory, recipes, options.only, options.list, lambda folder, name:
+    cases.make_all(options, recipes, lambda folder, name:
                    make_lite0(folder, options.lite0, options.sample) if name == "lite0" else make(folder, CASES[name]))
 
 

@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Exports networks of keras.applications by tf2onnx, with the numbers the engine must give for them.
 
-usage: export_keras.py DIRECTORY [--only NAME[,NAME]] [--list]
+usage: export_keras.py DIRECTORY [--only NAME[,NAME]] [--tiny] [--list]
 
 Writes the same as export_families.py (cases.py), with its own requirements: requirements-keras.txt. Pictures are NHWC, so
 the file begins with a Transpose. Weights are random, batch normalisation calibrated, the last layer scaled; the
 gradient is TensorFlow's in float64, of a second network with the same weights.
 """
-import argparse
 import dataclasses
 import os
 import warnings
@@ -44,6 +43,10 @@ class Case:
 
 
 CASES = {
+    "tiny_keras13": Case("small", 16, 13),
+    "tiny_keras18": Case("small", 16, 18, softmax=False, free=True),
+    "tiny_keras_flatten": Case("flatten", 16, 15, softmax=False),
+    "tiny_keras_segment": Case("segment", 16, 13, softmax=False),
     "keras_small": Case("small", 32, 11),
     "keras_small18": Case("small", 32, 18, softmax=False, free=True),
     "keras_flatten": Case("flatten", 32, 15, softmax=False),
@@ -175,14 +178,8 @@ def make(folder: Path, case: Case) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--only", help="comma-separated names")
-    parser.add_argument("--list", action="store_true", help="print the names and what they are made of")
-    options = parser.parse_args()
     recipes = {name: case.recipe() for name, case in CASES.items()}
-    cases.make_all(options.directory, recipes, options.only, options.list,
-                   lambda folder, name: make(folder, CASES[name]))
+    cases.make_all(cases.parse_arguments(__doc__), recipes, lambda folder, name: make(folder, CASES[name]))
 
 
 if __name__ == "__main__":

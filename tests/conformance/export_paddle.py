@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Exports networks of paddle.vision by paddle2onnx, with the numbers the engine must give for them.
 
-usage: export_paddle.py DIRECTORY [--only NAME[,NAME]] [--list]
+usage: export_paddle.py DIRECTORY [--only NAME[,NAME]] [--tiny] [--list]
 
 Writes the same as export_families.py (cases.py), with its own requirements: requirements-paddle.txt. The converter's own
 form is taken: hundreds of Constant and Identity nodes, batch normalisation beside its convolution, free height and
 width where the network allows it. Weights are random, batch normalisation calibrated, the last layer scaled; the gradient is Paddle's in float64.
 """
-import argparse
 import dataclasses
 import tempfile
 import warnings
@@ -39,6 +38,8 @@ class Case:
 
 
 CASES = {
+    "tiny_paddle": Case("small", 11, 16, softmax=True),
+    "tiny_paddle_segment": Case("segment", 13, 16),
     "paddle_small": Case("small", 11, 32, softmax=True),
     "paddle_small16": Case("small", 16, 32),
     "paddle_segment": Case("segment", 13, 32),
@@ -162,14 +163,8 @@ def make(folder: Path, case: Case) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("directory", type=Path)
-    parser.add_argument("--only", help="comma-separated names")
-    parser.add_argument("--list", action="store_true", help="print the names and what they are made of")
-    options = parser.parse_args()
     recipes = {name: case.recipe() for name, case in CASES.items()}
-    cases.make_all(options.directory, recipes, options.only, options.list,
-                   lambda folder, name: make(folder, CASES[name]))
+    cases.make_all(cases.parse_arguments(__doc__), recipes, lambda folder, name: make(folder, CASES[name]))
 
 
 if __name__ == "__main__":

@@ -34,6 +34,17 @@ CASES = {  # the cheap ones first
     f"opset{opset}": Case("small", 32, opset=opset) for opset in range(11, 21)
 } | {
     f"dynamo{opset}": Case("small", 32, "dynamo", opset) for opset in range(18, 21)
+} | {  # a few kilobytes each: kept in tests/exporters/data for `make test`
+    "tiny_torchscript11": Case("tiny", 16, opset=11),
+    "tiny_torchscript17": Case("tiny", 16, opset=17, unfolded=True),
+    "tiny_dynamo18": Case("tiny", 16, "dynamo", 18),
+    "tiny_dynamo20": Case("tiny", 16, "dynamo", 20, external=True),
+    "tiny_half": Case("tiny", 16, unfolded=True, form="float16 throughout"),
+    "tiny_half_weights": Case("tiny", 16, unfolded=True, form="float16 initialisers and Cast nodes"),
+    "tiny_external": Case("tiny", 16, form="external, one file in a folder"),
+    "tiny_constants": Case("tiny", 16, opset=12, form="Constant nodes"),
+    "tiny_unet": Case("tiny_unet", 16, opset=16, dense=True),
+    "tiny_unet_dynamo": Case("tiny_unet", 16, "dynamo", 18, dense=True),
 } | {
     "unfolded": Case("small", 32, opset=13, unfolded=True),
     "half_weights": Case("small", 32, unfolded=True, form="float16 initialisers and Cast nodes"),
@@ -150,8 +161,10 @@ class Segmenter(nn.Module):
 
 
 def build(case: Case) -> nn.Module:
-    if case.net == "small":
-        return Small()
+    if case.net in ("small", "tiny"):
+        return Small() if case.net == "small" else Small(width=6, classes=5)
+    if case.net == "tiny_unet":
+        return AttentionUNet(widths=(4, 6), classes=3)
     if case.net == "attention_unet":
         return AttentionUNet()
     if case.net == "fcn_resnet50":
