@@ -1,8 +1,8 @@
 /*
  * Outputs: all that a graph offers, and the outline of those that can be computed from the image alone.
  *
- * A model is served for the sake of one output. The others are told of, and may be targets, but what stands in their way
- * (an operator that is not known, another input) must not keep the model from being loaded. Pure.
+ * A model is served for the sake of one output. The others are told of, and may be targets, but what stands in their
+ * way (an operator that is not known, another input) must not keep the model from being loaded. Pure.
  */
 #include "model.h"
 
