@@ -67,6 +67,19 @@ static size_t parse_list(const char *text, int64_t *out)
     return n;
 }
 
+static size_t parse_reals(const char *text, float *out)
+{
+    size_t n = 0;
+    while (*text) {
+        char *end;
+        ck_assert(n < OP_LIST);
+        out[n++] = strtof(text, &end);
+        ck_assert_msg(end != text, "bad list '%s'", text);
+        text = *end == ',' ? end + 1 : end;
+    }
+    return n;
+}
+
 static float draw(xai_rng *rng, char kind)
 {
     switch (kind) {
@@ -112,11 +125,12 @@ static void make_input(op_bench *b, int i, const char *text, xai_rng *rng)
     v->constant = t;
 }
 
-/* ONNX attributes that are lists of integers, even of one. */
+/* ONNX attributes that are lists, even of one. */
 static bool is_list(const char *name)
 {
     static const char *const LISTS[] = {"axes",          "dilations", "ends",  "kernel_shape", "output_padding",
-                                        "output_shape",  "pads",      "perm",  "split",        "starts",
+                                        "output_shape",  "pads",      "perm",  "scales",       "split",
+                                        "starts",
                                         "strides"};
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
         if (strcmp(name, LISTS[i]) == 0) return true;
@@ -129,7 +143,11 @@ static void add_attribute(op_bench *b, const char *name, const char *value)
     ck_assert(i < OP_ATTRS);
     xai_attr *a = &b->attrs[i];
     *a = (xai_attr){.name = name, .kind = XAI_ATTR_TEXT, .text = value};
-    if (is_list(name)) {
+    if (is_list(name) && strchr(value, '.')) {
+        a->kind = XAI_ATTR_FLOATS;
+        a->count = parse_reals(value, b->reals[i]);
+        a->reals = b->reals[i];
+    } else if (is_list(name)) {
         a->kind = XAI_ATTR_INTS;
         a->count = parse_list(value, b->integers[i]);
         a->integers = b->integers[i];
@@ -246,7 +264,7 @@ float *op_bench_f32(op_bench *b, int id)
 {
     return (float *)(void *)b->data[id].data;
 }
-float *op_bench_grad(op_bench *b, int id)
+float *op_bench_grad(const op_bench *b, int id)
 {
     return b->differentiable[id] ? (float *)(void *)b->grad[id].data : NULL;
 }
