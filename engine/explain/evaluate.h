@@ -17,7 +17,7 @@ typedef struct xai_variants {
 
 typedef struct xai_scores {
     float *values; /* count: the target's value */
-    int32_t *top1; /* count: the class with the highest score; may be NULL, and is where the target is none of a class */
+    int32_t *top1; /* count: the class with the highest score; NULL: not wanted, or the target is no class's */
     size_t done;   /* leading variants that are complete */
 } xai_scores;
 

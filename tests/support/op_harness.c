@@ -264,7 +264,7 @@ float *op_bench_f32(op_bench *b, int id)
 {
     return (float *)(void *)b->data[id].data;
 }
-float *op_bench_grad(op_bench *b, int id)
+float *op_bench_grad(const op_bench *b, int id)
 {
     return b->differentiable[id] ? (float *)(void *)b->grad[id].data : NULL;
 }

@@ -37,7 +37,7 @@ void op_bench_free(op_bench *b);
 
 int op_bench_count(const op_bench *b, int id);      /* elements of a value */
 float *op_bench_f32(op_bench *b, int id);           /* its data */
-float *op_bench_grad(op_bench *b, int id);          /* its gradient; NULL unless differentiable */
+float *op_bench_grad(const op_bench *b, int id);          /* its gradient; NULL unless differentiable */
 static inline int op_bench_out(const op_bench *b, int i) { return b->node.out[i]->id; }
 
 /* Runs on the threads of `pool`, NULL: on the caller alone. Outputs are filled with NaN bytes before a forward. */

@@ -1,0 +1,11 @@
+/* ScatterElements: updates go to elements along the axis, chosen by constant indices. */
+#include "scattering.h"
+
+static const xai_op_case CASES[] = {
+    {"replaces", {"6", "=4,-1,0", "3", NULL}, "", 0},
+    {"replaces_twice", {"6", "=4,4,0", "3", NULL}, "", 0},
+    {"adds", {"6", "=4,4,0", "3", NULL}, "reduction=add", 16},
+    {0},
+};
+
+XAI_SCATTER_OP(scatter_elements, "ScatterElements", xai_scatter_elements_setup, CASES);
