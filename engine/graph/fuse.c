@@ -130,9 +130,9 @@ xai_status xai_program_fuse(xai_program *p, const bool *kept, xai_error *err)
     for (int i = 0; i < p->node_count; i++) {
         xai_node *node = p->nodes[i];
         if (!is(node, "Conv")) continue;
-        merge_pad(&f, node);
+        if (!p->plain) merge_pad(&f, node);
         XAI_TRY(merge_normalization(&f, node, err));
-        merge_clamp(&f, node);
+        if (!p->plain) merge_clamp(&f, node);
     }
     compact(p);
     return XAI_OK;

@@ -238,7 +238,8 @@ static xai_status run_once(builder *b, xai_node *node, xai_error *err)
     unsigned char *scratch = xai_arena_alloc(b->setup.arena, 1, node->scratch);
     if (!scratch) XAI_NO_MEMORY(err);
     xai_par serial = {NULL};
-    xai_exec exec = {&serial, s.data, grads, XAI_POLICY_PLAIN, scratch, node->scratch};
+    xai_exec exec = {.par = &serial, .data = s.data, .grads = grads, .scratch = scratch,
+                     .scratch_stride = node->scratch};
     node->op->forward(node, &exec);
     return XAI_OK;
 }
@@ -366,6 +367,7 @@ xai_status xai_program_build(const xai_graph *graph, const xai_program_spec *spe
     }
     p->arena = arena;
     p->graph = graph;
+    p->plain = spec->plain;
     pthread_mutex_init(&p->lock, NULL);
     builder b = {.graph = graph, .spec = spec, .program = p, .setup = {arena}};
     xai_status status = build(&b, err);

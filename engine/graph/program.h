@@ -16,6 +16,7 @@ typedef struct xai_program_spec {
     const char *const *keep; /* further tensors that must exist, whatever could be fused */
     size_t keep_count;
     bool outline; /* only names and shapes: nothing is fused or packed, and the program cannot run */
+    bool plain;   /* nothing is fused but BatchNormalization: every operator is as tangents and relevance know it */
 } xai_program_spec;
 
 typedef struct xai_program {
@@ -30,6 +31,7 @@ typedef struct xai_program {
     xai_names *names; /* tensor name -> xai_value, those that were folded away or fused too */
     size_t scratch;   /* bytes per thread */
     double macs;
+    bool plain;
     pthread_mutex_t lock; /* of scratch and backward_ready */
     bool backward_ready;
 } xai_program;
@@ -48,7 +50,8 @@ xai_status xai_program_prepare_backward(xai_program *program, xai_error *err);
 
 /* ---- between the files of this folder */
 
-/* Fuses Pad + Conv, Conv + BatchNormalization, Conv + Relu/Clip where no kept value is lost. `kept` by value id. */
+/* Fuses Pad + Conv, Conv + BatchNormalization, Conv + Relu/Clip where no kept value is lost; in a plain program the
+ * second alone. `kept` by value id. */
 xai_status xai_program_fuse(xai_program *program, const bool *kept, xai_error *err);
 
 /* Whether the value depends on what the program is run on. */

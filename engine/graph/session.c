@@ -5,27 +5,13 @@
  * fixed order. A gradient buffer is cleared when the first node (from the end) is about to add to it, which is where
  * its planned lifetime begins. Not thread-safe; many sessions of one program run side by side.
  */
-#include "session.h"
+#include "session_inside.h"
 
 #include "base/memory.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct xai_session {
-    xai_arena *arena;
-    xai_program *program;
-    xai_plan plan;
-    xai_plan_mode mode;
-    unsigned char *block;
-    size_t block_bytes;
-    void **data;       /* by value id */
-    float **grads;     /* by value id; set while a backward pass runs */
-    bool *mark;        /* by value id: scratch for walks */
-    unsigned char *scratch;
-    size_t scratch_stride;
-};
 
 enum { ALIGN = 64 };
 
@@ -68,7 +54,8 @@ static xai_status set_up(xai_session *s, const xai_session_spec *spec, xai_error
     if (spec->mode == XAI_PLAN_GRADIENT) XAI_TRY(xai_program_prepare_backward(s->program, err));
     XAI_TRY(mark_kept(s, spec, err));
     XAI_TRY(xai_plan_make(s->program, spec->mode, s->mark, s->arena, &s->plan, err));
-    return allocate(s, spec->threads, err);
+    XAI_TRY(allocate(s, spec->threads, err));
+    return spec->tangents ? xai_session_add_twin(s, err) : XAI_OK;
 }
 
 xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, xai_session **out, xai_error *err)
@@ -91,6 +78,7 @@ xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, x
 void xai_session_free(xai_session *session)
 {
     if (!session) return;
+    if (session->twin) free(session->twin->block);
     free(session->block);
     xai_arena_free(session->arena);
 }
@@ -105,7 +93,7 @@ float *xai_session_data(xai_session *session, const char *name)
     return v ? session->data[v->id] : NULL;
 }
 
-static xai_exec exec_of(xai_session *s, xai_policy policy, const xai_par *par)
+xai_exec xai_session_exec(xai_session *s, xai_policy policy, const xai_par *par)
 {
     return (xai_exec){.par = par,
                       .data = s->data,
@@ -117,14 +105,14 @@ static xai_exec exec_of(xai_session *s, xai_policy policy, const xai_par *par)
 
 void xai_session_forward(xai_session *s, const xai_par *par)
 {
-    xai_exec exec = exec_of(s, XAI_POLICY_PLAIN, par);
+    xai_exec exec = xai_session_exec(s, XAI_POLICY_PLAIN, par);
     for (int i = 0; i < s->program->node_count; i++) {
         const xai_node *node = s->program->nodes[i];
         if (!node->op->view) node->op->forward(node, &exec);
     }
 }
 
-static bool any_marked(const bool *mark, xai_value *const *values, int count)
+bool xai_any_marked(const bool *mark, xai_value *const *values, int count)
 {
     for (int i = 0; i < count; i++)
         if (values[i] && mark[values[i]->id]) return true;
@@ -140,12 +128,12 @@ static void mark_all(bool *mark, xai_value *const *values, int count)
 void xai_session_forward_from(xai_session *s, const xai_value *from, const xai_par *par)
 {
     assert(s->mode == XAI_PLAN_GRADIENT);
-    xai_exec exec = exec_of(s, XAI_POLICY_PLAIN, par);
+    xai_exec exec = xai_session_exec(s, XAI_POLICY_PLAIN, par);
     memset(s->mark, 0, (size_t)s->program->value_count);
     s->mark[from->id] = true;
     for (int i = 0; i < s->program->node_count; i++) {
         const xai_node *node = s->program->nodes[i];
-        if (!any_marked(s->mark, node->in, node->in_count)) continue;
+        if (!xai_any_marked(s->mark, node->in, node->in_count)) continue;
         mark_all(s->mark, node->out, node->out_count);
         if (!node->op->view) node->op->forward(node, &exec);
     }
@@ -163,23 +151,27 @@ typedef struct backward {
 } backward;
 
 /* Marks the values that depend on a wanted one: only they need gradients. */
-static void mark_needed(backward *b)
+void xai_session_mark_needed(xai_session *s, const xai_wanted *wanted, size_t count)
 {
-    xai_session *s = b->session;
     memset(s->mark, 0, (size_t)s->program->value_count);
-    for (size_t i = 0; i < b->wanted_count; i++) s->mark[b->wanted[i].value->id] = true;
+    for (size_t i = 0; i < count; i++) s->mark[wanted[i].value->id] = true;
     for (int i = 0; i < s->program->node_count; i++) {
         const xai_node *node = s->program->nodes[i];
-        if (any_marked(s->mark, node->in, node->in_count)) mark_all(s->mark, node->out, node->out_count);
+        if (xai_any_marked(s->mark, node->in, node->in_count)) mark_all(s->mark, node->out, node->out_count);
     }
 }
 
 /* The gradient of a value becomes live: cleared, to be added to. */
+void xai_session_open_gradient(const xai_session *s, const xai_value *v, unsigned char *block, float **grads)
+{
+    if (grads[v->id] || !s->mark[v->id] || s->plan.grad_offset[v->id] == SIZE_MAX) return;
+    grads[v->id] = (float *)(block + s->plan.grad_offset[v->id]);
+    memset(grads[v->id], 0, (size_t)xai_value_count(v) * sizeof(float));
+}
+
 static void open_gradient(xai_session *s, const xai_value *v)
 {
-    if (s->grads[v->id] || !s->mark[v->id] || s->plan.grad_offset[v->id] == SIZE_MAX) return;
-    s->grads[v->id] = (float *)(s->block + s->plan.grad_offset[v->id]);
-    memset(s->grads[v->id], 0, (size_t)xai_value_count(v) * sizeof(float));
+    xai_session_open_gradient(s, v, s->block, s->grads);
 }
 
 /* Everything that uses the value has been differentiated: add its seeds, hand it out. */
@@ -200,8 +192,12 @@ static void close_gradient(backward *b, const xai_value *v)
     }
 }
 
-static void add_view_gradient(const xai_node *node, const xai_exec *exec)
+void xai_node_backward(const xai_node *node, const xai_exec *exec)
 {
+    if (!node->op->view) {
+        node->op->backward(node, exec);
+        return;
+    }
     const float *from = exec->grads[node->out[0]->id];
     float *to = xai_grad_in(exec, node, 0);
     size_t count = (size_t)xai_value_count(node->out[0]);
@@ -217,12 +213,11 @@ static xai_status step_back(backward *b, const xai_node *node, xai_error *err)
         close_gradient(b, node->out[k]);
         reached = reached || s->grads[node->out[k]->id];
     }
-    if (!reached || !any_marked(s->mark, node->in, node->in_count)) return XAI_OK;
+    if (!reached || !xai_any_marked(s->mark, node->in, node->in_count)) return XAI_OK;
     XAI_NODE_CHECK(node->op->backward || node->op->view, node, UNSUPPORTED_METHOD, err, "it has no derivative");
     for (int k = 0; k < node->in_count; k++)
         if (xai_value_runs(node->in[k])) open_gradient(s, node->in[k]);
-    if (node->op->view) add_view_gradient(node, &b->exec);
-    else node->op->backward(node, &b->exec);
+    xai_node_backward(node, &b->exec);
     return XAI_OK;
 }
 
@@ -230,9 +225,9 @@ xai_status xai_session_backward(xai_session *s, const xai_seed *seeds, size_t se
                                 size_t wanted_count, xai_policy policy, const xai_par *par, xai_error *err)
 {
     assert(s->mode == XAI_PLAN_GRADIENT);
-    backward b = {s, seeds, seed_count, wanted, wanted_count, exec_of(s, policy, par)};
+    backward b = {s, seeds, seed_count, wanted, wanted_count, xai_session_exec(s, policy, par)};
     memset(s->grads, 0, (size_t)s->program->value_count * sizeof *s->grads);
-    mark_needed(&b);
+    xai_session_mark_needed(s, wanted, wanted_count);
     for (int i = s->program->node_count; i-- > 0;) XAI_TRY(step_back(&b, s->program->nodes[i], err));
     for (int i = 0; i < s->program->input_count; i++) close_gradient(&b, s->program->inputs[i]);
     return XAI_OK;

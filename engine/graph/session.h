@@ -16,6 +16,7 @@ typedef struct xai_session_spec {
     const char *const *keep; /* tensors that are readable after a forward; the program's kept ones */
     size_t keep_count;
     int threads; /* that may work inside one run; 1 for a lane */
+    bool tangents; /* GRADIENT mode: room for xai_session_hvp, as much again; the program must be plain */
 } xai_session_spec;
 
 xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, xai_session **out, xai_error *err);
@@ -51,5 +52,21 @@ typedef struct xai_wanted {
 xai_status xai_session_backward(xai_session *session, const xai_seed *seeds, size_t seed_count,
                                 const xai_wanted *wanted, size_t wanted_count, xai_policy policy, const xai_par *par,
                                 xai_error *err);
+
+/*
+ * Hessian-vector product: with the target t = sum of seeds * values, as a function of the value `at` alone,
+ *     gradient = dt / d at,    product = (d^2 t / d at^2) direction
+ * both exact (forward mode over reverse mode; see ops/tangent.h). `at`, direction, gradient and product have one
+ * shape; gradient may be NULL. Over the last forward; the session's spec asked for tangents. Costs about two forwards
+ * and two backwards; one forward and one backward where the graph after `at` is piecewise linear: then the product
+ * is 0. UNSUPPORTED_METHOD, naming the operator, where one has no second derivative.
+ */
+typedef struct xai_hvp {
+    const xai_value *at;
+    const float *direction;
+    float *gradient, *product;
+} xai_hvp;
+xai_status xai_session_hvp(xai_session *session, const xai_seed *seeds, size_t seed_count, const xai_hvp *hvp,
+                           const xai_par *par, xai_error *err);
 
 #endif

@@ -136,5 +136,6 @@ const xai_op xai_op_average_pool = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 1,
     .cases = CASES,
 };

@@ -45,6 +45,7 @@ typedef struct run {
     const xai_batch_normalization *bn;
     const float *from;
     float *to;
+    bool shifts;
     int64_t size; /* of a plane */
 } run;
 
@@ -53,7 +54,7 @@ static void forward_plane(void *context, size_t index, int thread)
     (void)thread;
     const run *r = context;
     int64_t c = (int64_t)index % r->bn->channels, at = (int64_t)index * r->size;
-    float scale = r->bn->scale[c], shift = r->bn->shift[c];
+    float scale = r->bn->scale[c], shift = r->shifts ? r->bn->shift[c] : 0;
     for (int64_t i = at; i < at + r->size; i++) r->to[i] = scale * r->from[i] + shift;
 }
 
@@ -69,7 +70,8 @@ static void backward_plane(void *context, size_t index, int thread)
 static void run_planes(const xai_node *node, const xai_exec *exec, const float *from, float *to, xai_par_body body)
 {
     const xai_shape *in = &node->in[0]->shape;
-    run r = {.bn = node->state, .from = from, .to = to, .size = xai_shape_span(in, 2, in->rank)};
+    run r = {.bn = node->state, .from = from, .to = to, .shifts = !exec->homogeneous,
+             .size = xai_shape_span(in, 2, in->rank)};
     xai_par_for(exec->par, (size_t)xai_shape_span(in, 0, 2), body, &r);
 }
 
@@ -100,5 +102,6 @@ const xai_op xai_op_batch_normalization = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 1,
     .cases = CASES,
 };

@@ -83,5 +83,6 @@ const xai_op xai_op_cast = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 1,
     .cases = CASES,
 };

@@ -72,5 +72,6 @@ const xai_op xai_op_clip = {
     .setup = setup,
     .forward = xai_unary_forward,
     .backward = xai_unary_backward,
+    XAI_STRAIGHT,
     .cases = CASES,
 };

@@ -83,5 +83,6 @@ const xai_op xai_op_concat = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = XAI_ALL_INPUTS,
     .cases = CASES,
 };

@@ -124,6 +124,7 @@ static void forward(const xai_node *node, const xai_exec *exec)
         .from = conv->plan->in,
         .to = conv->plan->out,
         .source = xai_in_f32(exec, node, 0),
+        .bias = exec->homogeneous ? NULL : conv->bias,
         .target = xai_out_f32(exec, node, 0),
     });
 }
@@ -180,5 +181,6 @@ const xai_op xai_op_conv = {
     .prepare_backward = prepare_backward,
     .forward = forward,
     .backward = backward,
+    .bilinear = true,
     .cases = CASES,
 };

@@ -76,7 +76,7 @@ static void run_part(const xai_conv_run *run, const xai_conv_part *part)
         .rows = s.rows,
         .k = s.channels * (size_t)l->taps,
         .packed = part->packed,
-        .bias = run->backward ? NULL : run->conv->bias,
+        .bias = run->bias,
         .clamp = run->backward ? xai_clamp_none() : run->conv->act,
         .accumulate = run->backward,
         .gather = {.channel = from,

@@ -30,6 +30,7 @@ typedef struct xai_conv_run {
     bool backward;
     xai_plane from, to;
     const float *source;
+    const float *bias; /* NULL: none */
     const float *gate_y; /* backward: the convolution's own output, or NULL where nothing gates the gradient */
     xai_policy policy;
     float *target;

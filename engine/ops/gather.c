@@ -109,5 +109,6 @@ const xai_op xai_op_gather = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 1,
     .cases = CASES,
 };

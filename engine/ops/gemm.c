@@ -99,5 +99,6 @@ const xai_op xai_op_gemm = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .bilinear = true,
     .cases = CASES,
 };

@@ -80,5 +80,6 @@ const xai_op xai_op_global_average_pool = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 1,
     .cases = CASES,
 };

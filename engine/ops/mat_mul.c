@@ -148,5 +148,6 @@ const xai_op xai_op_mat_mul = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .bilinear = true,
     .cases = CASES,
 };

@@ -6,10 +6,13 @@ XAI_BINARY_ROW(mul_i64, uint64_t, uint64_t, (x * y))
 XAI_BINARY_ROW(mul_i32, uint32_t, uint32_t, (x * y))
 XAI_BINARY_SLOPE(slope_a, (g * y))
 XAI_BINARY_SLOPE(slope_b, (g * x))
+XAI_BINARY_BEND(bend_a, (g * dy))
+XAI_BINARY_BEND(bend_b, (g * dx))
 
 static const xai_binary_rule RULE = {
     .row = {[XAI_F32] = mul_f32, [XAI_I64] = mul_i64, [XAI_I32] = mul_i32},
     .slope = {slope_a, slope_b},
+    .bend = {bend_a, bend_b},
 };
 
 static const xai_op_case CASES[] = {

@@ -15,6 +15,8 @@
 #include "kernels/activation.h"
 #include "tensor/tensor.h"
 
+#define XAI_ALL_INPUTS (~0U)
+
 typedef enum xai_attr_kind {
     XAI_ATTR_FLOAT,
     XAI_ATTR_INT,
@@ -75,6 +77,10 @@ typedef struct xai_exec {
     xai_policy policy;
     unsigned char *scratch; /* `threads` regions of `scratch_stride` bytes, 64-byte aligned */
     size_t scratch_stride;
+    /* What only `tangent` and `curve` see (tangent.h), by value id. */
+    float *const *tangents; /* NULL: the value does not move */
+    float *const *firsts;   /* the gradients, while `grads` are their tangents */
+    bool homogeneous;       /* a forward leaves out what does not depend on the inputs: shifts, padding values */
 } xai_exec;
 
 typedef struct xai_setup {
@@ -105,6 +111,17 @@ struct xai_op {
     void (*forward)(const xai_node *node, const xai_exec *exec);
     /* ADDS to the gradient of each input that has one. NULL: not differentiable. */
     void (*backward)(const xai_node *node, const xai_exec *exec);
+    /*
+     * How tangents (tangent.h) follow from forward and backward: say what is true of the operator, as far as it is.
+     * Where nothing is, `tangent` writes the outputs' tangents; where that is NULL too, there are none.
+     */
+    unsigned linear; /* bit i: linear in in[i], in all of these together while the others stand still */
+    bool bilinear;   /* in[0] times in[1], plus in[2] if there is one: linear in each factor */
+    bool symmetric;  /* its Jacobian by in[0], the only input that moves, is: element-wise functions, Softmax */
+    void (*tangent)(const xai_node *node, const xai_exec *exec);
+    /* ADDS to `grads` what the second derivative does: the tangent of backward while the outputs' gradients stand
+     * still. NULL: nothing, the Jacobian is piecewise constant (or the operator bilinear). */
+    void (*curve)(const xai_node *node, const xai_exec *exec);
     const xai_op_case *cases; /* ended by a case without a name */
 };
 
@@ -123,6 +140,18 @@ static inline float *xai_grad_in(const xai_exec *x, const xai_node *n, int i)
 static inline const float *xai_grad_out(const xai_exec *x, const xai_node *n, int i)
 {
     return x->grads[n->out[i]->id];
+}
+static inline float *xai_tangent_in(const xai_exec *x, const xai_node *n, int i)
+{
+    return i < n->in_count && n->in[i] ? x->tangents[n->in[i]->id] : NULL;
+}
+static inline float *xai_tangent_out(const xai_exec *x, const xai_node *n, int i)
+{
+    return x->tangents[n->out[i]->id];
+}
+static inline const float *xai_first_out(const xai_exec *x, const xai_node *n, int i)
+{
+    return x->firsts[n->out[i]->id];
 }
 static inline void *xai_scratch(const xai_exec *x, int thread)
 {

@@ -27,8 +27,10 @@ xai_status xai_reduce_setup(xai_node *node, xai_setup *setup, xai_reduction kind
 void xai_reduce_forward(const xai_node *node, const xai_exec *exec);
 void xai_reduce_backward_sum(const xai_node *node, const xai_exec *exec);  /* sum and mean */
 void xai_reduce_backward_pick(const xai_node *node, const xai_exec *exec); /* largest and smallest */
+void xai_reduce_tangent_pick(const xai_node *node, const xai_exec *exec);
 
-#define XAI_REDUCE_OP(name, type_, kind, backward_)                                                        \
+/* `...`: how it varies (op.h). */
+#define XAI_REDUCE_OP(name, type_, kind, ...)                                                              \
     static xai_status setup(xai_node *node, xai_setup *arena, xai_error *err)                              \
     {                                                                                                      \
         return xai_reduce_setup(node, arena, (kind), err);                                                 \
@@ -43,7 +45,7 @@ void xai_reduce_backward_pick(const xai_node *node, const xai_exec *exec); /* la
     };                                                                                                     \
     const xai_op xai_op_##name = {                                                                         \
         .type = (type_), .min_in = 1, .max_in = 2, .max_out = 1, .state_size = sizeof(xai_reduce),         \
-        .setup = setup, .forward = xai_reduce_forward, .backward = (backward_), .cases = CASES,            \
+        .setup = setup, .forward = xai_reduce_forward, .cases = CASES, __VA_ARGS__,                   \
     }
 
 #endif

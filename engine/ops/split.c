@@ -101,5 +101,6 @@ const xai_op xai_op_split = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 1,
     .cases = CASES,
 };

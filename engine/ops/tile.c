@@ -47,5 +47,6 @@ const xai_op xai_op_tile = {
     .setup = setup,
     .forward = xai_nest_forward,
     .backward = xai_nest_backward,
+    .linear = 1,
     .cases = CASES,
 };

@@ -41,5 +41,6 @@ const xai_op xai_op_transpose = {
     .setup = setup,
     .forward = xai_nest_forward,
     .backward = xai_nest_backward,
+    .linear = 1,
     .cases = CASES,
 };

@@ -87,5 +87,6 @@ const xai_op xai_op_where = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 6, /* in both choices */
     .cases = CASES,
 };
