@@ -16,6 +16,9 @@ typedef struct xai_program_spec {
     const char *const *keep; /* further tensors that must exist, whatever could be fused */
     size_t keep_count;
     bool outline; /* only names and shapes: nothing is fused or packed, and the program cannot run */
+    const char *const *variables; /* float initializers that sessions own and may change: they have gradients */
+    size_t variable_count;
+    bool open_weights; /* op.h, xai_setup; for relevance */
     bool plain;   /* nothing is fused but BatchNormalization: every operator is as tangents and relevance know it */
 } xai_program_spec;
 
@@ -28,8 +31,11 @@ typedef struct xai_program {
     int node_count;
     xai_value **inputs; /* as in the graph; an input that nothing needs is there all the same */
     int input_count;
+    xai_value **variables; /* in the order of the spec; each has a place in a session, needed or not */
+    int variable_count;
     xai_names *names; /* tensor name -> xai_value, those that were folded away or fused too */
     size_t scratch;   /* bytes per thread */
+    size_t shared;    /* bytes for all threads together */
     double macs;
     bool plain;
     pthread_mutex_t lock; /* of scratch and backward_ready */
@@ -42,8 +48,8 @@ void xai_program_free(xai_program *program);
 /* The value of this name, or NULL if this program does not hold it: pruned, folded away or fused. */
 xai_value *xai_program_find(const xai_program *program, const char *name);
 
-/* Scratch bytes a thread; more once backward passes are prepared. */
-size_t xai_program_scratch(xai_program *program);
+/* Scratch bytes a thread, and of all together; more once backward passes are prepared. */
+size_t xai_program_scratch(xai_program *program, size_t *shared);
 
 /* Packs what backward passes need; once, on any thread. */
 xai_status xai_program_prepare_backward(xai_program *program, xai_error *err);

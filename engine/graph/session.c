@@ -27,19 +27,22 @@ static xai_status mark_kept(xai_session *s, const xai_session_spec *spec, xai_er
 
 static xai_status allocate(xai_session *s, int threads, xai_error *err)
 {
-    size_t stride = (xai_program_scratch(s->program) + ALIGN) / ALIGN * ALIGN;
+    size_t shared, stride = (xai_program_scratch(s->program, &shared) + ALIGN) / ALIGN * ALIGN;
     XAI_TRY(xai_memory_check(stride, "the scratch memory of a layer", err));
+    XAI_TRY(xai_memory_check(shared, "the scratch memory of a layer", err));
     s->scratch_stride = stride;
-    s->block_bytes = s->plan.bytes + stride * (size_t)threads;
+    s->block_bytes = s->plan.bytes + stride * (size_t)threads + shared;
     XAI_TRY(xai_memory_check(s->block_bytes, "the model's buffers", err));
     s->block = aligned_alloc(ALIGN, (s->block_bytes + ALIGN) / ALIGN * ALIGN);
     if (!s->block)
         XAI_FAIL(err, NO_MEMORY, "", "out of memory: the model's buffers need %zu MiB", s->block_bytes >> 20);
     s->scratch = s->block + s->plan.bytes;
+    s->shared = s->scratch + stride * (size_t)threads;
     for (int i = 0; i < s->program->value_count; i++) {
         const xai_value *v = s->program->values[i];
         if (v->constant) s->data[i] = v->constant->data;
         else if (s->plan.data_offset[i] != SIZE_MAX) s->data[i] = s->block + s->plan.data_offset[i];
+        if (v->initial) memcpy(s->data[i], v->initial->data, (size_t)xai_value_count(v) * sizeof(float));
     }
     return XAI_OK;
 }
@@ -100,7 +103,8 @@ xai_exec xai_session_exec(xai_session *s, xai_policy policy, const xai_par *par)
                       .grads = s->grads,
                       .policy = policy,
                       .scratch = s->scratch,
-                      .scratch_stride = s->scratch_stride};
+                      .scratch_stride = s->scratch_stride,
+                      .shared = s->shared};
 }
 
 void xai_session_forward(xai_session *s, const xai_par *par)
@@ -230,5 +234,6 @@ xai_status xai_session_backward(xai_session *s, const xai_seed *seeds, size_t se
     xai_session_mark_needed(s, wanted, wanted_count);
     for (int i = s->program->node_count; i-- > 0;) XAI_TRY(step_back(&b, s->program->nodes[i], err));
     for (int i = 0; i < s->program->input_count; i++) close_gradient(&b, s->program->inputs[i]);
+    for (int i = 0; i < s->program->variable_count; i++) close_gradient(&b, s->program->variables[i]);
     return XAI_OK;
 }

@@ -23,7 +23,8 @@ xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, x
 void xai_session_free(xai_session *session);
 size_t xai_session_bytes(const xai_session *session);
 
-/* The data of a tensor: an input before the run, a kept one (GRADIENT: any) after it. NULL: not in this program. */
+/* The data of a tensor: an input before the run, a kept one (GRADIENT: any) after it; a variable weight at any time,
+ * to be read or trained. NULL: not in this program. */
 float *xai_session_data(xai_session *session, const char *name);
 void *xai_session_value_data(xai_session *session, const xai_value *value);
 

@@ -28,6 +28,7 @@ struct xai_session {
     bool *mark;        /* by value id: scratch for walks */
     unsigned char *scratch;
     size_t scratch_stride;
+    unsigned char *shared;
     xai_twin *twin; /* NULL: no tangents */
 };
 

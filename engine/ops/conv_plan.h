@@ -36,9 +36,10 @@ typedef struct xai_conv_run {
     float *target;
 } xai_conv_run;
 
-/* Packs the weights of one part; `backward` says for which direction. */
-xai_status xai_conv_gemm_pack(const xai_conv *conv, bool backward, xai_conv_part *part, xai_arena *arena,
-                              xai_error *err);
+/* Packs a weight for one lattice; `backward` says for which direction. The floats that takes; 0: too many. */
+size_t xai_conv_gemm_packed(const xai_conv *conv, bool backward, const xai_lattice *lattice);
+void xai_conv_gemm_pack(const xai_conv *conv, const float *weight, bool backward, const xai_lattice *lattice,
+                        float *packed);
 xai_status xai_conv_depthwise_pack(const xai_conv *conv, xai_conv_part *part, xai_arena *arena, xai_error *err);
 
 /* Scratch bytes a thread. */
@@ -47,5 +48,11 @@ size_t xai_conv_depthwise_scratch(const xai_conv_part *parts, int count);
 
 void xai_conv_gemm_run(const xai_conv_run *run);
 void xai_conv_depthwise_run(const xai_conv_run *run);
+
+/* conv_open.c: what takes the place of packing; the two passes; and the gradients of weight and bias. */
+xai_status xai_conv_open_prepare(xai_node *node, xai_error *err);
+xai_status xai_conv_open_prepare_backward(xai_node *node, xai_error *err);
+void xai_conv_open_run(const xai_conv_run *run, const float *weight);
+void xai_conv_open_gradients(const xai_node *node, const xai_exec *exec);
 
 #endif

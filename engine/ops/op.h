@@ -46,6 +46,7 @@ typedef struct xai_value {
     xai_dtype dtype;
     xai_shape shape;
     const xai_tensor *constant; /* not NULL: known before the first run */
+    const xai_tensor *initial;  /* not NULL: a variable weight; what it is in a new session */
 } xai_value;
 
 typedef struct xai_op xai_op;
@@ -63,6 +64,7 @@ typedef struct xai_node {
     int out_count;
     void *state;    /* state_size bytes, zeroed before setup */
     size_t scratch; /* bytes per thread that forward or backward need; set by setup or prepare */
+    size_t shared;  /* the same, once for all threads */
     double macs;    /* multiply-accumulates (or comparisons) of one forward; set by setup */
 } xai_node;
 
@@ -77,6 +79,7 @@ typedef struct xai_exec {
     xai_policy policy;
     unsigned char *scratch; /* `threads` regions of `scratch_stride` bytes, 64-byte aligned */
     size_t scratch_stride;
+    unsigned char *shared; /* `shared` bytes of the node, 64-byte aligned; one node runs at a time */
     /* What only `tangent` and `curve` see (tangent.h), by value id. */
     float *const *tangents; /* NULL: the value does not move */
     float *const *firsts;   /* the gradients, while `grads` are their tangents */
@@ -85,6 +88,7 @@ typedef struct xai_exec {
 
 typedef struct xai_setup {
     xai_arena *arena; /* of the program: what is allocated here lives as long as the node */
+    bool open_weights; /* weights are read when a node runs, not packed before: a stage may replace them */
 } xai_setup;
 
 /* A case by which tests check the operator without knowing it: finite differences, adjoint, thread invariance. */

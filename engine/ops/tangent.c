@@ -103,18 +103,17 @@ void xai_node_tangent(const xai_node *node, const xai_exec *exec, xai_stage *sta
 
 bool xai_node_curves(const xai_node *node, const xai_exec *exec)
 {
-    if (node->op->bilinear)
-        return (moves(node, exec, 0) && !node->in[1]->constant) || (moves(node, exec, 1) && !node->in[0]->constant);
+    if (node->op->bilinear) return moves(node, exec, 0) && moves(node, exec, 1);
     return node->op->curve && xai_node_moves(node, exec);
 }
 
-/* The gradient of each factor is a product with the other one: it turns where that one moves. */
+/* The gradient of each factor is a product with the other one, which moves. */
 static void curve_of_product(const xai_node *node, const xai_exec *exec, xai_stage *s)
 {
     xai_stage_set(s, node, exec);
     for (int i = 0; i < 2; i++) {
-        s->data[i] = moves(node, exec, i) ? xai_tangent_in(exec, node, i) : s->zeros;
-        s->grads[i] = moves(node, exec, 1 - i) ? xai_grad_in(exec, node, i) : NULL;
+        s->data[i] = xai_tangent_in(exec, node, i);
+        s->grads[i] = xai_grad_in(exec, node, i);
     }
     s->grads[xai_stage_out(s, 0)] = exec->firsts[node->out[0]->id];
     xai_stage_backward(s, exec);

@@ -25,7 +25,7 @@ void xai_node_tangent(const xai_node *node, const xai_exec *exec, xai_stage *sta
 /* Whether xai_node_curve would add anything. */
 bool xai_node_curves(const xai_node *node, const xai_exec *exec);
 
-/* Adds the second term to exec->grads; exec->firsts hold the gradients of its outputs. */
+/* Adds the second term to exec->grads, of inputs that move; exec->firsts hold the gradients of its outputs. */
 void xai_node_curve(const xai_node *node, const xai_exec *exec, xai_stage *stage);
 
 #endif

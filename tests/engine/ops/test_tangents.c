@@ -5,7 +5,7 @@
  *                 test_cases.c checks against differences
  *   second order  the curve against central differences of the backward pass along xdot
  *
- * with all inputs moving, and each alone. Elements of a gradient that cross a kink within a difference (its two
+ * with all inputs moving, and each alone; the gradients of inputs that move are looked at. Elements of a gradient that cross a kink within a difference (its two
  * one-sided differences disagree) are left out; how many may be is bounded. The last tests plant errors.
  */
 #include "ops/tangent.h"
@@ -61,7 +61,7 @@ static bool mover_init(mover *m, const xai_op *op, const xai_op_case *c)
         memcpy(m->base[i], op_bench_f32(&m->b, i), (size_t)n * sizeof(float));
     }
     m->exec = (xai_exec){.par = &m->par, .data = m->data, .grads = m->turned, .firsts = m->grads,
-                         .tangents = m->tangents, .scratch = m->b.scratch.data,
+                         .tangents = m->tangents, .scratch = m->b.scratch.data, .shared = m->b.shared.data,
                          .scratch_stride = (m->b.node.scratch + 63) / 64 * 64};
     xai_node *node = &m->b.node;
     ck_assert(xai_stage_new(&node, 1, m->b.arena, &m->stage, NULL) == XAI_OK);
@@ -169,7 +169,7 @@ static const char *check_second(mover *m)
         if (m->turned[i]) memset(m->turned[i], 0, (size_t)op_bench_count(&m->b, i) * sizeof(float));
     if (!m->b.node.op->view && xai_node_curves(&m->b.node, &m->exec)) xai_node_curve(&m->b.node, &m->exec, m->stage);
     for (int i = 0; i < 6; i++)
-        for (int k = 0; m->grads[i] && k < op_bench_count(&m->b, i); k++)
+        for (int k = 0; m->tangents[i] && k < op_bench_count(&m->b, i); k++)
             compare(&t, (double)at[0][i][k], (double)at[1][i][k], (double)at[2][i][k], (double)m->turned[i][k], h);
     for (int k = 0; k < 3; k++)
         for (int i = 0; i < 6; i++) free(at[k][i]);
