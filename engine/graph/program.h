@@ -37,7 +37,7 @@ typedef struct xai_program {
     size_t scratch;   /* bytes per thread */
     size_t shared;    /* bytes for all threads together */
     double macs;
-    bool plain;
+    bool plain, open_weights;
     pthread_mutex_t lock; /* of scratch and backward_ready */
     bool backward_ready;
 } xai_program;

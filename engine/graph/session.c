@@ -58,7 +58,8 @@ static xai_status set_up(xai_session *s, const xai_session_spec *spec, xai_error
     XAI_TRY(mark_kept(s, spec, err));
     XAI_TRY(xai_plan_make(s->program, spec->mode, s->mark, s->arena, &s->plan, err));
     XAI_TRY(allocate(s, spec->threads, err));
-    return spec->tangents ? xai_session_add_twin(s, err) : XAI_OK;
+    if (spec->tangents) XAI_TRY(xai_session_add_twin(s, err));
+    return spec->relevance ? xai_session_add_relevance(s, err) : XAI_OK;
 }
 
 xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, xai_session **out, xai_error *err)

@@ -17,6 +17,7 @@ typedef struct xai_session_spec {
     size_t keep_count;
     int threads; /* that may work inside one run; 1 for a lane */
     bool tangents; /* GRADIENT mode: room for xai_session_hvp, as much again; the program must be plain */
+    bool relevance; /* GRADIENT mode: room for xai_session_relevance; the program must be plain, its weights open */
 } xai_session_spec;
 
 xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, xai_session **out, xai_error *err);

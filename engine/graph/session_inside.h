@@ -16,6 +16,8 @@ typedef struct xai_twin {
     xai_stage *stage;
 } xai_twin;
 
+typedef struct xai_relevance_room xai_relevance_room; /* relevance_inside.h */
+
 struct xai_session {
     xai_arena *arena;
     xai_program *program;
@@ -30,6 +32,7 @@ struct xai_session {
     size_t scratch_stride;
     unsigned char *shared;
     xai_twin *twin; /* NULL: no tangents */
+    xai_relevance_room *room; /* NULL: no relevance */
 };
 
 xai_exec xai_session_exec(xai_session *session, xai_policy policy, const xai_par *par);
@@ -46,5 +49,7 @@ void xai_node_backward(const xai_node *node, const xai_exec *exec);
 
 /* tangent.c: the twin's memory. */
 xai_status xai_session_add_twin(xai_session *session, xai_error *err);
+/* relevance.c: its memory. */
+xai_status xai_session_add_relevance(xai_session *session, xai_error *err);
 
 #endif

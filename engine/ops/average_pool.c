@@ -137,5 +137,6 @@ const xai_op xai_op_average_pool = {
     .forward = forward,
     .backward = backward,
     .linear = 1,
+    .flow = XAI_FLOW_SHARE,
     .cases = CASES,
 };

@@ -147,5 +147,6 @@ const xai_op xai_op_batch_normalization = {
     .forward = forward,
     .backward = backward,
     .linear = 1,
+    .flow = XAI_FLOW_SHARE,
     .cases = CASES,
 };

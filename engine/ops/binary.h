@@ -102,12 +102,12 @@ void xai_binary_curve(const xai_node *node, const xai_exec *exec);
         if (r->sg == 0) *r->g += (float)sum;                                                               \
     }
 
-/* The operator itself, from its rule and cases; a test has no derivative. */
-#define XAI_BINARY_OP(name, type_, rule, cases_)                                                           \
-    XAI_BINARY_ANY(name, type_, rule, cases_, .backward = xai_binary_backward,                             \
+/* The operator itself, from its rule, its cases and whatever else its table shall say; a test has no derivative. */
+#define XAI_BINARY_OP(name, type_, rule, ...)                                                              \
+    XAI_BINARY_ANY(name, type_, rule, __VA_ARGS__, .backward = xai_binary_backward,                        \
                    .tangent = xai_binary_tangent, .curve = xai_binary_curve)
-#define XAI_TEST_OP(name, type_, rule, cases_) XAI_BINARY_ANY(name, type_, rule, cases_, .backward = NULL)
-#define XAI_BINARY_ANY(name, type_, rule, cases_, ...)                                                     \
+#define XAI_TEST_OP(name, type_, rule, cases_) XAI_BINARY_ANY(name, type_, rule, cases_)
+#define XAI_BINARY_ANY(name, type_, rule, ...)                                                             \
     static xai_status setup(xai_node *node, xai_setup *setup_, xai_error *err)                             \
     {                                                                                                      \
         (void)setup_;                                                                                      \
@@ -115,7 +115,7 @@ void xai_binary_curve(const xai_node *node, const xai_exec *exec);
     }                                                                                                      \
     const xai_op xai_op_##name = {                                                                         \
         .type = (type_), .min_in = 2, .max_in = 2, .max_out = 1, .state_size = sizeof(xai_binary),         \
-        .setup = setup, .forward = xai_binary_forward, .cases = (cases_), __VA_ARGS__,                     \
+        .setup = setup, .forward = xai_binary_forward, .cases = __VA_ARGS__,                               \
     }
 
 #endif

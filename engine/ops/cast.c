@@ -84,5 +84,6 @@ const xai_op xai_op_cast = {
     .forward = forward,
     .backward = backward,
     .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

@@ -73,5 +73,6 @@ const xai_op xai_op_clip = {
     .forward = xai_unary_forward,
     .backward = xai_unary_backward,
     XAI_STRAIGHT,
+    .flow = XAI_FLOW_PASS,
     .cases = CASES,
 };

@@ -84,5 +84,6 @@ const xai_op xai_op_concat = {
     .forward = forward,
     .backward = backward,
     .linear = XAI_ALL_INPUTS,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

@@ -196,5 +196,6 @@ const xai_op xai_op_conv = {
     .forward = forward,
     .backward = backward,
     .bilinear = true,
+    .flow = XAI_FLOW_WEIGH,
     .cases = CASES,
 };

@@ -22,4 +22,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_BINARY_OP(div, "Div", RULE, CASES);
+XAI_BINARY_OP(div, "Div", RULE, CASES, .flow = XAI_FLOW_GATE);

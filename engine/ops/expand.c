@@ -38,5 +38,6 @@ const xai_op xai_op_expand = {
     .forward = xai_nest_forward,
     .backward = xai_nest_backward,
     .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

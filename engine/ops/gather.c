@@ -110,5 +110,6 @@ const xai_op xai_op_gather = {
     .forward = forward,
     .backward = backward,
     .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

@@ -100,5 +100,6 @@ const xai_op xai_op_gemm = {
     .forward = forward,
     .backward = backward,
     .bilinear = true,
+    .flow = XAI_FLOW_WEIGH,
     .cases = CASES,
 };

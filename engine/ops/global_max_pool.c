@@ -65,5 +65,6 @@ const xai_op xai_op_global_max_pool = {
     .forward = forward,
     .backward = backward,
     .tangent = tangent,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

@@ -149,5 +149,6 @@ const xai_op xai_op_mat_mul = {
     .forward = forward,
     .backward = backward,
     .bilinear = true,
+    .flow = XAI_FLOW_WEIGH,
     .cases = CASES,
 };

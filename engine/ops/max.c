@@ -18,4 +18,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_BINARY_OP(max, "Max", RULE, CASES);
+XAI_BINARY_OP(max, "Max", RULE, CASES, .flow = XAI_FLOW_ROUTE);

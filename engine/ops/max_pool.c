@@ -147,5 +147,6 @@ const xai_op xai_op_max_pool = {
     .forward = forward,
     .backward = backward,
     .tangent = tangent,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

@@ -24,4 +24,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_BINARY_OP(mul, "Mul", RULE, CASES);
+XAI_BINARY_OP(mul, "Mul", RULE, CASES, .flow = XAI_FLOW_GATE);

@@ -39,5 +39,6 @@ const xai_op xai_op_neg = {
     .forward = forward,
     .backward = xai_unary_backward,
     XAI_STRAIGHT,
+    .flow = XAI_FLOW_PASS,
     .cases = CASES,
 };

@@ -91,6 +91,16 @@ typedef struct xai_setup {
     bool open_weights; /* weights are read when a node runs, not packed before: a stage may replace them */
 } xai_setup;
 
+/* How relevance goes from an operator's outputs to its inputs (graph/relevance.h). */
+typedef enum xai_flow {
+    XAI_FLOW_NONE,  /* nobody knows: models that use it are refused */
+    XAI_FLOW_PASS,  /* element by element, to in[0]: activations */
+    XAI_FLOW_ROUTE, /* an output is a copy of some input element, which gets all: the backward pass */
+    XAI_FLOW_SHARE, /* an output is a sum: to each input by what it contributes */
+    XAI_FLOW_WEIGH, /* a product with weights, in[0] or in[1]: by a rule */
+    XAI_FLOW_GATE   /* a product with a gate, or a quotient: to the signal */
+} xai_flow;
+
 /* A case by which tests check the operator without knowing it: finite differences, adjoint, thread invariance. */
 typedef struct xai_op_case {
     const char *name;       /* reads as behaviour: "same_upper_odd_kernel" */
@@ -126,6 +136,7 @@ struct xai_op {
     /* ADDS to `grads` what the second derivative does: the tangent of backward while the outputs' gradients stand
      * still. NULL: nothing, the Jacobian is piecewise constant (or the operator bilinear). */
     void (*curve)(const xai_node *node, const xai_exec *exec);
+    xai_flow flow;            /* of relevance; views route */
     const xai_op_case *cases; /* ended by a case without a name */
 };
 

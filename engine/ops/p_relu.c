@@ -18,4 +18,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_BINARY_OP(p_relu, "PRelu", RULE, CASES);
+XAI_BINARY_OP(p_relu, "PRelu", RULE, CASES, .flow = XAI_FLOW_PASS);

@@ -218,5 +218,6 @@ const xai_op xai_op_pad = {
     .forward = forward,
     .backward = backward,
     .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

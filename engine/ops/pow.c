@@ -27,4 +27,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_BINARY_OP(pow, "Pow", RULE, CASES);
+XAI_BINARY_OP(pow, "Pow", RULE, CASES, .flow = XAI_FLOW_PASS);

@@ -2,4 +2,4 @@
 #include "reduce.h"
 
 XAI_REDUCE_OP(reduce_min, "ReduceMin", XAI_REDUCE_MIN, .backward = xai_reduce_backward_pick,
-              .tangent = xai_reduce_tangent_pick);
+              .tangent = xai_reduce_tangent_pick, .flow = XAI_FLOW_ROUTE);

@@ -102,5 +102,6 @@ const xai_op xai_op_split = {
     .forward = forward,
     .backward = backward,
     .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

@@ -3,22 +3,24 @@
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-static size_t largest_value(xai_value *const *values, int count)
+static size_t floats_of(const xai_value *v) { return v && v->dtype == XAI_F32 ? (size_t)xai_value_count(v) : 0; }
+
+/* What stands still in a sum counts as zero (tangent.c); a product of two that move has two parts. */
+static void measure(const xai_node *node, size_t *zeros, size_t *spare)
 {
-    size_t most = 0;
-    for (int i = 0; i < count; i++)
-        if (values[i] && values[i]->dtype == XAI_F32) most = larger(most, (size_t)xai_value_count(values[i]));
-    return most;
+    for (int i = 0; node->op->linear && i < node->in_count; i++) *zeros = larger(*zeros, floats_of(node->in[i]));
+    if (!node->op->bilinear) return;
+    *zeros = larger(*zeros, floats_of(node->in[0]));
+    *spare = larger(*spare, floats_of(node->out[0]));
 }
 
 xai_status xai_stage_new(xai_node *const *nodes, int count, xai_arena *arena, xai_stage **out, xai_error *err)
 {
-    size_t ins = 1, outs = 1, floats = 1;
+    size_t ins = 1, outs = 1, zeros = 1, spare = 1;
     for (int i = 0; i < count; i++) {
         ins = larger(ins, (size_t)nodes[i]->in_count);
         outs = larger(outs, (size_t)nodes[i]->out_count);
-        floats = larger(floats, largest_value(nodes[i]->in, nodes[i]->in_count));
-        floats = larger(floats, largest_value(nodes[i]->out, nodes[i]->out_count));
+        measure(nodes[i], &zeros, &spare);
     }
     xai_stage *s = XAI_NEW(arena, xai_stage, 1);
     if (!s) XAI_NO_MEMORY(err);
@@ -27,8 +29,8 @@ xai_status xai_stage_new(xai_node *const *nodes, int count, xai_arena *arena, xa
     s->out = XAI_NEW(arena, xai_value *, outs);
     s->data = XAI_NEW(arena, void *, ins + outs);
     s->grads = XAI_NEW(arena, float *, ins + outs);
-    s->zeros = XAI_NEW(arena, float, floats);
-    s->spare = XAI_NEW(arena, float, floats);
+    s->zeros = XAI_NEW(arena, float, zeros);
+    s->spare = XAI_NEW(arena, float, spare);
     if (!s->values || !s->in || !s->out || !s->data || !s->grads || !s->zeros || !s->spare) XAI_NO_MEMORY(err);
     *out = s;
     return XAI_OK;

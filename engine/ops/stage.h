@@ -13,8 +13,8 @@ typedef struct xai_stage {
     xai_node node;  /* to be run: its values are the stand-ins */
     void **data;    /* of input i at [i], of output k at [node.in_count + k] */
     float **grads;  /* in the same order */
-    float *zeros;   /* as many as the largest value has elements; only read */
-    float *spare;   /* the same, for the caller's use */
+    float *zeros;   /* enough for any input of a linear node, and the first of a bilinear one; only read */
+    float *spare;   /* enough for the output of any bilinear node */
     xai_value *values;
     xai_value **in, **out;
 } xai_stage;

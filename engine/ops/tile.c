@@ -48,5 +48,6 @@ const xai_op xai_op_tile = {
     .forward = xai_nest_forward,
     .backward = xai_nest_backward,
     .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

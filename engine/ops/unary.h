@@ -87,7 +87,8 @@ void xai_unary_curve(const xai_node *node, const xai_exec *exec, xai_unary_bend 
 #define XAI_UNARY_TABLE(name, type_, ...)                                                                  \
     const xai_op xai_op_##name = {                                                                         \
         .type = (type_), .min_in = 1, .max_in = 1, .max_out = 1, .state_size = sizeof(xai_unary),          \
-        .setup = setup, .forward = xai_unary_forward, .backward = xai_unary_backward, .cases = __VA_ARGS__, \
+        .setup = setup, .forward = xai_unary_forward, .backward = xai_unary_backward,                      \
+        .flow = XAI_FLOW_PASS, .cases = __VA_ARGS__,                                                       \
     }
 
 #endif

@@ -88,5 +88,6 @@ const xai_op xai_op_where = {
     .forward = forward,
     .backward = backward,
     .linear = 6, /* in both choices */
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };
