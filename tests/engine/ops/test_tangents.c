@@ -5,8 +5,9 @@
  *                 test_cases.c checks against differences
  *   second order  the curve against central differences of the backward pass along xdot
  *
- * with all inputs moving, and each alone; the gradients of inputs that move are looked at. Elements of a gradient that cross a kink within a difference (its two
- * one-sided differences disagree) are left out; how many may be is bounded. The last tests plant errors.
+ * with all inputs moving, and each alone; the gradients of inputs that move are looked at. Elements of a gradient that
+ * cross a kink within a difference (its two one-sided differences disagree) are left out; how many may be is bounded.
+ * The last tests plant errors.
  */
 #include "ops/tangent.h"
 #include "support/op_harness.h"
