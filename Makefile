@@ -33,7 +33,9 @@ HARD  = -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection $(
 OPT  ?= -O2
 CFLAGS  ?= -g
 SAN   =
-XFLAGS   = -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARD) -fvisibility=hidden -ffp-contract=off -pthread \
+# No fused products but where a kernel says so; without traps and errno loops become vectors. No value changes.
+EXACT = -ffp-contract=off -fno-trapping-math -fno-math-errno
+XFLAGS   = -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARD) -fvisibility=hidden $(EXACT) -pthread \
            -Iengine -Iserver -Itests -I$(BUILD)/gen $(SAN)
 LDHARD   = -pie -Wl,-z,relro,-z,now,-z,noexecstack -pthread $(SAN)
 PKGS_ENGINE = libprotobuf-c libpng cairo
@@ -133,7 +135,7 @@ isa = $(foreach i,avx2 avx512,$(if $(filter %_$(i),$(1)),$(ISA_$(i))))
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GEN)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(XFLAGS) $(if $(findstring /kernels/,$*),$(KERNEL_OPT)) $(call isa,$*) \
+	$(Q)$(CC) $(XFLAGS) $(if $(filter engine/kernels/% engine/ops/%,$*),$(KERNEL_OPT)) $(call isa,$*) \
 	    $(call pkg,--cflags,$(PKGS_ENGINE) $(PKGS_SERVER)) $(CFLAGS) -MMD -MP -c -o $@ $<
 KERNEL_OPT = -O3
 
@@ -167,7 +169,7 @@ $(BUILD)/tests/server/decode/test_sandbox: $(BUILD)/obj/server/decode/sandbox.o
 $(BUILD)/tests/server/jobs/test_decode_client: | $(BUILD)/explaind-decode
 # Lets any allocation of our own objects fail.
 $(BUILD)/tests/fault/test_alloc_failure: \
-    LDHARD += $(foreach f,malloc calloc realloc aligned_alloc strdup free,-Wl,--wrap=$(f))
+    LDHARD += $(foreach f,malloc calloc realloc aligned_alloc strdup strndup free,-Wl,--wrap=$(f))
 # Programs that tests start.
 HELPERS = $(BUILD)/tests/server/http/echo
 SUITES  = $(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py))))
@@ -193,6 +195,7 @@ docs: ## make anew what the programs print: openapi.json, config.example.json, t
 	$(BUILD)/explaind --print-openapi >docs/openapi.json
 	$(BUILD)/explaind --print-config >config.example.json
 	$(BUILD)/xai methods --markdown | sed -i -e '/<!-- methods -->/,/<!-- \/methods -->/{//!d}' -e '/<!-- methods -->/r /dev/stdin' README.md
+	$(if $(wildcard docs/bench.json),$(PYTHON) tests/bench/report.py)
 test-long: test asan tsan conformance fuzz ## everything: tests, sanitizers, other engines' numbers, fuzzing (an hour)
 
 VENV = $(BUILD)/venv-conformance
@@ -205,6 +208,23 @@ conformance: deps-dev ## torchvision's families against ONNX Runtime and PyTorch
 	$(VENV)/bin/python tests/conformance/export_families.py $(BUILD)/conformance
 	$(VENV)/bin/python tests/conformance/check_families.py $(BUILD)/conformance --xai $(BUILD)/xai
 	$(if $(wildcard tests/conformance/run_onnx_testdata.py),$(VENV)/bin/python tests/conformance/run_onnx_testdata.py --xai $(BUILD)/xai)
+
+# The benchmark. A part (ROWS=regex of row ids, ROUNDS=n, QUICK=1) publishes nothing. A peer that cannot be installed is
+# left out here, and shown as failed there.
+VENV_BENCH = $(BUILD)/venv-bench
+BENCH_REQUIREMENTS = tests/bench/requirements.txt tests/conformance/requirements.txt
+$(VENV_BENCH)/done: $(BENCH_REQUIREMENTS)
+	$(PYTHON) -m venv $(VENV_BENCH)
+	@if $(VENV_BENCH)/bin/pip install -q -r $<; then touch $@; else \
+	    echo "Not every peer could be installed; now one by one."; \
+	    for p in $$(cat $(BENCH_REQUIREMENTS) | grep -o '^[a-z].*==.*'); do \
+	        $(VENV_BENCH)/bin/pip install -q $$p || echo "$$p is left out"; done; fi
+.PHONY: bench
+bench: deps-build ## ours beside ONNX Runtime, OpenVINO and PyTorch, in turns; fills docs/bench.md and the README (ROWS=, ROUNDS=, QUICK=1)
+	$(call install_missing,python3-venv,the benchmark)
+	@$(SUBMAKE) all
+	@$(SUBMAKE) $(VENV_BENCH)/done
+	@$(VENV_BENCH)/bin/python tests/bench/bench.py --build $(BUILD) --rows '$(ROWS)' $(ROUNDS:%=--rounds %) $(if $(QUICK),--quick)
 
 # Sanitizers: builds of their own. The sandboxed decoder and the browser stay out: both limit what a process may map.
 SAN_MAKE = $(SUBMAKE) OPT=-O1 KERNEL_OPT=-O1 HARD='-fPIE -fno-omit-frame-pointer'

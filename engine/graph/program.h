@@ -19,7 +19,7 @@ typedef struct xai_program_spec {
     const char *const *variables; /* float initializers that sessions own and may change: they have gradients */
     size_t variable_count;
     bool open_weights; /* op.h, xai_setup; for relevance */
-    bool plain;   /* nothing is fused but BatchNormalization: every operator is as tangents and relevance know it */
+    bool plain;   /* nothing is fused but BatchNormalization, or reordered: as tangents and relevance know operators */
 } xai_program_spec;
 
 typedef struct xai_program {
@@ -45,7 +45,8 @@ typedef struct xai_program {
 xai_status xai_program_build(const xai_graph *graph, const xai_program_spec *spec, xai_program **out, xai_error *err);
 void xai_program_free(xai_program *program);
 
-/* The value of this name, or NULL if this program does not hold it: pruned, folded away or fused. */
+/* The value of this name, or NULL if this program does not hold it: pruned, folded away, fused, or held only with the
+ * channels last. */
 xai_value *xai_program_find(const xai_program *program, const char *name);
 
 /* Scratch bytes a thread, and of all together; more once backward passes are prepared. */
@@ -59,6 +60,9 @@ xai_status xai_program_prepare_backward(xai_program *program, xai_error *err);
 /* Fuses Pad + Conv, Conv + BatchNormalization, Conv + Relu/Clip where no kept value is lost; in a plain program the
  * second alone. `kept` by value id. */
 xai_status xai_program_fuse(xai_program *program, const bool *kept, xai_error *err);
+
+/* Says which tensors lie channels last, and puts Reorder nodes between the orders; after fusion. `kept` by value id. */
+xai_status xai_program_lay_out(xai_program *program, const bool *kept, xai_error *err);
 
 /* Whether the value depends on what the program is run on. */
 static inline bool xai_value_runs(const xai_value *v) { return v && !v->constant; }

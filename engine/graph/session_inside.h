@@ -31,6 +31,7 @@ struct xai_session {
     unsigned char *scratch;
     size_t scratch_stride;
     unsigned char *shared;
+    xai_observer observer;
     xai_twin *twin; /* NULL: no tangents */
     xai_relevance_room *room; /* NULL: no relevance */
 };

@@ -63,7 +63,7 @@ typedef struct run {
     const float *from;
     float *to;
     bool shifts;
-    int64_t channels, size; /* of a plane */
+    int64_t channels, size; /* of a plane; channels last: of a row */
 } run;
 
 static void forward_plane(void *context, size_t index, int thread)
@@ -84,6 +84,37 @@ static void backward_plane(void *context, size_t index, int thread)
     for (int64_t i = at; i < at + r->size; i++) r->to[i] += scale * r->from[i];
 }
 
+/* Channels last: one piece is a row of pixels. */
+static void forward_pixels(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    size_t n = (size_t)r->channels;
+    const float *scale = r->scale, *shift = r->shift, *from = r->from + index * (size_t)r->size * n;
+    float *to = r->to + index * (size_t)r->size * n;
+    for (int64_t i = 0; i < r->size; i++, from += n, to += n)
+        for (size_t c = 0; c < n; c++) to[c] = scale[c] * from[c] + shift[c];
+}
+
+static void backward_pixels(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    size_t n = (size_t)r->channels;
+    const float *scale = r->scale, *from = r->from + index * (size_t)r->size * n;
+    float *to = r->to + index * (size_t)r->size * n;
+    for (int64_t i = 0; i < r->size; i++, from += n, to += n)
+        for (size_t c = 0; c < n; c++) to[c] += scale[c] * from[c];
+}
+
+static void run_pixels(const xai_node *node, const xai_exec *exec, const float *from, float *to, xai_par_body body)
+{
+    const xai_batch_normalization *bn = node->state;
+    const int64_t *dim = node->in[0]->shape.dim;
+    run r = {.scale = bn->scale, .shift = bn->shift, .from = from, .to = to, .channels = bn->channels, .size = dim[3]};
+    xai_par_for(exec->par, (size_t)(dim[0] * dim[2]), body, &r);
+}
+
 static void run_planes(const xai_node *node, const xai_exec *exec, const float *from, float *to, xai_par_body body)
 {
     const xai_batch_normalization *bn = node->state;
@@ -101,7 +132,10 @@ static void run_planes(const xai_node *node, const xai_exec *exec, const float *
 
 static void forward(const xai_node *node, const xai_exec *exec)
 {
-    run_planes(node, exec, xai_in_f32(exec, node, 0), xai_out_f32(exec, node, 0), forward_plane);
+    const float *x = xai_in_f32(exec, node, 0);
+    float *y = xai_out_f32(exec, node, 0);
+    if (node->channels_last) run_pixels(node, exec, x, y, forward_pixels);
+    else run_planes(node, exec, x, y, forward_plane);
 }
 
 /* Of gamma, sum of gy * (x - mean) / deviation, and of beta, sum of gy; either may be NULL. */
@@ -126,8 +160,15 @@ static void backward(const xai_node *node, const xai_exec *exec)
 {
     const float *gy = xai_grad_out(exec, node, 0);
     float *gx = xai_grad_in(exec, node, 0), *ggamma = xai_grad_in(exec, node, 1), *gbeta = xai_grad_in(exec, node, 2);
-    if (gx && gy) run_planes(node, exec, gy, gx, backward_plane);
+    if (gx && gy && node->channels_last) run_pixels(node, exec, gy, gx, backward_pixels);
+    else if (gx && gy) run_planes(node, exec, gy, gx, backward_plane);
     if (gy && (ggamma || gbeta)) line_gradients(node, xai_in_f32(exec, node, 0), gy, ggamma, gbeta);
+}
+
+static xai_order order(const xai_node *node)
+{
+    bool constant = ((const xai_batch_normalization *)node->state)->scale != NULL;
+    return constant && node->in[0]->shape.rank == 4 ? XAI_ORDER_EITHER : XAI_ORDER_PLAIN;
 }
 
 static const xai_op_case CASES[] = {
@@ -148,5 +189,6 @@ const xai_op xai_op_batch_normalization = {
     .backward = backward,
     .linear = 1,
     .flow = XAI_FLOW_SHARE,
+    .order = order,
     .cases = CASES,
 };

@@ -3,24 +3,69 @@
 
 #include <string.h>
 
+/* The second shape as it lies in the first where it begins at `axis`: ones follow. */
+static xai_status align(const xai_node *node, const xai_shape *a, int64_t axis, xai_shape *b, xai_error *err)
+{
+    int at = xai_shape_axis(a, axis), rank = b->rank;
+    XAI_NODE_CHECK(at >= 0 && rank <= a->rank - at, node, BAD_MODEL, err, "axis is out of range");
+    for (b->rank = a->rank - at; rank < b->rank; rank++) b->dim[rank] = 1;
+    return XAI_OK;
+}
+
 xai_status xai_binary_setup(xai_node *node, const xai_binary_rule *rule, xai_error *err)
+{
+    const xai_shape *a = &node->in[0]->shape, *b = &node->in[1]->shape;
+    return xai_binary_setup_at(node, rule, xai_attr_int(node, "axis", a->rank - b->rank), err);
+}
+
+xai_status xai_binary_setup_at(xai_node *node, const xai_binary_rule *rule, int64_t axis, xai_error *err)
 {
     xai_binary *s = node->state;
     const xai_value *a = node->in[0], *b = node->in[1];
-    const xai_shape *shapes[] = {&a->shape, &b->shape};
+    xai_shape second = b->shape;
+    const xai_shape *shapes[] = {&a->shape, &second};
     char left[128], right[128];
     xai_shape out;
     XAI_NODE_CHECK(a->dtype == b->dtype, node, UNSUPPORTED_OP, err, "the inputs are %s and %s",
                    xai_dtype_name(a->dtype), xai_dtype_name(b->dtype));
     XAI_NODE_CHECK(rule->row[a->dtype], node, UNSUPPORTED_OP, err, "%s is not served", xai_dtype_name(a->dtype));
-    XAI_NODE_CHECK(xai_attr_find(node, "axis") == NULL, node, UNSUPPORTED_OP, err,
-                   "attribute axis is the broadcasting of opset 6 and older; convert the model to opset 7 or newer");
-    XAI_NODE_CHECK(xai_broadcast_shape(&a->shape, &b->shape, &out), node, BAD_MODEL, err,
+    if (node->opset < 7 && b->shape.rank > 0) XAI_TRY(align(node, &a->shape, axis, &second, err));
+    XAI_NODE_CHECK(xai_broadcast_shape(&a->shape, &second, &out), node, BAD_MODEL, err,
                    "%s and %s do not broadcast", xai_shape_text(&a->shape, left, sizeof left),
                    xai_shape_text(&b->shape, right, sizeof right));
     XAI_TRY(xai_node_output(node, 0, rule->is_test ? XAI_BOOL : a->dtype, &out, err));
     s->rule = rule;
     xai_nest_broadcast(&s->nest, &out, shapes, 2);
+    return XAI_OK;
+}
+
+/* Either order, if both inputs are 4-D and a constant is one value a channel, or one in all. */
+xai_order xai_binary_order(const xai_node *node)
+{
+    if (node->out[0]->shape.rank != 4 || node->out[0]->dtype != XAI_F32) return XAI_ORDER_PLAIN;
+    for (int i = 0; i < 2; i++) {
+        const xai_shape *s = &node->in[i]->shape;
+        bool flat = xai_shape_count(s) == 1, pixel = s->rank >= 3 && s->dim[s->rank - 1] * s->dim[s->rank - 2] == 1;
+        if (node->in[i]->constant ? !flat && !pixel : s->rank != 4) return XAI_ORDER_PLAIN;
+    }
+    return XAI_ORDER_EITHER;
+}
+
+static xai_shape channels_last(const xai_shape *s)
+{
+    if (s->rank == 3) return (xai_shape){3, {s->dim[1], s->dim[2], s->dim[0]}};
+    return s->rank == 4 ? xai_shape_4d(s->dim[0], s->dim[2], s->dim[3], s->dim[1]) : *s;
+}
+
+/* With the channels last, the loops run over the axes as they lie. */
+xai_status xai_binary_prepare(xai_node *node, xai_setup *setup, xai_error *err)
+{
+    (void)setup, (void)err;
+    if (!node->channels_last) return XAI_OK;
+    xai_shape a = channels_last(&node->in[0]->shape), b = channels_last(&node->in[1]->shape),
+              out = channels_last(&node->out[0]->shape);
+    const xai_shape *shapes[] = {&a, &b};
+    xai_nest_broadcast(&((xai_binary *)node->state)->nest, &out, shapes, 2);
     return XAI_OK;
 }
 

@@ -1,19 +1,30 @@
 /*
  * Cast: between the element types that the engine knows. Reals are cut towards zero; what an integer type cannot hold
- * becomes its nearest value, and NaN 0. Differentiable from float32 to float32, where it does nothing.
+ * becomes its nearest value, and NaN 0. To float16 and bfloat16, numbers are rounded as these types would, and kept as
+ * float32; double is float32. The gradient passes through from real to real, rounding or not, as in PyTorch.
  */
 #include "op.h"
+
+#include "tensor/half.h"
+
+typedef struct cast {
+    int64_t to; /* TensorProto.DataType */
+} cast;
+
+enum { TO_FLOAT16 = 10, TO_BFLOAT16 = 16 };
 
 /* By TensorProto.DataType. */
 static xai_dtype target_of(int64_t onnx_type)
 {
     switch (onnx_type) {
-    case 1: return XAI_F32;
+    case 1:
+    case TO_FLOAT16:
+    case 11: /* double */
+    case TO_BFLOAT16: return XAI_F32;
     case 2: return XAI_U8;
     case 6: return XAI_I32;
     case 7: return XAI_I64;
     case 9: return XAI_BOOL;
-    case 11: return XAI_F64;
     default: return XAI_DTYPE_COUNT;
     }
 }
@@ -24,10 +35,9 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     int64_t to = xai_attr_int(node, "to", 0);
     XAI_NODE_CHECK(target_of(to) != XAI_DTYPE_COUNT, node, UNSUPPORTED_OP, err,
                    "attribute to = %lld: this element type is not served", (long long)to);
+    *(cast *)node->state = (cast){to};
     return xai_node_output(node, 0, target_of(to), &node->in[0]->shape, err);
 }
-
-static bool is_real(xai_dtype dtype) { return dtype == XAI_F32 || dtype == XAI_F64; }
 
 /* A real as an integer of [low, high]; both are exact in double, or one beyond the type for int64. */
 static int64_t to_integer(double v, double low, double high)
@@ -40,15 +50,14 @@ static int64_t to_integer(double v, double low, double high)
 
 static int64_t integer_of(const xai_tensor *in, int64_t i, double low, double high)
 {
-    return is_real(in->dtype) ? to_integer(xai_tensor_real(in, i), low, high) : xai_tensor_int(in, i);
+    return in->dtype == XAI_F32 ? to_integer(xai_tensor_real(in, i), low, high) : xai_tensor_int(in, i);
 }
 
 static void store(xai_dtype dtype, void *out, int64_t i, const xai_tensor *in)
 {
-    bool real = is_real(in->dtype);
+    bool real = in->dtype == XAI_F32;
     switch (dtype) {
     case XAI_F32: ((float *)out)[i] = real ? (float)xai_tensor_real(in, i) : (float)xai_tensor_int(in, i); return;
-    case XAI_F64: ((double *)out)[i] = xai_tensor_real(in, i); return;
     case XAI_I64: ((int64_t *)out)[i] = integer_of(in, i, -0x1p63, 0x1p63); return;
     case XAI_I32: ((int32_t *)out)[i] = (int32_t)integer_of(in, i, INT32_MIN, INT32_MAX); return;
     case XAI_U8: ((uint8_t *)out)[i] = (uint8_t)integer_of(in, i, 0, UINT8_MAX); return;
@@ -56,12 +65,20 @@ static void store(xai_dtype dtype, void *out, int64_t i, const xai_tensor *in)
     }
 }
 
+static void round_all(int64_t to, float *y, int64_t count)
+{
+    for (int64_t i = 0; to == TO_FLOAT16 && i < count; i++) y[i] = xai_round_to_half(y[i]);
+    for (int64_t i = 0; to == TO_BFLOAT16 && i < count; i++) y[i] = xai_round_to_bfloat(y[i]);
+}
+
 static void forward(const xai_node *node, const xai_exec *exec)
 {
+    const cast *c = node->state;
     xai_tensor in = {node->in[0]->dtype, node->in[0]->shape, xai_in_data(exec, node, 0)};
     void *out = xai_out_data(exec, node, 0);
     int64_t count = xai_tensor_count(&in);
     for (int64_t i = 0; i < count; i++) store(node->out[0]->dtype, out, i, &in);
+    round_all(c->to, out, count);
 }
 
 static void backward(const xai_node *node, const xai_exec *exec)
@@ -80,6 +97,7 @@ const xai_op xai_op_cast = {
     .min_in = 1,
     .max_in = 1,
     .max_out = 1,
+    .state_size = sizeof(cast),
     .setup = setup,
     .forward = forward,
     .backward = backward,

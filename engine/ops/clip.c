@@ -74,5 +74,6 @@ const xai_op xai_op_clip = {
     .backward = xai_unary_backward,
     XAI_STRAIGHT,
     .flow = XAI_FLOW_PASS,
+    .order = xai_order_elementwise,
     .cases = CASES,
 };

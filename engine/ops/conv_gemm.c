@@ -33,8 +33,8 @@ size_t xai_conv_gemm_packed(const xai_conv *conv, bool backward, const xai_latti
     return size ? size * (size_t)conv->group + XAI_PANEL_SLACK : 0;
 }
 
-void xai_conv_gemm_pack(const xai_conv *conv, const float *weight, bool backward, const xai_lattice *lattice,
-                        float *packed)
+void xai_conv_gemm_pack_into(const xai_conv *conv, const float *weight, bool backward, const xai_lattice *lattice,
+                             float *packed)
 {
     sides s = sides_of(conv, backward);
     size_t taps = (size_t)(conv->window.kernel[0] * conv->window.kernel[1]), per_row = sides_of(conv, false).channels;
@@ -49,6 +49,17 @@ void xai_conv_gemm_pack(const xai_conv *conv, const float *weight, bool backward
         };
         xai_gemm_pack(&weights, s.rows, s.channels * (size_t)lattice->taps, packed + g * size);
     }
+}
+
+xai_status xai_conv_gemm_pack(const xai_conv *conv, bool backward, xai_conv_part *part, xai_arena *arena,
+                              xai_error *err)
+{
+    size_t floats = xai_conv_gemm_packed(conv, backward, &part->lattice);
+    float *packed = floats ? XAI_NEW(arena, float, floats) : NULL;
+    if (!packed) XAI_NO_MEMORY(err);
+    xai_conv_gemm_pack_into(conv, conv->weight, backward, &part->lattice, packed);
+    part->packed = packed;
+    return XAI_OK;
 }
 
 size_t xai_conv_gemm_scratch(const xai_conv *conv)
@@ -87,7 +98,7 @@ static void run_part(const xai_conv_run *run, const xai_conv_part *part)
         .packed = part->packed,
         .bias = run->bias,
         .clamp = run->backward ? xai_clamp_none() : run->conv->act,
-        .accumulate = run->backward,
+        .accumulate = run->backward || run->add,
         .gather = {.channel = from,
                    .height = (int)run->from.h,
                    .width = (int)run->from.w,

@@ -32,31 +32,29 @@ static sizes sizes_of(const xai_conv *conv)
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-xai_status xai_conv_open_prepare(xai_node *node, xai_error *err)
+xai_status xai_conv_open_reserve(xai_node *node, bool backward, const xai_conv_part *parts, int count,
+                                 xai_error *err)
 {
     const xai_conv *conv = node->state;
-    size_t floats = xai_conv_gemm_packed(conv, false, &conv->plan->forward.lattice);
-    if (!floats) XAI_NO_MEMORY(err);
-    node->shared = floats * sizeof(float);
-    node->scratch = xai_conv_gemm_scratch(conv);
+    for (int i = 0; i < count; i++) {
+        size_t floats = xai_conv_gemm_packed(conv, backward, &parts[i].lattice);
+        if (!floats) XAI_NO_MEMORY(err);
+        node->shared = larger(node->shared, floats * sizeof(float));
+    }
+    node->scratch = larger(node->scratch, xai_conv_gemm_scratch(conv));
     return XAI_OK;
 }
 
-xai_status xai_conv_open_prepare_backward(xai_node *node, xai_error *err)
+xai_status xai_conv_open_reserve_gradient(xai_node *node, xai_error *err)
 {
     const xai_conv *conv = node->state;
-    const xai_conv_plan *plan = conv->plan;
+    const xai_plane *out = &conv->plan->out;
     sizes s = sizes_of(conv);
     int64_t floats = 0;
-    for (int i = 0; i < plan->backward_count; i++) {
-        size_t packed = xai_conv_gemm_packed(conv, true, &plan->backward[i].lattice);
-        if (!packed) XAI_NO_MEMORY(err);
-        node->shared = larger(node->shared, packed * sizeof(float));
-    }
-    bool fits = !__builtin_mul_overflow(s.terms, s.band * plan->out.w, &floats) && floats < INT64_MAX / 8;
+    bool fits = !__builtin_mul_overflow(s.terms, s.band * out->w, &floats) && floats < INT64_MAX / 8;
     XAI_NODE_CHECK(fits, node, TOO_LARGE, err, "the gradient of its weight needs too much memory");
     node->shared = larger(node->shared, (size_t)floats * sizeof(float));
-    node->scratch = larger(node->scratch, xai_matrix_scratch(s.rows, s.terms, s.band * plan->out.w));
+    node->scratch = larger(node->scratch, xai_matrix_scratch(s.rows, s.terms, s.band * out->w));
     return XAI_OK;
 }
 
@@ -64,9 +62,9 @@ void xai_conv_open_run(const xai_conv_run *run, const float *weight)
 {
     float *packed = (float *)(void *)run->exec->shared;
     for (int i = 0; i < run->part_count; i++) {
-        xai_conv_part part = {run->parts[i].lattice, packed};
+        xai_conv_part part = {.lattice = run->parts[i].lattice, .packed = packed};
         xai_conv_run one = *run;
-        xai_conv_gemm_pack(run->conv, weight, run->backward, &part.lattice, packed);
+        xai_conv_gemm_pack_into(run->conv, weight, run->backward, &part.lattice, packed);
         one.parts = &part;
         one.part_count = 1;
         xai_conv_gemm_run(&one);
@@ -105,18 +103,19 @@ static void unroll_row(void *context, size_t index, int thread)
 }
 
 /* gw += gy * pixels^T for one band of one group of one image; gy is the group's first plane. */
-static void add_band(const unroll *u, const xai_exec *exec, float *gy, float *gw)
+static void add_band(const unroll *u, const xai_exec *exec, const float *gy, float *gw)
 {
     const xai_plane *out = &u->conv->plan->out;
     const sizes *s = &u->size;
     int64_t columns = u->count * out->w;
     xai_par_for(exec->par, (size_t)s->terms, unroll_row, (void *)(uintptr_t)u);
-    xai_matrix_product(exec, 1, (xai_matrix){gy + u->first * out->w, s->rows, columns, out->h * out->w, 1},
+    xai_matrix_product(exec, 1, (xai_matrix){(float *)(uintptr_t)(gy + u->first * out->w), s->rows, columns, out->h * out->w, 1},
                        (xai_matrix){u->out, columns, s->terms, 1, columns},
                        (xai_matrix){gw, s->rows, s->terms, s->terms, 1});
 }
 
-static void weight_gradient(const xai_conv *conv, const xai_exec *exec, const float *x, float *gy, float *gw)
+void xai_conv_open_weight_gradient(const xai_conv *conv, const xai_exec *exec, const float *x, const float *gy,
+                                   float *gw)
 {
     const xai_plane *in = &conv->plan->in, *out = &conv->plan->out;
     unroll u = {.conv = conv, .size = sizes_of(conv), .out = (float *)(void *)exec->shared};
@@ -131,9 +130,8 @@ static void weight_gradient(const xai_conv *conv, const xai_exec *exec, const fl
     }
 }
 
-static void bias_gradient(const xai_conv *conv, const float *gy, float *gb)
+void xai_conv_open_bias_gradient(const xai_plane *out, const float *gy, float *gb)
 {
-    const xai_plane *out = &conv->plan->out;
     int64_t plane = out->h * out->w;
     for (int64_t c = 0; c < out->c; c++) {
         double sum = 0;
@@ -141,12 +139,4 @@ static void bias_gradient(const xai_conv *conv, const float *gy, float *gb)
             for (int64_t i = 0; i < plane; i++) sum += (double)gy[(n * out->c + c) * plane + i];
         gb[c] += (float)sum;
     }
-}
-
-void xai_conv_open_gradients(const xai_node *node, const xai_exec *exec)
-{
-    const xai_conv *conv = node->state;
-    float *gy = exec->grads[node->out[0]->id], *gw = xai_grad_in(exec, node, 1), *gb = xai_grad_in(exec, node, 2);
-    if (gy && gw) weight_gradient(conv, exec, xai_in_f32(exec, node, 0), gy, gw);
-    if (gy && gb) bias_gradient(conv, gy, gb);
 }

@@ -1,6 +1,8 @@
 /*
- * What prepare works out for a convolution, and the two ways to run it: as a product of matrices, or, where every
- * input channel has its own filters, plane by plane. The way follows from the shape alone.
+ * What prepare works out for a convolution, and the ways to run it. Channels last (the layout pass decides): dense
+ * (conv_pixels.c) or every channel by itself (conv_pixels_depthwise.c). In ONNX's own order: as a product of matrices
+ * (conv_gemm.c) or, where every input channel has its own filters, plane by plane (conv_depthwise.c). The way follows
+ * from the program and the shape alone.
  */
 #ifndef XAI_OPS_CONV_PLAN_H
 #define XAI_OPS_CONV_PLAN_H
@@ -10,12 +12,17 @@
 /* One lattice with its packed weights. */
 typedef struct xai_conv_part {
     xai_lattice lattice;
-    const float *packed; /* see conv_gemm.c and conv_depthwise.c */
+    const float *packed; /* see the files of the four ways */
+    /* channels last: */
+    const float *bias;  /* of the forward pass, or NULL */
+    const float *zeros; /* a pixel of the padding */
+    size_t taps, k;     /* dense: floats that each tap contributes */
+    bool joined;        /* dense: a tap is a row of the window */
 } xai_conv_part;
 
 typedef struct xai_conv_plan {
     xai_plane in, out;
-    bool depthwise;
+    bool depthwise, pixels; /* pixels: channels last */
     xai_conv_part forward;
     xai_conv_part *backward;
     int backward_count;
@@ -28,31 +35,53 @@ typedef struct xai_conv_run {
     int part_count;             /* at least 1 */
     const xai_exec *exec;
     bool backward;
+    bool add; /* forward: to what the target holds; without bias and clamp */
     xai_plane from, to;
     const float *source;
     const float *bias; /* NULL: none */
+    const float *residual; /* forward, channels last: added before the clamp; or NULL */
     const float *gate_y; /* backward: the convolution's own output, or NULL where nothing gates the gradient */
     xai_policy policy;
     float *target;
 } xai_conv_run;
 
-/* Packs a weight for one lattice; `backward` says for which direction. The floats that takes; 0: too many. */
-size_t xai_conv_gemm_packed(const xai_conv *conv, bool backward, const xai_lattice *lattice);
-void xai_conv_gemm_pack(const xai_conv *conv, const float *weight, bool backward, const xai_lattice *lattice,
-                        float *packed);
+/* Refuses what the inner loops' integers cannot hold. */
+xai_status xai_conv_check_extents(const xai_node *node, const xai_conv_plan *plan, const xai_window *w,
+                                  xai_error *err);
+
+/* Packs the weights of one part; `backward` says for which direction. */
+xai_status xai_conv_gemm_pack(const xai_conv *conv, bool backward, xai_conv_part *part, xai_arena *arena,
+                              xai_error *err);
 xai_status xai_conv_depthwise_pack(const xai_conv *conv, xai_conv_part *part, xai_arena *arena, xai_error *err);
 
+xai_status xai_conv_pixels_pack(const xai_conv *conv, bool backward, xai_conv_part *part, xai_arena *arena,
+                                xai_error *err);
+xai_status xai_conv_pixels_depthwise_pack(const xai_conv *conv, xai_conv_part *part, xai_arena *arena,
+                                          xai_error *err);
+
 /* Scratch bytes a thread. */
+size_t xai_conv_pixels_scratch(const xai_conv *conv, const xai_conv_part *parts, int count);
 size_t xai_conv_gemm_scratch(const xai_conv *conv);
 size_t xai_conv_depthwise_scratch(const xai_conv_part *parts, int count);
 
 void xai_conv_gemm_run(const xai_conv_run *run);
 void xai_conv_depthwise_run(const xai_conv_run *run);
+void xai_conv_pixels_run(const xai_conv_run *run);
+void xai_conv_pixels_depthwise_run(const xai_conv_run *run);
 
-/* conv_open.c: what takes the place of packing; the two passes; and the gradients of weight and bias. */
-xai_status xai_conv_open_prepare(xai_node *node, xai_error *err);
-xai_status xai_conv_open_prepare_backward(xai_node *node, xai_error *err);
+/* The same in two steps: the floats that it takes (0: too many), and any weight packed for one lattice. */
+size_t xai_conv_gemm_packed(const xai_conv *conv, bool backward, const xai_lattice *lattice);
+void xai_conv_gemm_pack_into(const xai_conv *conv, const float *weight, bool backward, const xai_lattice *lattice,
+                             float *packed);
+
+/* conv_open.c: room for what every run packs, and for the weight's gradient, in place of packing; the runs; and the
+ * gradients, of which the planes are those of the convolution: x of plan->in, gy of plan->out. */
+xai_status xai_conv_open_reserve(xai_node *node, bool backward, const xai_conv_part *parts, int count,
+                                 xai_error *err);
+xai_status xai_conv_open_reserve_gradient(xai_node *node, xai_error *err);
 void xai_conv_open_run(const xai_conv_run *run, const float *weight);
-void xai_conv_open_gradients(const xai_node *node, const xai_exec *exec);
+void xai_conv_open_weight_gradient(const xai_conv *conv, const xai_exec *exec, const float *x, const float *gy,
+                                   float *gw);
+void xai_conv_open_bias_gradient(const xai_plane *out, const float *gy, float *gb);
 
 #endif

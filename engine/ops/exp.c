@@ -1,7 +1,7 @@
 /* Exp: e to the power of x. */
 #include "unary.h"
 
-XAI_UNARY_RULE(RULE, expf(x), y, false);
+XAI_UNARY_MAP(RULE, map_exp, y, false);
 XAI_UNARY_CURVE(curve, y)
 
 static const xai_op_case CASES[] = {{"any_shape", {"2x3x4", NULL}, "", 0}, {0}};

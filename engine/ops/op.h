@@ -47,6 +47,7 @@ typedef struct xai_value {
     xai_shape shape;
     const xai_tensor *constant; /* not NULL: known before the first run */
     const xai_tensor *initial;  /* not NULL: a variable weight; what it is in a new session */
+    bool channels_last;         /* 4-D: its bytes lie as N, H, W, C; `shape` is ONNX's all the same */
 } xai_value;
 
 typedef struct xai_op xai_op;
@@ -66,6 +67,7 @@ typedef struct xai_node {
     size_t scratch; /* bytes per thread that forward or backward need; set by setup or prepare */
     size_t shared;  /* the same, once for all threads */
     double macs;    /* multiply-accumulates (or comparisons) of one forward; set by setup */
+    bool channels_last; /* the 4-D tensors that it reads and writes are channels last; set before prepare */
 } xai_node;
 
 /* Backward rule of rectifiers: plain gradient, guided backpropagation, deconvolution network. */
@@ -86,6 +88,13 @@ typedef struct xai_exec {
     bool homogeneous;       /* a forward leaves out what does not depend on the inputs: shifts, padding values */
 } xai_exec;
 
+/* In which order of the axes an operator can work on 4-D tensors (graph/layout.c chooses). */
+typedef enum xai_order {
+    XAI_ORDER_PLAIN,  /* only as ONNX has them */
+    XAI_ORDER_EITHER, /* either, the same for all of them: node->channels_last says which */
+    XAI_ORDER_LAST    /* channels last is faster */
+} xai_order;
+
 typedef struct xai_setup {
     xai_arena *arena; /* of the program: what is allocated here lives as long as the node */
     bool open_weights; /* weights are read when a node runs, not packed before: a stage may replace them */
@@ -104,9 +113,9 @@ typedef enum xai_flow {
 /* A case by which tests check the operator without knowing it: finite differences, adjoint, thread invariance. */
 typedef struct xai_op_case {
     const char *name;       /* reads as behaviour: "same_upper_odd_kernel" */
-    const char *inputs[6];  /* "2x3x5x5" random floats, "*2x3" positive ones; constants: "=1,2" int64, "~4x3x3x3"
-                               random floats, "+4" positive ones, "?2x3" booleans, "~" a scalar; "" absent; NULL ends
-                               the list */
+    const char *inputs[6];  /* "2x3x5x5" random floats, "*2x3" positive, "%2x3" within (-1, 1), "^2x3" above 1;
+                               constants: "=1,2" int64, "~4x3x3x3" random floats, "+4" positive ones, "?2x3" booleans,
+                               "~" a scalar; "" absent; NULL ends the list */
     const char *attributes; /* "strides=2,2;auto_pad=SAME_UPPER;alpha=0.5;axis=1": integers, reals, lists, words;
                                "outputs=3" is how many outputs the node has, 1 if absent */
     int opset;              /* 0: 13 */
@@ -137,6 +146,9 @@ struct xai_op {
      * still. NULL: nothing, the Jacobian is piecewise constant (or the operator bilinear). */
     void (*curve)(const xai_node *node, const xai_exec *exec);
     xai_flow flow;            /* of relevance; views route */
+    xai_order (*order)(const xai_node *node); /* after setup; NULL: PLAIN */
+    /* Names the kernel that forward runs, for measuring: "gemm". May be NULL: the operator has one way only. */
+    void (*describe)(const xai_node *node, char *text, size_t size);
     const xai_op_case *cases; /* ended by a case without a name */
 };
 
@@ -196,6 +208,9 @@ xai_status xai_node_output(xai_node *node, int i, xai_dtype dtype, const xai_sha
 /* The constant integers of input i (or of attribute `name` in older opsets). Fails if they are not known. */
 xai_status xai_node_ints(const xai_node *node, int i, const char *name, xai_setup *setup, const int64_t **out,
                          size_t *count, xai_error *err);
+
+/* EITHER where the operator works element by element on tensors of one shape. */
+xai_order xai_order_elementwise(const xai_node *node);
 
 /* The operator for an ONNX type, or NULL. */
 const xai_op *xai_op_find(const char *type);

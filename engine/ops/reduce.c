@@ -1,6 +1,7 @@
 /*
  * Reductions. Along the innermost axis sums run in double; in which order depends on the shape alone. The gradient of
- * a largest or smallest value is shared by all elements that are it, as in PyTorch's amax.
+ * a largest or smallest value is shared by all elements that are it, as in PyTorch's amax. The logarithm of a sum of
+ * exponentials is taken relative to the largest, which a first pass finds.
  */
 #include "reduce.h"
 
@@ -22,10 +23,7 @@ static xai_status read_axes(xai_node *node, xai_setup *setup, bool reduced[XAI_M
     return XAI_OK;
 }
 
-static bool is_served(xai_reduction kind, xai_dtype dtype)
-{
-    return dtype == XAI_F32 || (kind != XAI_REDUCE_MEAN && (dtype == XAI_I64 || dtype == XAI_I32));
-}
+static bool is_served(xai_reduction kind, xai_dtype dtype);
 
 xai_status xai_reduce_setup(xai_node *node, xai_setup *setup, xai_reduction kind, xai_error *err)
 {
@@ -49,6 +47,7 @@ xai_status xai_reduce_setup(xai_node *node, xai_setup *setup, xai_reduction kind
     XAI_TRY(xai_node_output(node, 0, node->in[0]->dtype, &out, err));
     bool picks = kind == XAI_REDUCE_MAX || kind == XAI_REDUCE_MIN;
     if (picks) node->scratch = (size_t)xai_shape_count(&out) * sizeof(float); /* ties, for the backward pass */
+    if (kind == XAI_REDUCE_LOG_SUM_EXP) node->scratch = (size_t)xai_shape_count(&out) * sizeof(double);
     return XAI_OK;
 }
 
@@ -71,39 +70,81 @@ typedef void (*reduce_row)(const void *x, int64_t sx, void *y, int64_t sy, int64
         if (!sy) *y = (type)sum;                                                                \
     }
 
-REDUCE_ROW(sum_f32, float, double, a + b)
-REDUCE_ROW(sum_i64, int64_t, uint64_t, a + b)
-REDUCE_ROW(sum_i32, int32_t, uint32_t, a + b)
-REDUCE_ROW(max_f32, float, float, b > a || b != b ? b : a)
-REDUCE_ROW(max_i64, int64_t, int64_t, b > a ? b : a)
-REDUCE_ROW(max_i32, int32_t, int32_t, b > a ? b : a)
-REDUCE_ROW(min_f32, float, float, b < a || b != b ? b : a)
-REDUCE_ROW(min_i64, int64_t, int64_t, b < a ? b : a)
-REDUCE_ROW(min_i32, int32_t, int32_t, b < a ? b : a)
-REDUCE_ROW(prod_f32, float, double, (a * b))
-REDUCE_ROW(prod_i64, int64_t, uint64_t, (a * b))
-REDUCE_ROW(prod_i32, int32_t, uint32_t, (a * b))
+/* The rows of one kind for all types; `wrap32` and `wrap64` are what integers are computed in. */
+#define REDUCE_ROWS(name, wrap32, wrap64, expression)                                           \
+    REDUCE_ROW(name##_f32, float, double, expression)                                           \
+    REDUCE_ROW(name##_f64, double, double, expression)                                          \
+    REDUCE_ROW(name##_i64, int64_t, wrap64, expression)                                         \
+    REDUCE_ROW(name##_i32, int32_t, wrap32, expression)
+#define REDUCE_TABLE(name) \
+    {[XAI_F32] = name##_f32, [XAI_F64] = name##_f64, [XAI_I64] = name##_i64, [XAI_I32] = name##_i32}
+#define REDUCE_REALS(name) {[XAI_F32] = name##_f32, [XAI_F64] = name##_f64}
+
+REDUCE_ROWS(sum, uint32_t, uint64_t, a + b)
+REDUCE_ROWS(max, int32_t, int64_t, b > a || b != b ? b : a)
+REDUCE_ROWS(min, int32_t, int64_t, b < a || b != b ? b : a)
+REDUCE_ROWS(prod, uint32_t, uint64_t, (a * b))
+REDUCE_ROW(magnitude_f32, float, double, a + fabs(b))
+REDUCE_ROW(magnitude_f64, double, double, a + fabs(b))
+REDUCE_ROW(magnitude_i64, int64_t, uint64_t, (int64_t)b < 0 ? a - b : a + b)
+REDUCE_ROW(magnitude_i32, int32_t, uint64_t, (int64_t)b < 0 ? a - b : a + b)
+REDUCE_ROWS(square, uint32_t, uint64_t, a + b * b)
 
 static const struct {
-    reduce_row row[XAI_DTYPE_COUNT];
-    float start; /* of float32; integers begin with what it becomes */
+    reduce_row row[XAI_DTYPE_COUNT]; /* NULL: the type is refused */
+    double start;
 } RULES[] = {
-    [XAI_REDUCE_SUM] = {{[XAI_F32] = sum_f32, [XAI_I64] = sum_i64, [XAI_I32] = sum_i32}, 0},
-    [XAI_REDUCE_MEAN] = {{[XAI_F32] = sum_f32}, 0},
-    [XAI_REDUCE_MAX] = {{[XAI_F32] = max_f32, [XAI_I64] = max_i64, [XAI_I32] = max_i32}, -INFINITY},
-    [XAI_REDUCE_MIN] = {{[XAI_F32] = min_f32, [XAI_I64] = min_i64, [XAI_I32] = min_i32}, INFINITY},
-    [XAI_REDUCE_PROD] = {{[XAI_F32] = prod_f32, [XAI_I64] = prod_i64, [XAI_I32] = prod_i32}, 1},
+    [XAI_REDUCE_SUM] = {REDUCE_TABLE(sum), 0},
+    [XAI_REDUCE_MEAN] = {REDUCE_REALS(sum), 0},
+    [XAI_REDUCE_MAX] = {REDUCE_TABLE(max), -INFINITY},
+    [XAI_REDUCE_MIN] = {REDUCE_TABLE(min), INFINITY},
+    [XAI_REDUCE_PROD] = {REDUCE_TABLE(prod), 1},
+    [XAI_REDUCE_L1] = {REDUCE_TABLE(magnitude), 0},
+    [XAI_REDUCE_L2] = {REDUCE_REALS(square), 0},
+    [XAI_REDUCE_SUM_SQUARE] = {REDUCE_TABLE(square), 0},
+    [XAI_REDUCE_LOG_SUM] = {REDUCE_REALS(sum), 0},
+    [XAI_REDUCE_LOG_SUM_EXP] = {REDUCE_REALS(max), -INFINITY},
 };
 
+static bool is_served(xai_reduction kind, xai_dtype dtype) { return RULES[kind].row[dtype] != NULL; }
+
+/* Where all numbers begin; for integers an infinity is the end of their range. */
 static void start_results(xai_reduction kind, xai_dtype dtype, void *y, int64_t count)
 {
-    float v = RULES[kind].start;
-    bool low = v == -INFINITY, high = v == INFINITY;
+    double v = RULES[kind].start;
+    bool low = v < 0, high = v > 1;
     for (int64_t i = 0; i < count; i++) switch (dtype) {
         case XAI_I64: ((int64_t *)y)[i] = low ? INT64_MIN : high ? INT64_MAX : (int64_t)v; break;
         case XAI_I32: ((int32_t *)y)[i] = low ? INT32_MIN : high ? INT32_MAX : (int32_t)v; break;
-        default: ((float *)y)[i] = v;
+        case XAI_F64: ((double *)y)[i] = v; break;
+        default: ((float *)y)[i] = (float)v;
         }
+}
+
+static double real_at(xai_dtype dtype, const void *y, int64_t i)
+{
+    return dtype == XAI_F64 ? ((const double *)y)[i] : (double)((const float *)y)[i];
+}
+
+/* What remains to be done with a finished sum. `exps`: of exponentials, relative to the largest, which is y. */
+static double finish(const xai_reduce *s, double y, const double *exps, int64_t i)
+{
+    switch (s->kind) {
+    case XAI_REDUCE_MEAN: return y / (double)s->terms;
+    case XAI_REDUCE_L2: return sqrt(y);
+    case XAI_REDUCE_LOG_SUM: return log(y);
+    case XAI_REDUCE_LOG_SUM_EXP: return isfinite(y) ? y + log(exps[i]) : y;
+    default: return y;
+    }
+}
+
+static void finish_results(const xai_reduce *s, xai_dtype dtype, const double *exps, void *y, int64_t count)
+{
+    for (int64_t i = 0; i < count; i++) {
+        double v = finish(s, real_at(dtype, y, i), exps, i);
+        if (dtype == XAI_F64) ((double *)y)[i] = v;
+        else ((float *)y)[i] = (float)v;
+    }
 }
 
 typedef struct run {
@@ -115,6 +156,8 @@ typedef struct run {
     const float *x, *y, *gy;
     float *gx, *ties;
     float scale;
+    double *exps;
+    xai_dtype dtype;
 } run;
 
 static void forward_row(void *context, const int64_t *at, int64_t n)
@@ -129,6 +172,15 @@ static run begin(const xai_node *node)
     return (run){.s = s, .step_in = xai_nest_step(&s->nest, 0), .step_out = xai_nest_step(&s->nest, 1)};
 }
 
+static void exps_row(void *context, const int64_t *at, int64_t n)
+{
+    const run *r = context;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t out = at[1] + i * r->step_out;
+        r->exps[out] += exp(real_at(r->dtype, r->in, at[0] + i * r->step_in) - real_at(r->dtype, r->out, out));
+    }
+}
+
 void xai_reduce_forward(const xai_node *node, const xai_exec *exec)
 {
     const xai_reduce *s = node->state;
@@ -136,13 +188,19 @@ void xai_reduce_forward(const xai_node *node, const xai_exec *exec)
     int64_t count = xai_value_count(node->out[0]);
     run r = begin(node);
     r.row = RULES[s->kind].row[dtype];
+    r.dtype = dtype;
     r.in = xai_in_data(exec, node, 0);
     r.out = xai_out_data(exec, node, 0);
     r.size = (int64_t)xai_dtype_size(dtype);
     start_results(s->kind, dtype, r.out, count);
     xai_nest_run(&s->nest, exec->par, 1, forward_row, &r);
-    float *y = xai_out_data(exec, node, 0);
-    for (int64_t i = 0; s->kind == XAI_REDUCE_MEAN && i < count; i++) y[i] = (float)((double)y[i] / (double)s->terms);
+    if (s->kind == XAI_REDUCE_LOG_SUM_EXP) {
+        r.exps = xai_scratch(exec, 0);
+        for (int64_t i = 0; i < count; i++) r.exps[i] = 0;
+        xai_nest_run(&s->nest, exec->par, 1, exps_row, &r);
+    }
+    bool unfinished = s->kind == XAI_REDUCE_MEAN || s->kind == XAI_REDUCE_L2 || s->kind >= XAI_REDUCE_LOG_SUM;
+    if (unfinished) finish_results(s, dtype, r.exps, r.out, count);
 }
 
 /* ---------------------------------------------------------------- backward */
@@ -226,4 +284,35 @@ void xai_reduce_tangent_pick(const xai_node *node, const xai_exec *exec)
     r.gx = xai_tangent_out(exec, node, 0);
     for (int64_t i = 0; i < count; i++) r.gx[i] = 0;
     xai_nest_run(&r.s->nest, exec->par, 1, move_row, &r);
+}
+
+/* d result / d element, of a result y and its element x. */
+static float slope(xai_reduction kind, float x, float y)
+{
+    switch (kind) {
+    case XAI_REDUCE_L1: return (float)((x > 0) - (x < 0));
+    case XAI_REDUCE_L2: return y > 0 ? x / y : 0;
+    case XAI_REDUCE_SUM_SQUARE: return 2 * x;
+    case XAI_REDUCE_LOG_SUM: return expf(-y);
+    default: return expf(x - y); /* XAI_REDUCE_LOG_SUM_EXP */
+    }
+}
+
+static void norm_row(void *context, const int64_t *at, int64_t n)
+{
+    const run *r = context;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t in = at[0] + i * r->step_in, out = at[1] + i * r->step_out;
+        r->gx[in] += r->gy[out] * slope(r->s->kind, r->x[in], r->y[out]);
+    }
+}
+
+void xai_reduce_backward_norm(const xai_node *node, const xai_exec *exec)
+{
+    run r = begin(node);
+    r.x = xai_in_f32(exec, node, 0);
+    r.y = xai_out_f32(exec, node, 0);
+    r.gy = xai_grad_out(exec, node, 0);
+    r.gx = xai_grad_in(exec, node, 0);
+    if (r.gy && r.gx) xai_nest_run(&r.s->nest, exec->par, 0, norm_row, &r);
 }

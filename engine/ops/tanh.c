@@ -1,7 +1,7 @@
 /* Tanh: the hyperbolic tangent. */
 #include "unary.h"
 
-XAI_UNARY_RULE(RULE, tanhf(x), 1 - y * y, false);
+XAI_UNARY_MAP(RULE, map_tanh, 1 - y * y, false);
 XAI_UNARY_CURVE(curve, -2 * y * (1 - y * y))
 
 static const xai_op_case CASES[] = {{"any_shape", {"2x3x4", NULL}, "", 0}, {0}};

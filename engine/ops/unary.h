@@ -7,6 +7,7 @@
 #ifndef XAI_OPS_UNARY_H
 #define XAI_OPS_UNARY_H
 
+#include "kernels/kernels.h"
 #include "op.h"
 
 typedef struct xai_unary xai_unary;
@@ -24,7 +25,7 @@ typedef void (*xai_unary_bend)(const xai_unary *s, const float *x, const float *
 
 struct xai_unary {
     const xai_unary_rule *rule;
-    float alpha, beta; /* attributes of those names, where the function has them */
+    float alpha, beta; /* attributes, where the function has them */
     xai_clamp clamp;   /* Relu and Clip */
 };
 
@@ -34,7 +35,11 @@ void xai_unary_forward(const xai_node *node, const xai_exec *exec);
 void xai_unary_backward(const xai_node *node, const xai_exec *exec);
 void xai_unary_curve(const xai_node *node, const xai_exec *exec, xai_unary_bend bend);
 
-/* `rectifies`: under guided and deconv the negative part of the incoming gradient is cut off (rectifier.h). */
+/*
+ * XAI_UNARY_RULE makes a rule from expressions of its value and its slope, XAI_UNARY_MAP one whose value is made by a
+ * kernel (kernels/map_template.h). `rectifies`: under guided and deconv the negative part of the incoming gradient is
+ * cut off (rectifier.h).
+ */
 #define XAI_UNARY_RULE(name, value, slope, rectifies)                                                      \
     static void name##_forward(const xai_unary *s, const float *in, float *out, size_t n)                  \
     {                                                                                                      \
@@ -44,6 +49,19 @@ void xai_unary_curve(const xai_node *node, const xai_exec *exec, xai_unary_bend 
             out[i] = (value);                                                                              \
         }                                                                                                  \
     }                                                                                                      \
+    XAI_UNARY_SLOPE(name, slope, rectifies)                                                                \
+    static const xai_unary_rule name = {name##_forward, name##_backward}
+
+#define XAI_UNARY_MAP(name, kernel, slope, rectifies)                                                      \
+    static void name##_forward(const xai_unary *s, const float *in, float *out, size_t n)                  \
+    {                                                                                                      \
+        (void)s;                                                                                           \
+        xai_kernels_get()->kernel(in, out, n);                                                             \
+    }                                                                                                      \
+    XAI_UNARY_SLOPE(name, slope, rectifies)                                                                \
+    static const xai_unary_rule name = {name##_forward, name##_backward}
+
+#define XAI_UNARY_SLOPE(name, slope, rectifies)                                                            \
     static void name##_backward(const xai_unary *s, xai_policy policy, const float *in, const float *out,  \
                                 const float *gy, float *gx, size_t n)                                      \
     {                                                                                                      \
@@ -54,8 +72,7 @@ void xai_unary_curve(const xai_node *node, const xai_exec *exec, xai_unary_bend 
             (void)x, (void)y;                                                                              \
             gx[i] += g * (slope);                                                                          \
         }                                                                                                  \
-    }                                                                                                      \
-    static const xai_unary_rule name = {name##_forward, name##_backward}
+    }
 
 /* `name`, an operator's curve (op.h), from an expression of the second derivative in x, y and s. */
 #define XAI_UNARY_CURVE(name, bend)                                                                        \
@@ -88,7 +105,7 @@ void xai_unary_curve(const xai_node *node, const xai_exec *exec, xai_unary_bend 
     const xai_op xai_op_##name = {                                                                         \
         .type = (type_), .min_in = 1, .max_in = 1, .max_out = 1, .state_size = sizeof(xai_unary),          \
         .setup = setup, .forward = xai_unary_forward, .backward = xai_unary_backward,                      \
-        .flow = XAI_FLOW_PASS, .cases = __VA_ARGS__,                                                       \
+        .flow = XAI_FLOW_PASS, .order = xai_order_elementwise, .cases = __VA_ARGS__,                        \
     }
 
 #endif

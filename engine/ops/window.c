@@ -107,7 +107,7 @@ static xai_status read_kernel(const xai_node *node, int spatial, const int64_t *
 xai_status xai_window_read(xai_node *node, const int64_t *kernel, bool ceil_mode, xai_window *window,
                            int64_t out[2], xai_error *err)
 {
-    xai_plane in;
+    xai_plane in = {0};
     XAI_TRY(xai_plane_of(node, &node->in[0]->shape, &in, err));
     int spatial = node->in[0]->shape.rank - 2;
     const int64_t size[2] = {in.h, in.w};
@@ -124,6 +124,71 @@ xai_status xai_window_read(xai_node *node, const int64_t *kernel, bool ceil_mode
     }
     double planes = (double)in.n * (double)in.c, windows = (double)out[0] * (double)out[1];
     node->macs = planes * windows * (double)window->kernel[0] * (double)window->kernel[1];
+    return XAI_OK;
+}
+
+/* One number an axis, at least 0: as (height, width), 0 where the list is absent, which *given says. */
+static xai_status read_sizes(const xai_node *node, const char *name, int spatial, int64_t values[2], bool *given,
+                             xai_error *err)
+{
+    size_t count;
+    const int64_t *list = xai_attr_ints(node, name, &count);
+    values[0] = values[1] = 0;
+    *given = list != NULL;
+    if (!list) return XAI_OK;
+    XAI_NODE_CHECK(count == (size_t)spatial, node, BAD_MODEL, err, "%s has %zu numbers, expected %d", name, count,
+                   spatial);
+    for (size_t i = 0; i < count; i++) {
+        XAI_NODE_CHECK(list[i] >= 0 && list[i] <= WINDOW_LIMIT, node, BAD_MODEL, err, "%s holds %lld", name,
+                       (long long)list[i]);
+        values[2 - count + i] = list[i];
+    }
+    if (spatial == 1) values[0] = 1; /* the height of what has none */
+    return XAI_OK;
+}
+
+/* Pixels that the windows of one axis cover. */
+static int64_t covered(const xai_window *w, int axis, int64_t windows, int64_t padding)
+{
+    return (windows - 1) * w->stride[axis] + reach(w, axis) + padding;
+}
+
+/* Pads that leave `want` of the covered pixels; an odd one goes to the end (upper) or the beginning. */
+static void pad_to(xai_window *w, int axis, int64_t cover, int64_t want, bool upper)
+{
+    int64_t total = cover > want ? cover - want : 0;
+    w->pads[axis] = upper ? total / 2 : total - total / 2;
+    w->pads[2 + axis] = total - w->pads[axis];
+}
+
+xai_status xai_window_read_transposed(xai_node *node, const int64_t kernel[2], xai_window *window, int64_t out[2],
+                                      xai_error *err)
+{
+    xai_plane in = {0};
+    XAI_TRY(xai_plane_of(node, &node->in[0]->shape, &in, err));
+    int spatial = node->in[0]->shape.rank - 2;
+    const int64_t size[2] = {in.h, in.w};
+    const char *mode = xai_attr_text(node, "auto_pad", "NOTSET");
+    bool upper = strcmp(mode, "SAME_UPPER") == 0, same = upper || strcmp(mode, "SAME_LOWER") == 0, valid, given;
+    int64_t padding[2];
+    valid = strcmp(mode, "VALID") == 0;
+    XAI_NODE_CHECK(same || valid || strcmp(mode, "NOTSET") == 0, node, BAD_MODEL, err, "auto_pad is \"%s\"", mode);
+    XAI_TRY(read_kernel(node, spatial, kernel, window, err));
+    XAI_TRY(read_pair(node, "strides", spatial, 1, window->stride, err));
+    XAI_TRY(read_pair(node, "dilations", spatial, 1, window->dilation, err));
+    XAI_TRY(read_pads(node, spatial, window->pads, err));
+    XAI_TRY(read_sizes(node, "output_padding", spatial, padding, &given, err));
+    if (spatial == 1) padding[0] = 0;
+    XAI_TRY(read_sizes(node, "output_shape", spatial, out, &given, err));
+    if (valid) memset(window->pads, 0, sizeof window->pads);
+    for (int axis = 0; axis < 2; axis++) {
+        int64_t cover = covered(window, axis, size[axis], padding[axis]);
+        if (!given && same) out[axis] = size[axis] * window->stride[axis];
+        if (given || same) pad_to(window, axis, cover, out[axis], upper);
+        else out[axis] = cover - window->pads[axis] - window->pads[2 + axis];
+        XAI_NODE_CHECK(out[axis] >= 1 && size[axis] >= 1, node, BAD_MODEL, err, "the output has the extent %lld",
+                       (long long)out[axis]);
+    }
     return XAI_OK;
 }
 

@@ -30,6 +30,14 @@ xai_status xai_plane_of(const xai_node *node, const xai_shape *shape, xai_plane 
 xai_status xai_window_read(xai_node *node, const int64_t *kernel, bool ceil_mode, xai_window *window,
                            int64_t out[2], xai_error *err);
 
+/*
+ * The same for a transposed convolution, which turns windows into pixels; reads output_padding and output_shape too.
+ * From output_shape, or from auto_pad, follow the pads; where they would be negative, pixels that no window reaches
+ * follow at the end.
+ */
+xai_status xai_window_read_transposed(xai_node *node, const int64_t kernel[2], xai_window *window, int64_t out[2],
+                                      xai_error *err);
+
 /* The output's shape: that of `in` with c channels and the extents out[2]; keeps the rank of `in`. */
 xai_shape xai_window_shape(const xai_shape *in, int64_t c, const int64_t out[2]);
 

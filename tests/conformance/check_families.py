@@ -3,8 +3,8 @@
 
 usage: check_families.py DIRECTORY [--xai build/xai] [--only NAME[,NAME]]
 
-DIRECTORY is what export_families.py wrote. For each model, `xai run` computes the logits, two inner
-tensors and the gradient of logit 7 to the input. Bounds:
+DIRECTORY is what the export_*.py wrote. For each model, `xai run` computes the logits, two inner
+tensors and the gradient of one output to the input. Bounds:
   outputs    largest absolute error <= 1e-4 * max(1, largest absolute value), against ONNX Runtime
   gradient   relative L2 error <= max(1e-3, 3 x PyTorch float32's own error), against float64
 Prints a table; exits 1 when any bound is broken or a run fails, 2 when there is nothing to check.
@@ -47,7 +47,7 @@ def run_engine(xai: str, folder: Path, case: dict, out: str) -> str:
     """Runs the case; returns '' or what went wrong."""
     command = [xai, "run", "--model", str((folder / case["model"]).resolve()),
                "--input", f"{case['input']}={folder / 'input.npy'}", "--out", out,
-               "--gradient", f"{case['output']}:{case['class']}"]
+               "--gradient", f"{case['output']}:{case['index']}"]
     for fetched in case["fetch"]:
         command += ["--fetch", fetched["tensor"]]
     try:
@@ -63,7 +63,7 @@ def check(xai: str, folder: Path, case: dict) -> bool:
         problem = run_engine(xai, folder, case, out)
         seconds = time.monotonic() - begin
         if problem:
-            print(f"{case['name']:12} FAIL  {problem}")
+            print(f"{case['name']:22} FAIL  {problem}")
             return False
         tensors = [{"tensor": case["output"], "file": "logits.npy"}, *case["fetch"]]
         try:
@@ -72,11 +72,11 @@ def check(xai: str, folder: Path, case: dict) -> bool:
             gradient = gradient_error(np.load(Path(out) / file_name(f"grad_{case['input']}")),
                                       np.load(folder / case["gradient"]))
         except (OSError, ValueError) as error:
-            print(f"{case['name']:12} FAIL  {error}")
+            print(f"{case['name']:22} FAIL  {error}")
             return False
     bound = max(GRADIENT_BOUND, 3 * case["float32_gradient_error"])
     passed = max(outputs) <= 1 and gradient <= bound
-    print(f"{case['name']:12} {'ok  ' if passed else 'FAIL'}  {outputs[0]:9.3f} {max(outputs[1:], default=0):9.3f} "
+    print(f"{case['name']:22} {'ok  ' if passed else 'FAIL'}  {outputs[0]:9.3f} {max(outputs[1:], default=0):9.3f} "
           f"{gradient:10.1e} {bound:10.1e} {seconds:8.2f}")
     return passed
 
@@ -93,7 +93,7 @@ def main() -> int:
     if not folders:
         print(f"nothing to check in {options.directory}", file=sys.stderr)
         return 2
-    print(f"{'model':12} {'':4}  {'logits/bd':>9} {'inner/bd':>9} {'gradient':>10} {'its bound':>10} {'seconds':>8}")
+    print(f"{'model':22} {'':4}  {'logits/bd':>9} {'inner/bd':>9} {'gradient':>10} {'its bound':>10} {'seconds':>8}")
     results = [check(options.xai, folder, json.loads((folder / "case.json").read_text())) for folder in folders]
     print(f"{sum(results)} passed, {len(results) - sum(results)} failed")
     return 0 if all(results) else 1

@@ -42,7 +42,7 @@ def forms(model: Model, inputs: dict[str, np.ndarray]):
 
 def widened(dtype: np.dtype) -> np.dtype:
     """The type in which the engine holds elements of this one."""
-    if dtype == np.float16:
+    if dtype in (np.float16, np.float64):
         return np.dtype(np.float32)
     return np.dtype(np.int32) if dtype in (np.int8, np.int16, np.uint16) else dtype
 
@@ -93,7 +93,7 @@ def read_set(folder: Path, model: Model):
         return None  # sequences and optionals
     if any(v is None for v in [*inputs.values(), *wanted.values()]) or not wanted:
         return None
-    if any(DTYPES.get(model.input_types[n]) != v.dtype for n, v in inputs.items()):
+    if any(DTYPES.get(model.types[n]) != v.dtype for n, v in {**inputs, **wanted}.items()):
         return None  # bfloat16 is stored as uint16
     return files, inputs, wanted
 

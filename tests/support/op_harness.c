@@ -67,9 +67,28 @@ static size_t parse_list(const char *text, int64_t *out)
     return n;
 }
 
+static size_t parse_reals(const char *text, float *out)
+{
+    size_t n = 0;
+    while (*text) {
+        char *end;
+        ck_assert(n < OP_LIST);
+        out[n++] = strtof(text, &end);
+        ck_assert_msg(end != text, "bad list '%s'", text);
+        text = *end == ',' ? end + 1 : end;
+    }
+    return n;
+}
+
 static float draw(xai_rng *rng, char kind)
 {
-    return kind == '+' || kind == '*' ? 0.5F + (float)xai_rng_uniform(rng) : (float)xai_rng_normal(rng);
+    switch (kind) {
+    case '+':
+    case '*': return 0.5F + (float)xai_rng_uniform(rng);
+    case '%': return 1.6F * (float)xai_rng_uniform(rng) - 0.8F;
+    case '^': return 1.5F + (float)xai_rng_uniform(rng);
+    default: return (float)xai_rng_normal(rng);
+    }
 }
 
 static void fill_random(op_bench *b, int id, char kind, xai_rng *rng)
@@ -84,7 +103,7 @@ static void fill_random(op_bench *b, int id, char kind, xai_rng *rng)
 
 static void make_input(op_bench *b, int i, const char *text, xai_rng *rng)
 {
-    char kind = strchr("=~+?*", text[0]) ? text[0] : 0;
+    char kind = strchr("=~+?*%^", text[0]) ? text[0] : 0;
     xai_value *v = &b->values[i];
     int64_t list[OP_LIST];
     *v = (xai_value){.name = text, .id = i, .dtype = kind == '=' ? XAI_I64 : kind == '?' ? XAI_BOOL : XAI_F32};
@@ -98,7 +117,7 @@ static void make_input(op_bench *b, int i, const char *text, xai_rng *rng)
     else
         fill_random(b, i, kind, rng);
     b->in[i] = v;
-    b->differentiable[i] = kind == 0 || kind == '*';
+    b->differentiable[i] = kind == 0 || strchr("*%^", kind);
     if (b->differentiable[i]) return;
     xai_tensor *t = XAI_NEW(b->arena, xai_tensor, 1);
     ck_assert_ptr_nonnull(t);
@@ -106,11 +125,13 @@ static void make_input(op_bench *b, int i, const char *text, xai_rng *rng)
     v->constant = t;
 }
 
-/* ONNX attributes that are lists of integers, even of one. */
+/* ONNX attributes that are lists, even of one. */
 static bool is_list(const char *name)
 {
-    static const char *const LISTS[] = {"axes", "dilations", "ends",   "kernel_shape", "pads",
-                                        "perm", "split",     "starts", "strides"};
+    static const char *const LISTS[] = {"axes",          "dilations", "ends",  "kernel_shape", "output_padding",
+                                        "output_shape",  "pads",      "perm",  "scales",       "split",
+                                        "starts",
+                                        "strides"};
     for (size_t i = 0; i < sizeof LISTS / sizeof *LISTS; i++)
         if (strcmp(name, LISTS[i]) == 0) return true;
     return false;
@@ -122,7 +143,11 @@ static void add_attribute(op_bench *b, const char *name, const char *value)
     ck_assert(i < OP_ATTRS);
     xai_attr *a = &b->attrs[i];
     *a = (xai_attr){.name = name, .kind = XAI_ATTR_TEXT, .text = value};
-    if (is_list(name)) {
+    if (is_list(name) && strchr(value, '.')) {
+        a->kind = XAI_ATTR_FLOATS;
+        a->count = parse_reals(value, b->reals[i]);
+        a->reals = b->reals[i];
+    } else if (is_list(name)) {
         a->kind = XAI_ATTR_INTS;
         a->count = parse_list(value, b->integers[i]);
         a->integers = b->integers[i];
@@ -178,6 +203,20 @@ static void make_node(op_bench *b, const xai_op *op, const xai_op_case *c, xai_r
     ck_assert_ptr_nonnull(b->node.state);
 }
 
+/* Setup may have put another constant in the place of an input's. */
+static void adopt_constants(op_bench *b)
+{
+    for (int i = 0; i < b->node.in_count; i++) {
+        if (!b->in[i] || b->in[i] == &b->values[i]) continue;
+        ck_assert_ptr_nonnull(b->in[i]->constant);
+        b->in[i]->id = i;
+        b->values[i] = *b->in[i];
+        free(b->data[i].block);
+        b->data[i] = buffer_new(xai_tensor_bytes(b->in[i]->constant));
+        memcpy(b->data[i].data, b->in[i]->constant->data, b->data[i].bytes);
+    }
+}
+
 static void make_buffers(op_bench *b)
 {
     for (int i = 0; i < b->node.out_count; i++) {
@@ -201,6 +240,7 @@ xai_status op_bench_init(op_bench *b, const xai_op *op, const xai_op_case *c, ui
     make_node(b, op, c, &rng);
     xai_setup setup = {.arena = b->arena};
     XAI_TRY(op->setup(&b->node, &setup, err));
+    adopt_constants(b);
     if (op->prepare) XAI_TRY(op->prepare(&b->node, &setup, err));
     if (op->prepare_backward) XAI_TRY(op->prepare_backward(&b->node, &setup, err));
     make_buffers(b);
@@ -294,4 +334,59 @@ void op_bench_clear_grads(op_bench *b)
 {
     for (int i = 0; i < 6; i++)
         if (b->grad[i].block) memset(b->grad[i].data, 0, b->grad[i].bytes);
+}
+
+/* ---------------------------------------------------------------- orders of the axes */
+
+static bool is_turned(const xai_value *v) { return v->shape.rank == 4 && v->dtype == XAI_F32 && !v->constant; }
+
+static void turn(const xai_value *v, const float *from, float *to, bool to_last)
+{
+    const int64_t *dim = v->shape.dim;
+    int64_t pixels = dim[2] * dim[3], image = dim[1] * pixels;
+    for (int64_t n = 0; n < dim[0]; n++)
+        for (int64_t c = 0; c < dim[1]; c++)
+            for (int64_t p = 0; p < pixels; p++) {
+                int64_t plain = n * image + c * pixels + p, last = n * image + p * dim[1] + c;
+                if (to_last) to[last] = from[plain];
+                else to[plain] = from[last];
+            }
+}
+
+void op_bench_read(const op_bench *b, int id, bool gradient, float *out)
+{
+    const float *from = (const float *)(const void *)(gradient ? b->grad : b->data)[id].data;
+    if (b->node.channels_last && is_turned(&b->values[id])) turn(&b->values[id], from, out, false);
+    else memcpy(out, from, (size_t)op_bench_count(b, id) * sizeof *out);
+}
+
+void op_bench_write(op_bench *b, int id, bool gradient, const float *in)
+{
+    float *to = (float *)(void *)(gradient ? b->grad : b->data)[id].data;
+    if (b->node.channels_last && is_turned(&b->values[id])) turn(&b->values[id], in, to, true);
+    else memcpy(to, in, (size_t)op_bench_count(b, id) * sizeof *in);
+}
+
+xai_status op_bench_turn(op_bench *b, xai_error *err)
+{
+    xai_setup setup = {.arena = b->arena};
+    const xai_op *op = b->node.op;
+    static float plain[1 << 16];
+    memset(b->node.state, 0, op->state_size);
+    b->node.scratch = 0;
+    XAI_TRY(op->setup(&b->node, &setup, err));
+    for (int i = 0; i < b->node.in_count; i++) {
+        if (!b->in[i] || !is_turned(b->in[i])) continue;
+        ck_assert(op_bench_count(b, i) <= 1 << 16);
+        op_bench_read(b, i, false, plain);
+        b->in[i]->channels_last = true;
+        turn(b->in[i], plain, op_bench_f32(b, i), true);
+    }
+    for (int i = 0; i < b->node.out_count; i++) b->out[i]->channels_last = is_turned(b->out[i]);
+    b->node.channels_last = true;
+    if (op->prepare) XAI_TRY(op->prepare(&b->node, &setup, err));
+    if (op->prepare_backward) XAI_TRY(op->prepare_backward(&b->node, &setup, err));
+    free(b->scratch.block);
+    b->scratch = buffer_new(MAX_THREADS * ((b->node.scratch + 63) / 64 * 64));
+    return XAI_OK;
 }

@@ -27,6 +27,7 @@ typedef struct op_bench {
     op_buffer scratch, shared;
     xai_attr attrs[OP_ATTRS];
     int64_t integers[OP_ATTRS][OP_LIST];
+    float reals[OP_ATTRS][OP_LIST];
     char text[512]; /* of the attributes, cut into words */
 } op_bench;
 
@@ -44,6 +45,12 @@ void op_bench_forward(op_bench *b, xai_pool *pool);
 /* Adds to the gradients of the inputs, as in a session; the gradients of the outputs are the caller's to set. */
 void op_bench_backward(op_bench *b, xai_pool *pool, xai_policy policy);
 void op_bench_clear_grads(op_bench *b);
+
+/* Sets the node up anew to run with the channels last, and turns its 4-D inputs. */
+xai_status op_bench_turn(op_bench *b, xai_error *err);
+/* Data or gradient of a value in ONNX's order, whatever the node's. */
+void op_bench_read(const op_bench *b, int id, bool gradient, float *out);
+void op_bench_write(op_bench *b, int id, bool gradient, const float *in);
 
 /* NULL, or what was written outside a buffer: a message in static memory. */
 const char *op_bench_damage(const op_bench *b);

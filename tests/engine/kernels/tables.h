@@ -48,7 +48,7 @@ static void check_guards(const float *p, size_t n)
 }
 
 /* |got - expected| within what `terms` roundings of a sum whose absolute values sum to `size` allow. */
-static void check_near(float got, double expected, double size, size_t terms)
+static inline void check_near(float got, double expected, double size, size_t terms)
 {
     double bound = ((double)terms + 2) * 6e-8 * size + 1e-30;
     ck_assert_msg(fabs((double)got - expected) <= bound, "%.9g is not %.9g", (double)got, expected);

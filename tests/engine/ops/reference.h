@@ -58,7 +58,9 @@ static inline double element_broadcast(const op_bench *b, int id, place p)
 {
     const xai_shape *in = shape_of(b, id), *out = out_shape(b);
     int64_t c[XAI_MAX_RANK] = {0};
-    for (int i = 0; i < in->rank; i++) c[i] = in->dim[i] == 1 ? 0 : p.c[i + out->rank - in->rank];
+    int first = out->rank - in->rank;
+    if (b->node.opset < 7 && id == 1) first = 1; /* the cases of old opsets all begin at the channels */
+    for (int i = 0; i < in->rank; i++) c[i] = in->dim[i] == 1 ? 0 : p.c[i + first];
     return element(b, id, flat_of(in, c));
 }
 

@@ -25,26 +25,49 @@ static double bound(const op_bench *b, int input, const char *name, double fallb
     return a ? (double)a->real : fallback;
 }
 
+static bool by_tanh(const op_bench *b) { return xai_attr_find(&b->node, "approximate") != NULL; }
+
 UNARY(ref_abs, fabs(x))
+UNARY(ref_acos, acos(x))
+UNARY(ref_acosh, acosh(x))
+UNARY(ref_asin, asin(x))
+UNARY(ref_asinh, asinh(x))
+UNARY(ref_atan, atan(x))
+UNARY(ref_atanh, atanh(x))
 UNARY(ref_cast, x)
 UNARY(ref_ceil, ceil(x))
+UNARY(ref_celu, x < 0 ? ATTR("alpha", 1) * (exp(x / ATTR("alpha", 1)) - 1) : x)
 UNARY(ref_clip, fmin(fmax(x, bound(b, 1, "min", -INFINITY)), bound(b, 2, "max", INFINITY)))
+UNARY(ref_cos, cos(x))
+UNARY(ref_cosh, cosh(x))
 UNARY(ref_elu, x < 0 ? ATTR("alpha", 1) * (exp(x) - 1) : x)
 UNARY(ref_erf, erf(x))
 UNARY(ref_exp, exp(x))
 UNARY(ref_floor, floor(x))
+UNARY(ref_gelu,
+      by_tanh(b) ? x / 2 * (1 + tanh(sqrt(2 / M_PI) * (x + 0.044715 * pow(x, 3)))) : x / 2 * (1 + erf(x / sqrt(2))))
 UNARY(ref_hard_sigmoid, fmax(0, fmin(1, ATTR("alpha", 0.2F) * x + ATTR("beta", 0.5F))))
 UNARY(ref_hard_swish, x * fmax(0, fmin(1, x / 6 + 0.5)))
 UNARY(ref_leaky_relu, x < 0 ? ATTR("alpha", 0.01F) * x : x)
 UNARY(ref_log, log(x))
+UNARY(ref_mish, x * tanh(log(1 + exp(x))))
 UNARY(ref_neg, -x)
 UNARY(ref_not, x == 0)
 UNARY(ref_reciprocal, 1 / x)
 UNARY(ref_relu, x > 0 ? x : 0)
+UNARY(ref_round, nearbyint(x))
+UNARY(ref_selu, ATTR("gamma", 1.05070102F) * (x < 0 ? ATTR("alpha", 1.67326319F) * (exp(x) - 1) : x))
+UNARY(ref_shrink, fabs(x) <= ATTR("lambd", 0.5F) ? 0 : x < 0 ? x + ATTR("bias", 0) : x - ATTR("bias", 0))
 UNARY(ref_sigmoid, 1 / (1 + exp(-x)))
+UNARY(ref_sign, x > 0 ? 1 : x < 0 ? -1 : 0)
+UNARY(ref_sin, sin(x))
+UNARY(ref_sinh, sinh(x))
 UNARY(ref_softplus, log(exp(x) + 1))
+UNARY(ref_softsign, x / (1 + fabs(x)))
 UNARY(ref_sqrt, sqrt(x))
+UNARY(ref_tan, tan(x))
 UNARY(ref_tanh, tanh(x))
+UNARY(ref_thresholded_relu, x > ATTR("alpha", 1) ? x : 0)
 
 /* ---------------------------------------------------------------- of two and three inputs */
 
@@ -66,28 +89,58 @@ BINARY(ref_greater, p > q)
 BINARY(ref_greater_or_equal, p >= q)
 BINARY(ref_less, p < q)
 BINARY(ref_less_or_equal, p <= q)
-BINARY(ref_max, fmax(p, q))
-BINARY(ref_min, fmin(p, q))
+BINARY(ref_mod, fmod(p, q))
 BINARY(ref_mul, (p * q))
 BINARY(ref_or, p != 0 || q != 0)
 BINARY(ref_p_relu, p < 0 ? p * q : p)
 BINARY(ref_pow, pow(p, q))
 BINARY(ref_sub, p - q)
+BINARY(ref_xor, (p != 0) != (q != 0))
 BINARY(ref_where, p != 0 ? q : element_broadcast(b, 2, at))
+
+/* of any number of inputs: r joined with input p */
+#define VARIADIC(name, expression, divisor)                                                                          \
+    static void name(op_bench *b, double *y)                                                                         \
+    {                                                                                                                \
+        for (int i = 0; i < op_bench_count(b, op_bench_out(b, 0)); i++) {                                            \
+            place at = place_of(out_shape(b), i);                                                                    \
+            double r = element_broadcast(b, 0, at);                                                                  \
+            for (int k = 1; k < b->node.in_count; k++) {                                                             \
+                double p = element_broadcast(b, k, at);                                                              \
+                r = (expression);                                                                                    \
+            }                                                                                                        \
+            y[i] = r / (divisor);                                                                                    \
+        }                                                                                                            \
+    }
+
+VARIADIC(ref_max, fmax(p, r), 1)
+VARIADIC(ref_mean, p + r, b->node.in_count)
+VARIADIC(ref_min, fmin(p, r), 1)
+VARIADIC(ref_sum, p + r, 1)
 
 static const reference REFERENCES[] = {
     {"Abs", ref_abs},
+    {"Acos", ref_acos},
+    {"Acosh", ref_acosh},
     {"Add", ref_add},
     {"And", ref_and},
+    {"Asin", ref_asin},
+    {"Asinh", ref_asinh},
+    {"Atan", ref_atan},
+    {"Atanh", ref_atanh},
     {"Cast", ref_cast},
     {"Ceil", ref_ceil},
+    {"Celu", ref_celu},
     {"Clip", ref_clip},
+    {"Cos", ref_cos},
+    {"Cosh", ref_cosh},
     {"Div", ref_div},
     {"Elu", ref_elu},
     {"Equal", ref_equal},
     {"Erf", ref_erf},
     {"Exp", ref_exp},
     {"Floor", ref_floor},
+    {"Gelu", ref_gelu},
     {"Greater", ref_greater},
     {"GreaterOrEqual", ref_greater_or_equal},
     {"HardSigmoid", ref_hard_sigmoid},
@@ -97,7 +150,10 @@ static const reference REFERENCES[] = {
     {"LessOrEqual", ref_less_or_equal},
     {"Log", ref_log},
     {"Max", ref_max},
+    {"Mean", ref_mean},
     {"Min", ref_min},
+    {"Mish", ref_mish},
+    {"Mod", ref_mod},
     {"Mul", ref_mul},
     {"Neg", ref_neg},
     {"Not", ref_not},
@@ -106,12 +162,23 @@ static const reference REFERENCES[] = {
     {"Pow", ref_pow},
     {"Reciprocal", ref_reciprocal},
     {"Relu", ref_relu},
+    {"Round", ref_round},
+    {"Selu", ref_selu},
+    {"Shrink", ref_shrink},
     {"Sigmoid", ref_sigmoid},
+    {"Sign", ref_sign},
+    {"Sin", ref_sin},
+    {"Sinh", ref_sinh},
     {"Softplus", ref_softplus},
+    {"Softsign", ref_softsign},
     {"Sqrt", ref_sqrt},
     {"Sub", ref_sub},
+    {"Sum", ref_sum},
+    {"Tan", ref_tan},
     {"Tanh", ref_tanh},
+    {"ThresholdedRelu", ref_thresholded_relu},
     {"Where", ref_where},
+    {"Xor", ref_xor},
 };
 
 START_TEST(values)

@@ -1,0 +1,8 @@
+/* Acos: the angle whose cosine is x; NaN outside of [-1, 1]. */
+#include "unary.h"
+
+XAI_UNARY_RULE(RULE, acosf(x), -1 / sqrtf(1 - x * x), false);
+
+static const xai_op_case CASES[] = {{"any_shape", {"%2x3x4", NULL}, "", 0}, {0}};
+
+XAI_UNARY_OP(acos, "Acos", RULE, CASES);

@@ -1,0 +1,8 @@
+/* Atanh: the inverse hyperbolic tangent; NaN outside of [-1, 1]. */
+#include "unary.h"
+
+XAI_UNARY_RULE(RULE, atanhf(x), 1 / (1 - x * x), false);
+
+static const xai_op_case CASES[] = {{"any_shape", {"%2x3x4", NULL}, "", 0}, {0}};
+
+XAI_UNARY_OP(atanh, "Atanh", RULE, CASES);

@@ -1,0 +1,8 @@
+/* Cosh: the hyperbolic cosine. */
+#include "unary.h"
+
+XAI_UNARY_RULE(RULE, coshf(x), sinhf(x), false);
+
+static const xai_op_case CASES[] = {{"any_shape", {"2x3x4", NULL}, "", 0}, {0}};
+
+XAI_UNARY_OP(cosh, "Cosh", RULE, CASES);

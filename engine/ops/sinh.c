@@ -1,0 +1,8 @@
+/* Sinh: the hyperbolic sine. */
+#include "unary.h"
+
+XAI_UNARY_RULE(RULE, sinhf(x), coshf(x), false);
+
+static const xai_op_case CASES[] = {{"any_shape", {"2x3x4", NULL}, "", 0}, {0}};
+
+XAI_UNARY_OP(sinh, "Sinh", RULE, CASES);

@@ -1,0 +1,8 @@
+/* Tan: the tangent. */
+#include "unary.h"
+
+XAI_UNARY_RULE(RULE, tanf(x), 1 + y * y, false);
+
+static const xai_op_case CASES[] = {{"any_shape", {"%2x3x4", NULL}, "", 0}, {0}};
+
+XAI_UNARY_OP(tan, "Tan", RULE, CASES);
