@@ -250,7 +250,7 @@ void xai_array_clear(xai_array *array);
 typedef struct xai_run_request {
     const xai_array *inputs; /* named after the graph's inputs */
     size_t input_count;
-    const char *const *fetch; /* further tensors; the graph's outputs always come first */
+    const char *const *fetch; /* further tensors, weights too; the graph's outputs always come first */
     size_t fetch_count;
     const char *gradient_output; /* NULL: no gradient; else d output[index] / d inputs and fetched tensors */
     int64_t gradient_index;      /* flat over one sample; summed over the samples of the batch */

@@ -122,7 +122,7 @@ static int choose_data(planner *pl, xai_plan_mode mode)
     int n = 0;
     find_lifetimes(p, pl->root, pl->spans);
     for (int i = 0; i < p->value_count; i++)
-        if (pl->kept[i]) pl->spans[pl->root[i]].last = p->node_count;
+        if (pl->kept[i] || p->values[i]->initial) pl->spans[pl->root[i]].last = p->node_count;
     for (int i = 0; i < p->value_count; i++) {
         interval s = pl->spans[i];
         if (p->values[i]->constant || pl->root[i] != i) continue;

@@ -5,28 +5,13 @@
  * fixed order. A gradient buffer is cleared when the first node (from the end) is about to add to it, which is where
  * its planned lifetime begins. Not thread-safe; many sessions of one program run side by side.
  */
-#include "session.h"
+#include "session_inside.h"
 
 #include "base/memory.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
-
-struct xai_session {
-    xai_arena *arena;
-    xai_program *program;
-    xai_plan plan;
-    xai_plan_mode mode;
-    unsigned char *block;
-    size_t block_bytes;
-    void **data;       /* by value id */
-    float **grads;     /* by value id; set while a backward pass runs */
-    bool *mark;        /* by value id: scratch for walks */
-    unsigned char *scratch;
-    size_t scratch_stride;
-    xai_observer observer;
-};
 
 enum { ALIGN = 64 };
 
@@ -42,19 +27,22 @@ static xai_status mark_kept(xai_session *s, const xai_session_spec *spec, xai_er
 
 static xai_status allocate(xai_session *s, int threads, xai_error *err)
 {
-    size_t stride = (xai_program_scratch(s->program) + ALIGN) / ALIGN * ALIGN;
+    size_t shared, stride = (xai_program_scratch(s->program, &shared) + ALIGN) / ALIGN * ALIGN;
     XAI_TRY(xai_memory_check(stride, "the scratch memory of a layer", err));
+    XAI_TRY(xai_memory_check(shared, "the scratch memory of a layer", err));
     s->scratch_stride = stride;
-    s->block_bytes = s->plan.bytes + stride * (size_t)threads;
+    s->block_bytes = s->plan.bytes + stride * (size_t)threads + shared;
     XAI_TRY(xai_memory_check(s->block_bytes, "the model's buffers", err));
     s->block = aligned_alloc(ALIGN, (s->block_bytes + ALIGN) / ALIGN * ALIGN);
     if (!s->block)
         XAI_FAIL(err, NO_MEMORY, "", "out of memory: the model's buffers need %zu MiB", s->block_bytes >> 20);
     s->scratch = s->block + s->plan.bytes;
+    s->shared = s->scratch + stride * (size_t)threads;
     for (int i = 0; i < s->program->value_count; i++) {
         const xai_value *v = s->program->values[i];
         if (v->constant) s->data[i] = v->constant->data;
         else if (s->plan.data_offset[i] != SIZE_MAX) s->data[i] = s->block + s->plan.data_offset[i];
+        if (v->initial) memcpy(s->data[i], v->initial->data, (size_t)xai_value_count(v) * sizeof(float));
     }
     return XAI_OK;
 }
@@ -69,7 +57,9 @@ static xai_status set_up(xai_session *s, const xai_session_spec *spec, xai_error
     if (spec->mode == XAI_PLAN_GRADIENT) XAI_TRY(xai_program_prepare_backward(s->program, err));
     XAI_TRY(mark_kept(s, spec, err));
     XAI_TRY(xai_plan_make(s->program, spec->mode, s->mark, s->arena, &s->plan, err));
-    return allocate(s, spec->threads, err);
+    XAI_TRY(allocate(s, spec->threads, err));
+    if (spec->tangents) XAI_TRY(xai_session_add_twin(s, err));
+    return spec->relevance ? xai_session_add_relevance(s, err) : XAI_OK;
 }
 
 xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, xai_session **out, xai_error *err)
@@ -92,6 +82,7 @@ xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, x
 void xai_session_free(xai_session *session)
 {
     if (!session) return;
+    if (session->twin) free(session->twin->block);
     free(session->block);
     xai_arena_free(session->arena);
 }
@@ -106,7 +97,7 @@ float *xai_session_data(xai_session *session, const char *name)
     return v ? session->data[v->id] : NULL;
 }
 
-static xai_exec exec_of(xai_session *s, xai_policy policy, const xai_par *par)
+xai_exec xai_session_exec(xai_session *s, xai_policy policy, const xai_par *par)
 {
     return (xai_exec){.par = par,
                       .data = s->data,
@@ -114,7 +105,8 @@ static xai_exec exec_of(xai_session *s, xai_policy policy, const xai_par *par)
                       .policy = policy,
                       .fast = s->mode == XAI_PLAN_FORWARD,
                       .scratch = s->scratch,
-                      .scratch_stride = s->scratch_stride};
+                      .scratch_stride = s->scratch_stride,
+                      .shared = s->shared};
 }
 
 void xai_session_observe(xai_session *s, const xai_observer *observer) { s->observer = *observer; }
@@ -134,11 +126,11 @@ static void run_node(const xai_session *s, const xai_node *node, const xai_exec 
 
 void xai_session_forward(xai_session *s, const xai_par *par)
 {
-    xai_exec exec = exec_of(s, XAI_POLICY_PLAIN, par);
+    xai_exec exec = xai_session_exec(s, XAI_POLICY_PLAIN, par);
     for (int i = 0; i < s->program->node_count; i++) run_node(s, s->program->nodes[i], &exec);
 }
 
-static bool any_marked(const bool *mark, xai_value *const *values, int count)
+bool xai_any_marked(const bool *mark, xai_value *const *values, int count)
 {
     for (int i = 0; i < count; i++)
         if (values[i] && mark[values[i]->id]) return true;
@@ -154,12 +146,12 @@ static void mark_all(bool *mark, xai_value *const *values, int count)
 void xai_session_forward_from(xai_session *s, const xai_value *from, const xai_par *par)
 {
     assert(s->mode == XAI_PLAN_GRADIENT);
-    xai_exec exec = exec_of(s, XAI_POLICY_PLAIN, par);
+    xai_exec exec = xai_session_exec(s, XAI_POLICY_PLAIN, par);
     memset(s->mark, 0, (size_t)s->program->value_count);
     s->mark[from->id] = true;
     for (int i = 0; i < s->program->node_count; i++) {
         const xai_node *node = s->program->nodes[i];
-        if (!any_marked(s->mark, node->in, node->in_count)) continue;
+        if (!xai_any_marked(s->mark, node->in, node->in_count)) continue;
         mark_all(s->mark, node->out, node->out_count);
         run_node(s, node, &exec);
     }
@@ -177,23 +169,27 @@ typedef struct backward {
 } backward;
 
 /* Marks the values that depend on a wanted one: only they need gradients. */
-static void mark_needed(backward *b)
+void xai_session_mark_needed(xai_session *s, const xai_wanted *wanted, size_t count)
 {
-    xai_session *s = b->session;
     memset(s->mark, 0, (size_t)s->program->value_count);
-    for (size_t i = 0; i < b->wanted_count; i++) s->mark[b->wanted[i].value->id] = true;
+    for (size_t i = 0; i < count; i++) s->mark[wanted[i].value->id] = true;
     for (int i = 0; i < s->program->node_count; i++) {
         const xai_node *node = s->program->nodes[i];
-        if (any_marked(s->mark, node->in, node->in_count)) mark_all(s->mark, node->out, node->out_count);
+        if (xai_any_marked(s->mark, node->in, node->in_count)) mark_all(s->mark, node->out, node->out_count);
     }
 }
 
 /* The gradient of a value becomes live: cleared, to be added to. */
+void xai_session_open_gradient(const xai_session *s, const xai_value *v, unsigned char *block, float **grads)
+{
+    if (grads[v->id] || !s->mark[v->id] || s->plan.grad_offset[v->id] == SIZE_MAX) return;
+    grads[v->id] = (float *)(block + s->plan.grad_offset[v->id]);
+    memset(grads[v->id], 0, (size_t)xai_value_count(v) * sizeof(float));
+}
+
 static void open_gradient(xai_session *s, const xai_value *v)
 {
-    if (s->grads[v->id] || !s->mark[v->id] || s->plan.grad_offset[v->id] == SIZE_MAX) return;
-    s->grads[v->id] = (float *)(s->block + s->plan.grad_offset[v->id]);
-    memset(s->grads[v->id], 0, (size_t)xai_value_count(v) * sizeof(float));
+    xai_session_open_gradient(s, v, s->block, s->grads);
 }
 
 /* Everything that uses the value has been differentiated: add its seeds, hand it out. */
@@ -214,8 +210,12 @@ static void close_gradient(backward *b, const xai_value *v)
     }
 }
 
-static void add_view_gradient(const xai_node *node, const xai_exec *exec)
+void xai_node_backward(const xai_node *node, const xai_exec *exec)
 {
+    if (!node->op->view) {
+        node->op->backward(node, exec);
+        return;
+    }
     const float *from = exec->grads[node->out[0]->id];
     float *to = xai_grad_in(exec, node, 0);
     size_t count = (size_t)xai_value_count(node->out[0]);
@@ -231,13 +231,12 @@ static xai_status step_back(backward *b, const xai_node *node, xai_error *err)
         close_gradient(b, node->out[k]);
         reached = reached || s->grads[node->out[k]->id];
     }
-    if (!reached || !any_marked(s->mark, node->in, node->in_count)) return XAI_OK;
+    if (!reached || !xai_any_marked(s->mark, node->in, node->in_count)) return XAI_OK;
     XAI_NODE_CHECK(node->op->backward || node->op->view, node, UNSUPPORTED_METHOD, err, "it has no derivative");
     for (int k = 0; k < node->in_count; k++)
         if (xai_value_runs(node->in[k])) open_gradient(s, node->in[k]);
     tell(s, node, true, true);
-    if (node->op->view) add_view_gradient(node, &b->exec);
-    else node->op->backward(node, &b->exec);
+    xai_node_backward(node, &b->exec);
     tell(s, node, true, false);
     return XAI_OK;
 }
@@ -246,10 +245,11 @@ xai_status xai_session_backward(xai_session *s, const xai_seed *seeds, size_t se
                                 size_t wanted_count, xai_policy policy, const xai_par *par, xai_error *err)
 {
     assert(s->mode == XAI_PLAN_GRADIENT);
-    backward b = {s, seeds, seed_count, wanted, wanted_count, exec_of(s, policy, par)};
+    backward b = {s, seeds, seed_count, wanted, wanted_count, xai_session_exec(s, policy, par)};
     memset(s->grads, 0, (size_t)s->program->value_count * sizeof *s->grads);
-    mark_needed(&b);
+    xai_session_mark_needed(s, wanted, wanted_count);
     for (int i = s->program->node_count; i-- > 0;) XAI_TRY(step_back(&b, s->program->nodes[i], err));
     for (int i = 0; i < s->program->input_count; i++) close_gradient(&b, s->program->inputs[i]);
+    for (int i = 0; i < s->program->variable_count; i++) close_gradient(&b, s->program->variables[i]);
     return XAI_OK;
 }

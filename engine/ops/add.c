@@ -32,4 +32,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_BINARY_OP(add, "Add", RULE, CASES);
+XAI_BINARY_OP(add, "Add", RULE, CASES, .flow = XAI_FLOW_SHARE);

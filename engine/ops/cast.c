@@ -117,5 +117,7 @@ const xai_op xai_op_cast = {
     .setup = setup,
     .forward = xai_cast_forward,
     .backward = xai_cast_backward,
+    .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

@@ -72,6 +72,8 @@ const xai_op xai_op_clip = {
     .setup = setup,
     .forward = xai_unary_forward,
     .backward = xai_unary_backward,
+    XAI_STRAIGHT,
+    .flow = XAI_FLOW_PASS,
     .order = xai_order_elementwise,
     .cases = CASES,
 };

@@ -97,6 +97,8 @@ const xai_op xai_op_concat = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = XAI_ALL_INPUTS,
+    .flow = XAI_FLOW_ROUTE,
     .order = order,
     .cases = CASES,
 };

@@ -39,6 +39,7 @@ typedef struct xai_conv_run {
     bool add; /* forward: to what the target holds; without bias and clamp */
     xai_plane from, to;
     const float *source;
+    const float *bias; /* NULL: none */
     const float *residual; /* forward, channels last: added before the clamp; or NULL */
     const float *gate_y; /* backward: the convolution's own output, or NULL where nothing gates the gradient */
     xai_policy policy;
@@ -79,5 +80,20 @@ void xai_conv_depthwise_run(const xai_conv_run *run);
 void xai_conv_pixels_run(const xai_conv_run *run);
 void xai_conv_winograd_run(const xai_conv_run *run);
 void xai_conv_pixels_depthwise_run(const xai_conv_run *run);
+
+/* The same in two steps: the floats that it takes (0: too many), and any weight packed for one lattice. */
+size_t xai_conv_gemm_packed(const xai_conv *conv, bool backward, const xai_lattice *lattice);
+void xai_conv_gemm_pack_into(const xai_conv *conv, const float *weight, bool backward, const xai_lattice *lattice,
+                             float *packed);
+
+/* conv_open.c: room for what every run packs, and for the weight's gradient, in place of packing; the runs; and the
+ * gradients, of which the planes are those of the convolution: x of plan->in, gy of plan->out. */
+xai_status xai_conv_open_reserve(xai_node *node, bool backward, const xai_conv_part *parts, int count,
+                                 xai_error *err);
+xai_status xai_conv_open_reserve_gradient(xai_node *node, xai_error *err);
+void xai_conv_open_run(const xai_conv_run *run, const float *weight);
+void xai_conv_open_weight_gradient(const xai_conv *conv, const xai_exec *exec, const float *x, const float *gy,
+                                   float *gw);
+void xai_conv_open_bias_gradient(const xai_plane *out, const float *gy, float *gb);
 
 #endif

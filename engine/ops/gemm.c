@@ -99,5 +99,7 @@ const xai_op xai_op_gemm = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .bilinear = true,
+    .flow = XAI_FLOW_WEIGH,
     .cases = CASES,
 };

@@ -148,5 +148,7 @@ const xai_op xai_op_mat_mul = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .bilinear = true,
+    .flow = XAI_FLOW_WEIGH,
     .cases = CASES,
 };

@@ -21,4 +21,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_VARIADIC_OP(max, "Max", RULE, CASES);
+XAI_VARIADIC_OP(max, "Max", RULE, CASES, .flow = XAI_FLOW_ROUTE);

@@ -23,7 +23,7 @@ typedef struct run {
     const xai_window *window;
     const xai_kernels *kernels;
     xai_plane in, out;
-    const float *x, *gy;
+    const float *x, *gy, *dx;
     float *y, *gx;
 } run;
 
@@ -156,6 +156,27 @@ static xai_order order(const xai_node *node)
     return node->in[0]->shape.rank == 4 ? XAI_ORDER_EITHER : XAI_ORDER_PLAIN;
 }
 
+static void tangent_plane(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    const float *x = r->x + (int64_t)index * r->in.h * r->in.w, *dx = r->dx + (int64_t)index * r->in.h * r->in.w;
+    float *dy = r->y + (int64_t)index * r->out.h * r->out.w;
+    for (int64_t oy = 0; oy < r->out.h; oy++)
+        for (int64_t ox = 0; ox < r->out.w; ox++) {
+            int64_t at = first_maximum(r, x, 1, oy, ox);
+            *dy++ = at >= 0 ? dx[at] : 0;
+        }
+}
+
+static void tangent(const xai_node *node, const xai_exec *exec)
+{
+    run r = begin(node, exec);
+    r.dx = xai_tangent_in(exec, node, 0);
+    r.y = xai_tangent_out(exec, node, 0);
+    xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), tangent_plane, &r);
+}
+
 static const xai_op_case CASES[] = {
     {"three_by_three_stride_two", {"2x3x9x8", NULL}, "kernel_shape=3,3;strides=2,2;pads=1,1,1,1", 0},
     {"ceil_mode", {"1x2x6x7", NULL}, "kernel_shape=3,3;strides=2,2;ceil_mode=1", 0},
@@ -174,6 +195,8 @@ const xai_op xai_op_max_pool = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .tangent = tangent,
+    .flow = XAI_FLOW_ROUTE,
     .order = order,
     .cases = CASES,
 };

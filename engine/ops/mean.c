@@ -18,4 +18,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_VARIADIC_OP(mean, "Mean", RULE, CASES);
+XAI_VARIADIC_OP(mean, "Mean", RULE, CASES, .flow = XAI_FLOW_SHARE);

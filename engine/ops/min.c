@@ -21,4 +21,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_VARIADIC_OP(min, "Min", RULE, CASES);
+XAI_VARIADIC_OP(min, "Min", RULE, CASES, .flow = XAI_FLOW_ROUTE);

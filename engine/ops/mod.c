@@ -45,5 +45,6 @@ const xai_op xai_op_mod = {
     .setup = setup,
     .forward = xai_binary_forward,
     .backward = xai_binary_backward,
+    .tangent = xai_binary_tangent,
     .cases = CASES,
 };

@@ -168,9 +168,9 @@ static void run_pieces(const xai_node *node, const xai_exec *exec, run *r, xai_p
     xai_par_for(exec->par, (size_t)xai_shape_span(r->in, 0, r->lead), body, r);
 }
 
-static void fill(const xai_pad *s, unsigned char *y, size_t count, size_t size)
+static void fill(const xai_pad *s, bool zeros, unsigned char *y, size_t count, size_t size)
 {
-    if (s->is_zero) memset(y, 0, count * size);
+    if (zeros) memset(y, 0, count * size);
     else
         for (size_t i = 0; i < count; i++) memcpy(y + i * size, s->value, size);
 }
@@ -184,7 +184,7 @@ static void forward(const xai_node *node, const xai_exec *exec)
         run_pieces(node, exec, &r, forward_piece);
         return;
     }
-    fill(s, r.y, (size_t)xai_value_count(node->out[0]), size);
+    fill(s, s->is_zero || exec->homogeneous, r.y, (size_t)xai_value_count(node->out[0]), size);
     xai_nest_copy(&s->inside, exec->par, r.x, r.y, size);
 }
 
@@ -217,5 +217,7 @@ const xai_op xai_op_pad = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

@@ -22,9 +22,21 @@ XAI_BINARY_ROW(pow_i32, int32_t, int32_t, integer_power(x, y))
 XAI_BINARY_SLOPE(slope_base, y == 0 ? 0 : y == 2 ? g * 2 * x : g * y * powf(x, y - 1))
 XAI_BINARY_SLOPE(slope_exponent, x > 0 ? g * powf(x, y) * logf(x) : 0)
 
+/* y (y - 1) x^(y - 2); 0 for a straight line. */
+static inline float bend_of_base(float x, float y)
+{
+    return y == 0 || y == 1 ? 0 : y == 2 ? 2 : y * (y - 1) * powf(x, y - 2);
+}
+/* x^(y - 1) (1 + y log x): what an exponent that moves does to the slope by the base, and the other way round. */
+static inline float cross(float x, float y) { return x > 0 ? powf(x, y - 1) * (1 + y * logf(x)) : 0; }
+
+XAI_BINARY_BEND(bend_base, g * (dx * bend_of_base(x, y) + (dy != 0 ? dy * cross(x, y) : 0)))
+XAI_BINARY_BEND(bend_exponent, x > 0 ? g * (dx * cross(x, y) + dy * powf(x, y) * logf(x) * logf(x)) : 0)
+
 static const xai_binary_rule RULE = {
     .row = {[XAI_F32] = pow_f32, [XAI_F64] = pow_f64, [XAI_I64] = pow_i64, [XAI_I32] = pow_i32},
     .slope = {slope_base, slope_exponent},
+    .bend = {bend_base, bend_exponent},
 };
 
 /* Writes element i, and says whether it is still the same number. */
@@ -80,5 +92,8 @@ const xai_op xai_op_pow = {
     .setup = setup,
     .forward = xai_binary_forward,
     .backward = xai_binary_backward,
+    .tangent = xai_binary_tangent,
+    .curve = xai_binary_curve,
+    .flow = XAI_FLOW_PASS,
     .cases = CASES,
 };

@@ -240,20 +240,50 @@ static void pick_row(void *context, const int64_t *at, int64_t n)
     }
 }
 
-void xai_reduce_backward_pick(const xai_node *node, const xai_exec *exec)
+/* The values of the last forward, and how many elements are each result. */
+static run begin_pick(const xai_node *node, const xai_exec *exec)
 {
-    const xai_reduce *s = node->state;
     run r = begin(node);
     int64_t count = xai_value_count(node->out[0]);
     r.x = xai_in_f32(exec, node, 0);
     r.y = xai_out_f32(exec, node, 0);
-    r.gy = xai_grad_out(exec, node, 0);
-    r.gx = xai_grad_in(exec, node, 0);
     r.ties = xai_scratch(exec, 0);
-    if (!r.gy || !r.gx) return;
     for (int64_t i = 0; i < count; i++) r.ties[i] = 0;
-    xai_nest_run(&s->nest, exec->par, 1, count_row, &r);
-    xai_nest_run(&s->nest, exec->par, 0, pick_row, &r);
+    xai_nest_run(&r.s->nest, exec->par, 1, count_row, &r);
+    return r;
+}
+
+void xai_reduce_backward_pick(const xai_node *node, const xai_exec *exec)
+{
+    const float *gy = xai_grad_out(exec, node, 0);
+    float *gx = xai_grad_in(exec, node, 0);
+    if (!gy || !gx) return;
+    run r = begin_pick(node, exec);
+    r.gy = gy;
+    r.gx = gx;
+    xai_nest_run(&r.s->nest, exec->par, 0, pick_row, &r);
+}
+
+/* ---------------------------------------------------------------- tangent of the largest and smallest */
+
+static void move_row(void *context, const int64_t *at, int64_t n)
+{
+    const run *r = context;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t in = at[0] + i * r->step_in, out = at[1] + i * r->step_out;
+        if (r->x[in] == r->y[out]) r->gx[out] += r->gy[in] / r->ties[out];
+    }
+}
+
+/* As the backward pass shares a gradient among those that tie, so they share in moving the result. */
+void xai_reduce_tangent_pick(const xai_node *node, const xai_exec *exec)
+{
+    int64_t count = xai_value_count(node->out[0]);
+    run r = begin_pick(node, exec);
+    r.gy = xai_tangent_in(exec, node, 0);
+    r.gx = xai_tangent_out(exec, node, 0);
+    for (int64_t i = 0; i < count; i++) r.gx[i] = 0;
+    xai_nest_run(&r.s->nest, exec->par, 1, move_row, &r);
 }
 
 /* d result / d element, of a result y and its element x. */

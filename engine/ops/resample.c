@@ -257,7 +257,7 @@ static run begin(const xai_node *node, const xai_exec *exec)
     for (int i = 0; i < r.r->count; i++) {
         int axis = r.r->axes[i].axis;
         int64_t before = xai_shape_span(out, r.r->axes[0].axis, axis), inner = xai_shape_span(in, axis + 1, in->rank);
-        r.passes[i] = (pass){&r.r->axes[i], before, inner, r.r->extrapolation};
+        r.passes[i] = (pass){&r.r->axes[i], before, inner, exec->homogeneous ? 0 : r.r->extrapolation};
         r.sizes[i] = before * r.r->axes[i].in * inner;
     }
     return r;

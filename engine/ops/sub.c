@@ -21,4 +21,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_BINARY_OP(sub, "Sub", RULE, CASES);
+XAI_BINARY_OP(sub, "Sub", RULE, CASES, .flow = XAI_FLOW_SHARE);

@@ -24,4 +24,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_VARIADIC_OP(sum, "Sum", RULE, CASES);
+XAI_VARIADIC_OP(sum, "Sum", RULE, CASES, .flow = XAI_FLOW_SHARE);

@@ -24,7 +24,7 @@ typedef struct op_bench {
     xai_value *in[6], *out[OP_VALUES - 6];
     bool differentiable[OP_VALUES]; /* float32 and not a constant */
     op_buffer data[OP_VALUES], grad[OP_VALUES];
-    op_buffer scratch;
+    op_buffer scratch, shared;
     xai_attr attrs[OP_ATTRS];
     int64_t integers[OP_ATTRS][OP_LIST];
     float reals[OP_ATTRS][OP_LIST];

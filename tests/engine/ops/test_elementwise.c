@@ -273,7 +273,7 @@ static void run_integers(const char *type, xai_dtype dtype, const void *a, const
                      .out = out,
                      .out_count = 1,
                      .state = xai_arena_alloc(arena, 1, op->state_size)};
-    xai_setup setup = {arena};
+    xai_setup setup = {.arena = arena};
     xai_error err;
     ck_assert_msg(op->setup(&node, &setup, &err) == XAI_OK, "%s", err.msg);
     ck_assert_int_eq(v[2].dtype, dtype);
