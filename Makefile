@@ -23,8 +23,9 @@ SUBMAKE  = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOB
 # ---------------------------------------------------------------- packages, by what needs them (Debian 12)
 DEPS_BUILD = gcc make pkg-config libc6-dev libprotobuf-c-dev protobuf-c-compiler libstb-dev \
              libpng-dev libcairo2-dev fonts-dejavu-core libmicrohttpd-dev libjansson-dev libsqlite3-dev libseccomp-dev
-DEPS_TEST  = check curl openssl python3 python3-pytest python3-numpy python3-pil python3-selenium chromium chromium-driver
-DEPS_DEV   = clang clang-format libclang-rt-14-dev python3-venv libonnx-testdata
+DEPS_TEST  = check curl openssl python3 python3-pytest python3-numpy python3-pil python3-selenium chromium chromium-driver \
+             libonnx-testdata
+DEPS_DEV   = clang clang-format libclang-rt-14-dev python3-venv
 
 # ---------------------------------------------------------------- flags
 X86   = $(filter x86_64,$(shell uname -m))
@@ -202,11 +203,14 @@ $(VENV)/done: tests/conformance/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install -q -r $<
 	@touch $@
-conformance: deps-dev ## torchvision's families against ONNX Runtime and PyTorch (downloads them by pip)
+conformance: deps-dev ## ONNX's own cases; torchvision's families against ONNX Runtime and PyTorch (from pip)
 	@$(SUBMAKE) $(BUILD)/xai $(VENV)/done
 	$(VENV)/bin/python tests/conformance/export_families.py $(BUILD)/conformance
 	$(VENV)/bin/python tests/conformance/check_families.py $(BUILD)/conformance --xai $(BUILD)/xai
-	$(if $(wildcard tests/conformance/run_onnx_testdata.py),$(VENV)/bin/python tests/conformance/run_onnx_testdata.py --xai $(BUILD)/xai)
+	$(VENV)/bin/python tests/conformance/run_onnx_testdata.py --xai $(BUILD)/xai
+	$(VENV)/bin/python tests/conformance/write_onnx_cases.py $(BUILD)/conformance/onnx-cases
+	$(VENV)/bin/python tests/conformance/run_onnx_testdata.py --xai $(BUILD)/xai --title 'cases newer than opset 17' \
+	    --data $(BUILD)/conformance/onnx-cases
 
 # Sanitizers: builds of their own. The sandboxed decoder and the browser stay out: both limit what a process may map.
 SAN_MAKE = $(SUBMAKE) OPT=-O1 KERNEL_OPT=-O1 HARD='-fPIE -fno-omit-frame-pointer'
