@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD = 256, GUARD_BYTE = 0xa5, MAX_THREADS = 8 };
+enum { GUARD = 256, GUARD_BYTE = 0xff, MAX_THREADS = 8 };
 
 /* ---------------------------------------------------------------- buffers */
 
