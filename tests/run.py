@@ -85,7 +85,8 @@ def run_suite(suite: str, isa, env: dict, slow: int) -> tuple:
         passed, failed = count_program(output)
     if failed == 0 and (code != 0 or passed == 0):
         failed = 1  # crashed, ran out of time, or there was nothing to run
-    print(f"{'ok  ' if failed == 0 else 'FAIL'} {suite}{f' under {isa}' if isa else ''}: {passed} of {passed + failed} in "
+    name = f"{suite} under {isa}" if isa else suite
+    print(f"{'ok  ' if failed == 0 else 'FAIL'} {name}: {passed} of {passed + failed} in "
           f"{time.monotonic() - started:.1f} s" + ("" if code in (0, 1, 2) else f", ended with {code}"), flush=True)
     if failed:
         print(output, flush=True)

@@ -3,8 +3,8 @@
 
 usage: run_onnx_testdata.py [--data DIR] [--title TEXT] [--xai build/xai] [--only PATTERN] [--verbose]
 
-The data is Debian's package libonnx-testdata, or what write_onnx_cases.py wrote. Each case runs in up to three forms, since the engine wants to know
-shapes, axes and the like when a model is loaded: with all float32 inputs given at run time and the others as
+The data is Debian's package libonnx-testdata, or what write_onnx_cases.py wrote. Each case runs in up to three forms,
+since the engine wants to know shapes, axes and the like when a model is loaded: with all float32 inputs given at run time and the others as
 constants; with all but the first input constant; with everything constant, which is how shapes are computed. Every
 form that the engine accepts must be right to rtol 1e-3, atol 1e-5; ONNX's own runner uses rtol 1e-3, atol 1e-7.
 
@@ -58,7 +58,8 @@ def matches(got: np.ndarray, want: np.ndarray) -> bool:
     return bool(np.allclose(got, want, rtol=RTOL, atol=ATOL, equal_nan=True))
 
 
-def run_form(xai: str, model: Model, files: dict, inputs: dict, constants, wanted: dict, work: Path) -> tuple[str, str]:
+def run_form(xai: str, model: Model, files: dict, inputs: dict, constants, wanted: dict,
+             work: Path) -> tuple[str, str]:
     """('pass' | 'refused' | 'WRONG', message)"""
     (work / "m.onnx").write_bytes(model.with_constants({n: files[n] for n in constants}))
     command = [xai, "run", "--model", str(work / "m.onnx"), "--out", str(work / "out")]
