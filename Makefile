@@ -170,7 +170,7 @@ $(BUILD)/tests/server/decode/test_sandbox: $(BUILD)/obj/server/decode/sandbox.o
 $(BUILD)/tests/server/jobs/test_decode_client: | $(BUILD)/explaind-decode
 # Lets any allocation of our own objects fail.
 $(BUILD)/tests/fault/test_alloc_failure: \
-    LDHARD += $(foreach f,malloc calloc realloc aligned_alloc strdup free,-Wl,--wrap=$(f))
+    LDHARD += $(foreach f,malloc calloc realloc aligned_alloc strdup strndup free,-Wl,--wrap=$(f))
 # Programs that tests start.
 HELPERS = $(BUILD)/tests/server/http/echo
 SUITES  = $(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py))))
@@ -196,6 +196,7 @@ docs: ## make anew what the programs print: openapi.json, config.example.json, t
 	$(BUILD)/explaind --print-openapi >docs/openapi.json
 	$(BUILD)/explaind --print-config >config.example.json
 	$(BUILD)/xai methods --markdown | sed -i -e '/<!-- methods -->/,/<!-- \/methods -->/{//!d}' -e '/<!-- methods -->/r /dev/stdin' README.md
+	$(if $(wildcard docs/bench.json),$(PYTHON) tests/bench/report.py)
 test-long: test asan tsan conformance fuzz ## everything: tests, sanitizers, other engines' numbers, fuzzing (an hour)
 
 VENV = $(BUILD)/venv-conformance
@@ -203,14 +204,37 @@ $(VENV)/done: tests/conformance/requirements.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install -q -r $<
 	@touch $@
-conformance: deps-dev ## ONNX's own cases; torchvision's families against ONNX Runtime and PyTorch (from pip)
-	@$(SUBMAKE) $(BUILD)/xai $(VENV)/done
+$(VENV)-%/done: tests/conformance/requirements-%.txt
+	$(PYTHON) -m venv $(@D)
+	$(@D)/bin/pip install -q -r $<
+	@touch $@
+conformance: deps-dev ## ONNX's own cases; networks from PyTorch, Keras and Paddle against their numbers (from pip)
+	@$(SUBMAKE) $(BUILD)/xai $(VENV)/done $(VENV)-keras/done $(VENV)-paddle/done
 	$(VENV)/bin/python tests/conformance/export_families.py $(BUILD)/conformance
+	$(VENV)-keras/bin/python tests/conformance/export_keras.py $(BUILD)/conformance
+	$(VENV)-paddle/bin/python tests/conformance/export_paddle.py $(BUILD)/conformance
 	$(VENV)/bin/python tests/conformance/check_families.py $(BUILD)/conformance --xai $(BUILD)/xai
 	$(VENV)/bin/python tests/conformance/run_onnx_testdata.py --xai $(BUILD)/xai
 	$(VENV)/bin/python tests/conformance/write_onnx_cases.py $(BUILD)/conformance/onnx-cases
 	$(VENV)/bin/python tests/conformance/run_onnx_testdata.py --xai $(BUILD)/xai --title 'cases newer than opset 17' \
 	    --data $(BUILD)/conformance/onnx-cases
+
+# The benchmark. A part (ROWS=regex of row ids, ROUNDS=n, QUICK=1) publishes nothing. A peer that cannot be installed is
+# left out here, and shown as failed there.
+VENV_BENCH = $(BUILD)/venv-bench
+BENCH_REQUIREMENTS = tests/bench/requirements.txt tests/conformance/requirements.txt
+$(VENV_BENCH)/done: $(BENCH_REQUIREMENTS)
+	$(PYTHON) -m venv $(VENV_BENCH)
+	@if $(VENV_BENCH)/bin/pip install -q -r $<; then touch $@; else \
+	    echo "Not every peer could be installed; now one by one."; \
+	    for p in $$(cat $(BENCH_REQUIREMENTS) | grep -o '^[a-z].*==.*'); do \
+	        $(VENV_BENCH)/bin/pip install -q $$p || echo "$$p is left out"; done; fi
+.PHONY: bench
+bench: deps-build ## ours beside ONNX Runtime, OpenVINO and PyTorch, in turns; fills docs/bench.md and the README (ROWS=, ROUNDS=, QUICK=1)
+	$(call install_missing,python3-venv,the benchmark)
+	@$(SUBMAKE) all
+	@$(SUBMAKE) $(VENV_BENCH)/done
+	@$(VENV_BENCH)/bin/python tests/bench/bench.py --build $(BUILD) --rows '$(ROWS)' $(ROUNDS:%=--rounds %) $(if $(QUICK),--quick)
 
 # Sanitizers: builds of their own. The sandboxed decoder and the browser stay out: both limit what a process may map.
 SAN_MAKE = $(SUBMAKE) OPT=-O1 KERNEL_OPT=-O1 HARD='-fPIE -fno-omit-frame-pointer'

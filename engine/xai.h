@@ -139,7 +139,13 @@ void xai_image_free(xai_image *image);
 
 /* ---------------------------------------------------------------- models */
 
-typedef enum xai_head { XAI_HEAD_SOFTMAX, XAI_HEAD_PROBABILITIES, XAI_HEAD_SIGMOID, XAI_HEAD_REGRESSION } xai_head;
+typedef enum xai_head {
+    XAI_HEAD_SOFTMAX,       /* the output is logits */
+    XAI_HEAD_PROBABILITIES, /* Softmax is in the graph: the logit is its input */
+    XAI_HEAD_SIGMOID,       /* logits of classes that do not exclude each other */
+    XAI_HEAD_REGRESSION,    /* plain numbers: a score is its own value */
+    XAI_HEAD_DENSE          /* a score for every class and cell: 1 x C x H x W, channels last in an NHWC model */
+} xai_head;
 typedef enum xai_filter { XAI_FILTER_NEAREST, XAI_FILTER_BILINEAR, XAI_FILTER_BICUBIC } xai_filter;
 typedef enum xai_channels { XAI_CHANNELS_RGB, XAI_CHANNELS_BGR, XAI_CHANNELS_GRAY } xai_channels;
 typedef enum xai_layout { XAI_LAYOUT_NCHW, XAI_LAYOUT_NHWC } xai_layout;
@@ -160,8 +166,9 @@ typedef struct xai_model_config {
     const char *id;         /* NULL: the file's name */
     const char *sha256;     /* NULL: not checked */
     const char *input_name; /* NULL: the graph's first input */
-    const char *output_name;/* NULL: the graph's first output */
+    const char *output_name;/* NULL: the graph's first output that looks like class scores, or the first */
     xai_layout layout;
+    bool layout_known; /* false: read from the input's shape */
     xai_channels channels;
     xai_preprocess_step steps[XAI_MAX_STEPS];
     int step_count; /* 0: what the graph tells, and ImageNet's usual preprocessing, with a warning */
@@ -188,6 +195,15 @@ typedef struct xai_layer_info {
     bool spatial;         /* 4-D: can be named as a CAM layer */
 } xai_layer_info;
 
+/* One output of the graph, at batch 1. */
+typedef struct xai_output_info {
+    const char *name;
+    const char *dtype;    /* "float32" */
+    const int64_t *shape; /* NULL: not known */
+    int rank;
+    const char *refusal;  /* why no target can be made of it; NULL: it can */
+} xai_output_info;
+
 typedef struct xai_model_info {
     const char *id, *path, *sha256, *licence, *provenance;
     const char *input_name, *output_name;
@@ -195,13 +211,15 @@ typedef struct xai_model_info {
     xai_layout layout;
     xai_channels channels;
     xai_head head;
-    int64_t classes;
+    int64_t classes; /* of a dense output: its channels; of a regression: its numbers */
     const char *const *labels; /* `classes` names */
+    const xai_output_info *outputs; /* all of the graph, in its order */
+    size_t output_count;
     const xai_preprocess_step *steps;
     int step_count;
     const xai_layer_info *layers; /* every tensor that a node makes, in execution order */
     size_t layer_count;
-    const char *default_layer; /* NULL: there is no spatial layer */
+    const char *default_layer; /* for the model's own output; NULL: there is no spatial layer */
     const char *const *warnings;
     size_t warning_count;
     int64_t parameters; /* number of weights */
@@ -270,11 +288,45 @@ xai_status xai_method_served(const xai_method_info *method, const xai_model *mod
 
 typedef enum xai_space { XAI_SPACE_DEFAULT, XAI_SPACE_LOGIT, XAI_SPACE_PROBABILITY } xai_space;
 
+/*
+ * What is explained: one number that the model makes of a picture.
+ *
+ *   CLASS   a class's score; of a dense output its sum over all cells
+ *   BOX     a class's score of a dense output, summed over the cells inside a rectangle
+ *   MASK    the same inside a mask
+ *   NEURON  a channel of a layer: at one position, or its sum over all, as Captum sums over a slice
+ *   OUTPUT  one element of any output of the graph, as the graph gives it
+ *
+ * A cell of a dense output counts with the share of it that lies inside the box or mask: with 1 or 0 where both have the
+ * same resolution, as in pytorch-grad-cam's SemanticSegmentationTarget. In probability space each cell's probability is
+ * summed. NEURON, OUTPUT and regression heads have no probability: their space is always LOGIT, the raw value.
+ */
+typedef enum xai_target_kind {
+    XAI_TARGET_CLASS,
+    XAI_TARGET_BOX,
+    XAI_TARGET_MASK,
+    XAI_TARGET_NEURON,
+    XAI_TARGET_OUTPUT
+} xai_target_kind;
+
 typedef struct xai_target {
-    int64_t class_index; /* < 0: the top-1 class */
-    int64_t contrast;    /* < 0: none; else explains y[class] - y[contrast] */
+    int64_t class_index; /* CLASS, BOX, MASK; < 0: the top-1 class */
+    int64_t contrast;    /* the same; < 0: none; else explains y[class] - y[contrast] */
     xai_space space;     /* DEFAULT: the method's own */
+    xai_target_kind kind;
+    const char *tensor;  /* NEURON: a layer; OUTPUT: an output of the graph, NULL: the model's own */
+    int64_t index;       /* NEURON: the channel; OUTPUT: flat over one sample */
+    int64_t row, col;    /* NEURON: the position; both < 0: all of them */
+    int64_t box[4];      /* BOX: top, left, bottom, right in pixels of the model's input, the latter two excluded */
+    int64_t mask_rows, mask_cols; /* MASK: covers the model's input, at any resolution */
+    const int64_t *mask_runs;     /* its cells row by row: alternately so many outside, so many inside, ... */
+    size_t mask_run_count;
 } xai_target;
+
+enum { XAI_MAX_MASK_SIDE = 2048, XAI_MAX_MASK_RUNS = 1 << 16 };
+
+/* A mask from a picture: inside is what is not black. runs[XAI_MAX_MASK_RUNS] is the caller's. TOO_LARGE. */
+xai_status xai_mask_of_image(const xai_image *image, int64_t *runs, size_t *count, xai_error *err);
 
 typedef struct xai_method_call {
     const char *id;
@@ -331,15 +383,16 @@ typedef struct xai_artifact {
 typedef struct xai_prediction {
     int64_t class_index;
     const char *name;
-    float probability, logit;
+    float probability, logit; /* of a dense output: their means over all cells; of a regression: both its value */
+    float share;              /* of a dense output: of the cells, where the class is the best (one class: likely) */
 } xai_prediction;
 
 typedef struct xai_explanation { /* one method on one target */
     const xai_method_info *method;
     bool partial; /* ended early; what is here is true but incomplete */
     bool missed;  /* the deadline came before there was anything: no artifacts, a warning that says so */
-    xai_target target; /* with class and space filled in */
-    const char *target_name;
+    xai_target target; /* with class, tensor and space filled in */
+    const char *target_name; /* the class's, or what a person would call it: "conv5[12]" */
     double target_value; /* on the unperturbed input */
     const xai_doc *params; /* the parameters as used, defaults filled in */
     double forwards, backwards; /* passes that this rests on, with the base forward that all results share */
@@ -394,7 +447,7 @@ typedef struct xai_probe_request {
 
 typedef struct xai_probe_value {
     char id[65];
-    double p;          /* probability of the target's class */
+    double p;          /* probability of the target's class; of a box or mask: its mean over the cells */
     double rel;        /* p / p(all) */
     int64_t top1;
     xai_prediction top[5];

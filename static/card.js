@@ -7,6 +7,7 @@ import { copyButton, curlCommand, fetchButton, jsonBlob, saveButton } from './fi
 import { count, duration, number, t, tOr } from './i18n.js';
 import { cancelRun, methodTitle, removeRun, startRun } from './run.js';
 import { className } from './state.js';
+import { targetName, targetStem } from './target.js';
 import { viewOf } from './views/index.js';
 import unknown from './views/unknown.js';
 
@@ -55,7 +56,7 @@ const isSecondary = (artifact, all) =>
     /^(.+-)?(overlay|picture|dot)$/.test(artifact.name) && all.some((a) => ['map', 'graph'].includes(a.kind));
 
 const stem = (run, entry, artifact) =>
-    `${run.picture.name.replace(/\.\w+$/, '')}-${entry.method}-${entry.target?.class ?? ''}-${artifact.name}`.replace(
+    `${run.picture.name.replace(/\.\w+$/, '')}-${entry.method}-${targetStem(entry.target)}-${artifact.name}`.replace(
         /[^\w.-]+/g,
         '_',
     );
@@ -135,7 +136,7 @@ function receipt({ result, entry }) {
             ...Object.entries(entry.params ?? {}).map(([k, v]) => [t('receipt.param', { name: k }), v]),
             [
                 t('receipt.target'),
-                `${entry.target.class} ${entry.target.name} (${entry.target.space} ${plain(entry.target.value)})`,
+                `${entry.target.class ?? ''} ${targetName(entry.target)} (${entry.target.space} ${plain(entry.target.value)})`.trim(),
             ],
             [t('receipt.passes'), `${plain(entry.cost?.forwards)} / ${plain(entry.cost?.backwards)}`],
             [t('receipt.image'), `${image.width} × ${image.height}, ${image.sha256}`],

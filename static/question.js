@@ -4,10 +4,11 @@ import { combobox } from './combobox.js';
 import { button, h, uid } from './dom.js';
 import { parameterOf } from './errors.js';
 import { makeForm } from './form.js';
-import { percent, t, tOr } from './i18n.js';
+import { t, tOr } from './i18n.js';
 import { startAndShow } from './results.js';
 import { methodTitle } from './run.js';
-import { className, currentClass, currentMethod, refusal, set, state, subscribe } from './state.js';
+import { className, currentClass, currentMethod, hasProbabilities, refusal, set, state, subscribe } from './state.js';
+import { strengthInWords, strengthOf } from './target.js';
 
 const methodSummary = (method) => tOr(`method.${method.id}.summary`, method.summary);
 
@@ -16,7 +17,7 @@ const methodSummary = (method) => tOr(`method.${method.id}.summary`, method.summ
 function classRow(prediction, group) {
     const chosen = prediction.class === currentClass();
     const fill = h('span', { class: 'share' });
-    fill.style.width = `calc(${prediction.probability ?? 0} * (100% - 1.2rem))`;
+    fill.style.width = `calc(${strengthOf(prediction)} * (100% - 1.2rem))`;
     return h(
         'label',
         { class: 'class-row' },
@@ -28,7 +29,7 @@ function classRow(prediction, group) {
             onchange: () => set({ classIndex: prediction.class }),
         }),
         h('span', { class: 'class-name' }, prediction.name),
-        h('span', { class: 'class-p' }, prediction.probability === undefined ? '' : percent(prediction.probability)),
+        h('span', { class: 'class-p' }, strengthInWords(prediction)),
         fill,
     );
 }
@@ -42,7 +43,7 @@ function classes() {
     return h(
         'fieldset',
         { class: 'classes' },
-        h('legend', {}, t('classes.title')),
+        h('legend', {}, t(state.model?.output?.head === 'dense' ? 'classes.dense' : 'classes.title')),
         rows.map((p) => classRow(p, group)),
     );
 }
@@ -107,6 +108,7 @@ function paperLink(paper) {
 // ---------------------------------------------------------------- settings
 
 function spaceField() {
+    if (!hasProbabilities(state.model)) return null;
     const id = uid('space');
     const option = (value) =>
         h('option', { value, selected: value === state.space }, t(`space.${value || 'default'}`));

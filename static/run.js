@@ -5,7 +5,8 @@ import { cancelExplanation } from './api.js';
 import { announce } from './dom.js';
 import { t, tOr } from './i18n.js';
 import { explain } from './job.js';
-import { set, state, currentClass, className } from './state.js';
+import { currentClass, hasProbabilities, set, state } from './state.js';
+import { targetName } from './target.js';
 
 /**
  * @typedef {Object} Run
@@ -28,7 +29,7 @@ export const methodTitle = (method) => tOr(`method.${method.id}.title`, method.t
 /** The request for a method with the current choices; parameters at their defaults are left out. */
 export function requestFor(method, { params = state.params[method.id] ?? {} } = {}) {
     const target = { class: currentClass() };
-    if (state.space) target.space = state.space;
+    if (state.space && hasProbabilities(state.model)) target.space = state.space;
     if (state.contrast !== null) target.contrast = state.contrast;
     const call = Object.keys(params).length ? { id: method.id, params } : { id: method.id };
     return { model: state.model.id, methods: [call], targets: [target], seed: state.seed };
@@ -47,7 +48,7 @@ export async function startRun(method, request = requestFor(method), picture = s
         picture,
         request,
         method,
-        className: className(request.targets[0].class),
+        className: targetName(request.targets[0]),
         status: 'running',
         progress: { stage: 'queued' },
         result: null,

@@ -56,6 +56,9 @@ export const currentClass = () => state.classIndex ?? state.prediction?.predicti
 
 export const className = (index) => state.model?.labels?.[index] ?? String(index);
 
+/** Whether the model's scores are of classes; a regression's are plain numbers. */
+export const hasProbabilities = (model) => model?.output?.head !== 'regression';
+
 /** Why the model cannot serve a method, or null if it can. */
 export function refusal(method) {
     const found = state.model?.methods?.find((m) => m.id === method.id);

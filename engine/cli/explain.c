@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include "base/token.h"
+#include "json/base64.h"
 #include "json/request.h"
 #include "json/result.h"
 
@@ -55,6 +56,47 @@ static xai_status collect_pairs(cli_call *call, pairs *p, xai_error *err)
         if (!full) XAI_NO_MEMORY(err);
         add_pair(p, full, value);
     }
+    return XAI_OK;
+}
+
+static xai_status decode_base64(const json_t *text, xai_image **out, xai_error *err)
+{
+    size_t size = 0;
+    uint8_t *bytes = malloc(xai_json_base64_room(json_string_length(text)) + 1);
+    if (!bytes) XAI_NO_MEMORY(err);
+    bool ok = xai_json_base64_decode(json_string_value(text), json_string_length(text), bytes, &size);
+    xai_status status = ok ? xai_image_decode(bytes, size, NULL, out, err)
+                           : XAI_ERROR_SET(err, BAD_REQUEST, "target.mask", "the mask is not valid base64");
+    free(bytes);
+    return status;
+}
+
+/* {"mask":{"file":F}} or {"mask":{"b64":...}} of a target becomes the runs of the picture. */
+static xai_status read_mask(cli_call *call, json_t *target, xai_error *err)
+{
+    json_t *mask = json_object_get(target, "mask"), *file = json_object_get(mask, "file"), *b64 = json_object_get(mask, "b64");
+    if (!json_is_string(file) && !json_is_string(b64)) return XAI_OK;
+    int64_t *runs = XAI_NEW(call->arena, int64_t, XAI_MAX_MASK_RUNS);
+    if (!runs) XAI_NO_MEMORY(err);
+    xai_image *picture = NULL;
+    XAI_TRY(file ? cli_load_image(json_string_value(file), &picture, err) : decode_base64(b64, &picture, err));
+    xai_target made = {.class_index = -1, .contrast = -1, .kind = XAI_TARGET_MASK, .mask_rows = picture->height,
+                       .mask_cols = picture->width, .mask_runs = runs};
+    xai_status status = xai_mask_of_image(picture, runs, &made.mask_run_count, err);
+    xai_image_free(picture);
+    XAI_TRY(status);
+    json_t *form = xai_json_target_form(&made, NULL);
+    int failed = json_object_update(target, form);
+    json_decref(form);
+    if (failed) XAI_NO_MEMORY(err);
+    return XAI_OK;
+}
+
+static xai_status read_masks(cli_call *call, json_t *request, xai_error *err)
+{
+    json_t *target;
+    size_t i;
+    json_array_foreach(json_object_get(request, "targets"), i, target) XAI_TRY(read_mask(call, target, err));
     return XAI_OK;
 }
 
@@ -121,6 +163,7 @@ static xai_status read_request(cli_call *call, cli_subject *s, json_t **json, xa
     XAI_CHECK(cli_text(call, CLI_METHOD, NULL), err, USAGE, "--method", "give --method; `xai methods` lists them");
     XAI_TRY(collect_pairs(call, &p, err));
     XAI_TRY(xai_json_request_from_pairs(p.names, p.values, p.count, json, err));
+    XAI_TRY(read_masks(call, *json, err));
     XAI_TRY(xai_json_request_read(*json, call->arena, &read, err));
     XAI_TRY(xai_json_request_bind(&read, s->request.model, xai_model_describe(s->request.model), xai_model_find_class,
                                   call->arena, &request, err));

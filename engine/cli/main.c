@@ -50,6 +50,14 @@ static void print_usage(FILE *f)
     fprintf(f, "\n`xai help COMMAND` lists its options. Results are JSON on stdout.\n");
 }
 
+/* Further lines of a help stand below the first. */
+static void print_wrapped(const char *left, const char *help)
+{
+    for (const char *end; (end = strchr(help, '\n')) != NULL; help = end + 1, left = "")
+        printf("  %-28s %.*s\n", left, (int)(end - help), help);
+    printf("  %-28s %s\n", left, help);
+}
+
 static void print_help(const command *c)
 {
     printf("xai %s %s\n%s\n\n", c->name, c->usage, c->help);
@@ -57,7 +65,7 @@ static void print_help(const command *c)
         char left[64];
         if (!has_word(OPTIONS[i].commands, c->name)) continue;
         snprintf(left, sizeof left, "--%s %s", OPTIONS[i].name, OPTIONS[i].value ? OPTIONS[i].value : "");
-        printf("  %-28s %s\n", left, OPTIONS[i].help);
+        print_wrapped(left, OPTIONS[i].help);
     }
 }
 

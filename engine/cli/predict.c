@@ -9,19 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static json_t *prediction_json(const xai_prediction *p)
-{
-    return json_pack("{s:I, s:o, s:o, s:o}", "class", (json_int_t)p->class_index, "name", xai_json_text(p->name),
-                     "probability", xai_json_real((double)p->probability), "logit", xai_json_real((double)p->logit));
-}
-
 static xai_status predict_whole(const xai_request *request, xai_pool *pool, xai_error *err)
 {
     xai_result *result;
+    xai_head head = xai_model_describe(request->model)->head;
     XAI_TRY(xai_explain(request, pool, NULL, &result, err));
     json_t *list = json_array();
     for (size_t i = 0; i < result->prediction_count; i++)
-        json_array_append_new(list, prediction_json(&result->predictions[i]));
+        json_array_append_new(list, xai_json_prediction(&result->predictions[i], head));
     xai_result_free(result);
     return cli_print(json_pack("{s:s, s:o}", "model", xai_model_describe(request->model)->id, "predictions", list), err);
 }
@@ -53,6 +48,7 @@ static xai_status predict_patches(cli_call *call, const xai_request *request, xa
     int64_t grid;
     const char *mask;
     xai_probe_value value;
+    xai_head head = xai_model_describe(request->model)->head;
     XAI_TRY(cli_int(call, CLI_GRID, 7, 3, 14, &grid, err));
     XAI_TRY(mask_of(call, cli_text(call, CLI_PATCHES, ""), grid * grid, &mask, err));
     xai_named_value params[] = {
@@ -64,7 +60,7 @@ static xai_status predict_patches(cli_call *call, const xai_request *request, xa
                                .params = params, .param_count = 3, .masks = &mask, .mask_count = 1};
     XAI_TRY(xai_probe(&probe, pool, NULL, &value, err));
     json_t *list = json_array();
-    for (int i = 0; i < 5 && value.top[i].name; i++) json_array_append_new(list, prediction_json(&value.top[i]));
+    for (int i = 0; i < 5 && value.top[i].name; i++) json_array_append_new(list, xai_json_prediction(&value.top[i], head));
     return cli_print(json_pack("{s:s, s:s, s:o, s:o, s:I, s:o}", "model", xai_model_describe(request->model)->id, "id",
                                value.id, "p", xai_json_real(value.p), "rel", xai_json_real(value.rel), "top1",
                                (json_int_t)value.top1, "predictions", list), err);

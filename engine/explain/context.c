@@ -52,6 +52,14 @@ static xai_status take_tensor(xai_context *c, const xai_array *t, xai_error *err
     return XAI_OK;
 }
 
+static xai_status list_kept(xai_context *c, const xai_wants *wants, xai_error *err)
+{
+    if (!(c->keep = XAI_NEW(c->arena, const char *, wants->kept_count + 1))) XAI_NO_MEMORY(err);
+    c->keep[c->keep_count++] = c->model->logits;
+    for (size_t i = 0; i < wants->kept_count; i++) c->keep[c->keep_count++] = wants->kept[i];
+    return XAI_OK;
+}
+
 xai_status xai_context_init(xai_context *c, const xai_context_spec *spec, xai_error *err)
 {
     *c = (xai_context){.model = spec->model, .pool = spec->pool, .token = spec->token, .arena = spec->arena,
@@ -59,10 +67,10 @@ xai_status xai_context_init(xai_context *c, const xai_context_spec *spec, xai_er
     set_geometry(c);
     if (!(c->input = XAI_NEW(c->arena, float, c->input_count))) XAI_NO_MEMORY(err);
     XAI_TRY(spec->image ? take_image(c, spec->image, err) : take_tensor(c, spec->tensor, err));
-    XAI_TRY(xai_model_program(c->model, spec->layers, spec->layer_count, &c->program, &c->program_owned, err));
+    XAI_TRY(list_kept(c, &spec->wants, err));
+    XAI_TRY(xai_model_program(c->model, &spec->wants, &c->program, &c->program_owned, err));
     c->in = c->program->inputs[c->model->input_index];
     c->logits = xai_program_find(c->program, c->model->logits);
-    c->classes = c->model->info.classes;
     return XAI_OK;
 }
 
@@ -76,7 +84,9 @@ void xai_context_deinit(xai_context *c)
 static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_lanes **out, xai_error *err)
 {
     if (*out) return XAI_OK;
-    XAI_TRY(xai_model_borrow_lanes(c->model, c->program, mode, c->pool, out, err));
+    xai_session_spec spec = {.mode = mode, .keep = c->keep, .keep_count = c->keep_count};
+    XAI_TRY(c->program_owned ? xai_lanes_new(c->program, &spec, c->pool, out, err)
+                             : xai_model_borrow_lanes(c->model, c->program, mode, c->pool, out, err));
     xai_lanes_set_urgent(*out, c->urgent);
     return XAI_OK;
 }
@@ -86,45 +96,6 @@ xai_status xai_context_lanes(xai_context *c, xai_lanes **out, xai_error *err)
     XAI_TRY(make_lanes(c, XAI_PLAN_FORWARD, &c->forward_lanes, err));
     *out = c->forward_lanes;
     return XAI_OK;
-}
-
-/* ---------------------------------------------------------------- probabilities */
-
-typedef struct softmax {
-    double top, sum;
-} softmax;
-
-static softmax softmax_of(const float *logits, int64_t n)
-{
-    softmax s = {-INFINITY, 0};
-    for (int64_t i = 0; i < n; i++) s.top = (double)logits[i] > s.top ? (double)logits[i] : s.top;
-    for (int64_t i = 0; i < n; i++) s.sum += exp((double)logits[i] - s.top);
-    return s;
-}
-
-static double probability_of(const xai_context *c, const softmax *s, double logit)
-{
-    switch (c->model->info.head) {
-    case XAI_HEAD_SOFTMAX:
-    case XAI_HEAD_PROBABILITIES: return exp(logit - s->top) / s->sum;
-    case XAI_HEAD_SIGMOID: return 1 / (1 + exp(-logit));
-    case XAI_HEAD_REGRESSION: break;
-    }
-    return logit;
-}
-
-double xai_context_probability(const xai_context *c, const float *logits, int64_t class_index)
-{
-    softmax s = softmax_of(logits, c->classes);
-    return probability_of(c, &s, (double)logits[class_index]);
-}
-
-int64_t xai_context_top_class(const xai_context *c, const float *logits)
-{
-    int64_t best = 0;
-    for (int64_t i = 1; i < c->classes; i++)
-        if (logits[i] > logits[best]) best = i;
-    return best;
 }
 
 /* ---------------------------------------------------------------- the base forward */
@@ -142,18 +113,22 @@ static xai_status run_base(void *user, size_t index, xai_session *session, const
 static xai_status store_base(xai_context *c, xai_session *session, xai_error *err)
 {
     if (c->base_logits) return XAI_OK;
-    size_t n = (size_t)c->classes;
-    float *probabilities = XAI_NEW(c->arena, float, n), *logits = XAI_NEW(c->arena, float, n);
-    if (!logits || !probabilities) XAI_NO_MEMORY(err);
+    size_t n = (size_t)xai_value_count(c->logits);
+    float *logits = XAI_NEW(c->arena, float, n);
+    if (!logits) XAI_NO_MEMORY(err);
     memcpy(logits, xai_session_value_data(session, c->logits), n * sizeof(float));
     for (size_t i = 0; i < n; i++)
         XAI_CHECK(isfinite(logits[i]), err, BAD_MODEL, "", "the model's output for class %zu is not a finite number: "
-                  "its weights or its preprocessing are broken", i);
-    softmax s = softmax_of(logits, c->classes);
-    for (size_t i = 0; i < n; i++) probabilities[i] = (float)probability_of(c, &s, (double)logits[i]);
+                  "its weights or its preprocessing are broken", i / c->model->cells.class_stride %
+                  (size_t)c->model->cells.classes);
     c->base_logits = logits;
-    c->base_probabilities = probabilities;
     return XAI_OK;
+}
+
+const float *xai_context_base_data(const xai_context *c, const xai_value *value)
+{
+    if (value == c->logits) return c->base_logits;
+    return xai_session_value_data(xai_lanes_first(c->gradient_ready ? c->gradient_lanes : c->forward_lanes), value);
 }
 
 xai_status xai_context_base(xai_context *c, xai_error *err)

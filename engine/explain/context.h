@@ -26,16 +26,17 @@ typedef struct xai_context {
     /* the program and its base forward */
     xai_program *program;
     bool program_owned;
+    const char **keep; /* what can be read after a forward: the logits, then what targets are made of */
+    size_t keep_count;
     const xai_value *in, *logits;
-    int64_t classes;
-    float *base_logits, *base_probabilities; /* `classes` each, of the unperturbed input; after xai_context_base */
+    float *base_logits; /* of the unperturbed input; after xai_context_base */
 
     xai_lanes *forward_lanes, *gradient_lanes;
     bool gradient_ready;        /* the gradient session holds the base forward */
     double forwards, backwards; /* passes that were run */
 } xai_context;
 
-/* What to set up; exactly one of image and tensor. `layers`: further tensors that must be available. */
+/* What to set up; exactly one of image and tensor. */
 typedef struct xai_context_spec {
     xai_model *model;
     xai_pool *pool;
@@ -44,28 +45,24 @@ typedef struct xai_context_spec {
     bool urgent;
     const xai_image *image;
     const xai_array *tensor;
-    const char *const *layers;
-    size_t layer_count;
+    xai_wants wants;
 } xai_context_spec;
 
 /* Whatever the status, xai_context_deinit releases what was set up. */
 xai_status xai_context_init(xai_context *context, const xai_context_spec *spec, xai_error *err);
 void xai_context_deinit(xai_context *context);
 
-/* Runs the unperturbed input, unless that has been done: fills base_logits and base_probabilities. */
+/* Runs the unperturbed input, unless that has been done: fills base_logits. */
 xai_status xai_context_base(xai_context *context, xai_error *err);
+
+/* What the base forward gave for a kept value; until variants are evaluated. */
+const float *xai_context_base_data(const xai_context *context, const xai_value *value);
 
 /* The same in a session that keeps every activation, so that backward passes and suffixes can follow. */
 xai_status xai_context_gradient_base(xai_context *context, xai_session **session, xai_error *err);
 
 /* Lanes for many variants of the input. */
 xai_status xai_context_lanes(xai_context *context, xai_lanes **out, xai_error *err);
-
-/* One class's probability by the model's head, in double precision; a regression's own value. */
-double xai_context_probability(const xai_context *context, const float *logits, int64_t class_index);
-
-/* The class with the highest logit; of equal ones the first. */
-int64_t xai_context_top_class(const xai_context *context, const float *logits);
 
 /* Index i mirrored into [0, n) about the centres of the first and the last: dcb|abcd|cba. */
 static inline int xai_mirror(int i, int n)

@@ -16,20 +16,20 @@ typedef struct xai_variants {
 } xai_variants;
 
 typedef struct xai_scores {
-    float *values; /* count: the target's value, in the target's space */
-    int32_t *top1; /* count: the class with the highest score; may be NULL */
+    float *values; /* count: the target's value */
+    int32_t *top1; /* count: the class with the highest score; may be NULL, and is where the target is none of a class */
     size_t done;   /* leading variants that are complete */
 } xai_scores;
 
 /* Evaluates all variants in batches over the pool. One forward-equivalent each. */
-xai_status xai_evaluate(xai_context *context, const xai_target *target, const xai_variants *variants,
+xai_status xai_evaluate(xai_context *context, const xai_aim *aim, const xai_variants *variants,
                         xai_scores *scores, xai_error *err);
 
 /*
  * For methods that can stop anywhere: a deadline that passes after at least `enough` variants is not an error:
  * *partial is set, and scores->done says how far it came.
  */
-xai_status xai_evaluate_until(xai_context *context, const xai_target *target, const xai_variants *variants,
+xai_status xai_evaluate_until(xai_context *context, const xai_aim *aim, const xai_variants *variants,
                               size_t enough, xai_scores *scores, bool *partial, xai_error *err);
 
 #endif

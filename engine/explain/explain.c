@@ -5,13 +5,14 @@
  * in its arena. One thread runs this; the pool does the work.
  */
 #include "method.h"
+#include "predict.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { DEFAULT_TOP = 5, MOST_CALLS = 64, MOST_TARGETS = 64 };
+enum { MOST_CALLS = 64, MOST_TARGETS = 64 };
 
 #define JOB_MEMORY ((size_t)2 << 30) /* most bytes of one request's results and intermediate values */
 
@@ -19,66 +20,83 @@ typedef struct plan {
     const xai_request *request;
     xai_arena *arena;
     const xai_method **methods; /* a call's */
-    void **params;              /* a call's, defaults filled in */
-    const char **layers;        /* tensors that the parameters name */
-    size_t layer_count;
-    xai_target top1; /* stands in when no target is given */
-    const xai_target *targets;
+    void **params;              /* of call i and target k at [i * target_count + k], defaults filled in */
+    xai_target *targets;        /* checked */
     size_t target_count;
+    xai_wants wants; /* the layers that parameters name, the tensors that targets are made of */
+    const char **layers, **kept;
 } plan;
 
 /* ---------------------------------------------------------------- check */
 
-/* Every layer that the parameters name, or leave to the model, becomes the name of its tensor. */
-static xai_status resolve_layers(plan *p, const xai_method *method, void *params, xai_error *err)
+/* Every layer that the parameters name, or leave to the target, becomes the name of its tensor. */
+static xai_status resolve_layers(plan *p, const xai_method *method, const char *tensor, void *params, xai_error *err)
 {
+    const xai_model *model = p->request->model;
     for (size_t i = 0; i < method->info.param_count; i++) {
         const xai_param *row = &method->info.params[i];
         if (row->type != XAI_PARAM_LAYER) continue;
-        const char *text, **tensor = &p->layers[p->layer_count++];
+        const char *text, **layer = &p->layers[p->wants.layer_count++];
         memcpy(&text, (const char *)params + row->offset, sizeof text);
-        XAI_TRY(xai_model_find_layer(p->request->model, text, tensor, err));
-        memcpy((char *)params + row->offset, tensor, sizeof *tensor);
+        XAI_TRY(text ? xai_model_find_layer(model, text, layer, err) : xai_model_default_layer(model, tensor, layer, err));
+        XAI_TRY(xai_model_check_reaches(model, *layer, tensor, err));
+        memcpy((char *)params + row->offset, layer, sizeof *layer);
     }
     return XAI_OK;
 }
 
-static xai_status plan_call(plan *p, size_t i, xai_error *err)
+/* One call on one target: parameters read anew, since the default layer depends on the target. */
+static xai_status plan_pair(plan *p, size_t i, size_t k, xai_error *err)
 {
     const xai_method_call *call = &p->request->calls[i];
-    const xai_method_info *info = xai_method_find(call->id);
-    XAI_CHECK(info, err, UNKNOWN_METHOD, "method", "there is no method '%s'", call->id);
-    const xai_method *method = p->methods[i] = xai_method_of(info);
-    XAI_TRY(xai_method_served(info, p->request->model, err));
-    if (!(p->params[i] = xai_arena_alloc(p->arena, 1, method->params_size))) XAI_NO_MEMORY(err);
-    XAI_TRY(xai_params_parse(info->params, info->param_count, call->params, call->param_count, p->params[i], p->arena,
-                             err));
-    XAI_TRY(resolve_layers(p, method, p->params[i], err));
-    return method->check ? method->check(p->request->model, p->params[i], err) : XAI_OK;
+    const xai_method *method = p->methods[i];
+    const xai_model *model = p->request->model;
+    void *params = p->params[i * p->target_count + k] = xai_arena_alloc(p->arena, 1, method->params_size);
+    if (!params) XAI_NO_MEMORY(err);
+    XAI_TRY(xai_params_parse(method->info.params, method->info.param_count, call->params, call->param_count, params,
+                             p->arena, err));
+    XAI_TRY(resolve_layers(p, method, xai_target_tensor(model, &p->targets[k]), params, err));
+    return method->check ? method->check(model, params, err) : XAI_OK;
 }
 
-static xai_status check_class(const xai_model *model, int64_t class_index, const char *where, xai_error *err)
+static xai_status check_needs(const plan *p, const xai_method *method, const xai_target *t, xai_error *err)
 {
-    XAI_CHECK(class_index < model->info.classes, err, UNKNOWN_CLASS, where,
-              "there is no class %" PRId64 ": the model has classes 0 to %" PRId64, class_index,
-              model->info.classes - 1);
+    if (!(method->needs & XAI_NEEDS_PROBABILITY)) return XAI_OK;
+    XAI_CHECK(t->kind <= XAI_TARGET_MASK && t->contrast < 0 && t->space != XAI_SPACE_LOGIT, err, BAD_PARAM, "target",
+              "%s is defined on the probability of one class, whole or inside a box or mask: leave out space and contrast",
+              method->info.id);
+    return xai_target_check_probability(p->request->model, t, err);
+}
+
+static xai_status plan_call(plan *p, size_t i, xai_error *err)
+{
+    const xai_method_info *info = xai_method_find(p->request->calls[i].id);
+    XAI_CHECK(info, err, UNKNOWN_METHOD, "method", "there is no method '%s'", p->request->calls[i].id);
+    p->methods[i] = xai_method_of(info);
+    XAI_TRY(xai_method_served(info, p->request->model, err));
+    for (size_t k = 0; k < p->target_count; k++) {
+        XAI_TRY(check_needs(p, p->methods[i], &p->targets[k], err));
+        XAI_TRY(plan_pair(p, i, k, err));
+    }
     return XAI_OK;
 }
 
 static xai_status plan_targets(plan *p, xai_error *err)
 {
     const xai_request *r = p->request;
-    p->top1 = (xai_target){.class_index = -1, .contrast = -1};
-    p->targets = r->target_count ? r->targets : &p->top1;
     p->target_count = r->target_count ? r->target_count : 1;
     XAI_CHECK(p->target_count <= MOST_TARGETS && r->call_count <= MOST_CALLS, err, TOO_LARGE, "targets",
               "at most %d methods and %d targets are served in one request", MOST_CALLS, MOST_TARGETS);
-    for (size_t i = 0; i < p->target_count; i++) {
-        XAI_TRY(check_class(r->model, p->targets[i].class_index, "target.class", err));
-        XAI_TRY(check_class(r->model, p->targets[i].contrast, "target.contrast", err));
-        XAI_CHECK(p->targets[i].contrast < 0 || p->targets[i].contrast != p->targets[i].class_index, err, BAD_PARAM,
-                  "target.contrast", "a class cannot be contrasted with itself");
+    p->targets = XAI_NEW(p->arena, xai_target, p->target_count);
+    p->kept = XAI_NEW(p->arena, const char *, p->target_count);
+    if (!p->targets || !p->kept) XAI_NO_MEMORY(err);
+    for (size_t k = 0; k < p->target_count; k++) {
+        p->targets[k] = r->target_count ? r->targets[k] : (xai_target){.class_index = -1, .contrast = -1};
+        XAI_TRY(xai_target_check(r->model, &p->targets[k], err));
+        const char *tensor = xai_target_tensor(r->model, &p->targets[k]);
+        if (strcmp(tensor, r->model->logits) != 0) p->kept[p->wants.kept_count++] = tensor;
     }
+    p->wants.kept = p->kept;
     return XAI_OK;
 }
 
@@ -86,16 +104,17 @@ static xai_status make_plan(plan *p, const xai_request *request, xai_arena *aren
 {
     *p = (plan){.request = request, .arena = arena};
     XAI_TRY(plan_targets(p, err));
-    size_t params = 0;
-    for (size_t i = 0; i < request->call_count; i++) {
+    size_t params = 0, calls = request->call_count;
+    for (size_t i = 0; i < calls; i++) {
         const xai_method_info *info = xai_method_find(request->calls[i].id);
         params += info ? info->param_count : 0;
     }
-    p->methods = XAI_NEW(arena, const xai_method *, request->call_count);
-    p->params = XAI_NEW(arena, void *, request->call_count);
-    p->layers = XAI_NEW(arena, const char *, params);
+    p->methods = XAI_NEW(arena, const xai_method *, calls);
+    p->params = XAI_NEW(arena, void *, calls * p->target_count);
+    p->layers = XAI_NEW(arena, const char *, params * p->target_count);
     if (!p->methods || !p->params || !p->layers) XAI_NO_MEMORY(err);
-    for (size_t i = 0; i < request->call_count; i++) XAI_TRY(plan_call(p, i, err));
+    for (size_t i = 0; i < calls; i++) XAI_TRY(plan_call(p, i, err));
+    p->wants.layers = p->layers;
     return XAI_OK;
 }
 
@@ -112,8 +131,8 @@ xai_status xai_request_check(const xai_request *request, xai_error *err)
 static double plan_cost(const plan *p)
 {
     double cost = 1;
-    for (size_t i = 0; i < p->request->call_count; i++)
-        cost += (double)p->target_count * (p->methods[i]->cost(p->request->model, p->params[i]) - 1);
+    for (size_t i = 0; i < p->request->call_count * p->target_count; i++)
+        cost += p->methods[i / p->target_count]->cost(p->request->model, p->params[i]) - 1;
     return cost;
 }
 
@@ -129,56 +148,58 @@ double xai_request_cost(const xai_request *request)
 
 /* ---------------------------------------------------------------- run */
 
-static xai_prediction prediction_of(const xai_context *c, int64_t class_index)
+/* An aim for every target, and what NEURON and OUTPUT are on the base input, whose data is gone when variants run. */
+static xai_status take_aims(const plan *p, xai_context *c, xai_aim *aims, double *values, xai_error *err)
 {
-    return (xai_prediction){class_index, c->model->info.labels[class_index], c->base_probabilities[class_index],
-                            c->base_logits[class_index]};
-}
-
-/* The best first; equal ones by index. */
-static int by_logit(const void *a, const void *b)
-{
-    const xai_prediction *x = a, *y = b;
-    if (x->logit != y->logit) return x->logit < y->logit ? 1 : -1;
-    return (x->class_index > y->class_index) - (x->class_index < y->class_index);
-}
-
-static xai_status predict(const xai_context *c, int top, xai_result *r, xai_error *err)
-{
-    size_t classes = (size_t)c->classes, n = (size_t)(top > 0 ? top : DEFAULT_TOP);
-    xai_prediction *list = XAI_NEW(r->arena, xai_prediction, classes);
-    if (!list) XAI_NO_MEMORY(err);
-    for (size_t i = 0; i < classes; i++) list[i] = prediction_of(c, (int64_t)i);
-    qsort(list, classes, sizeof *list, by_logit);
-    r->predictions = list;
-    r->prediction_count = n < classes ? n : classes;
+    for (size_t k = 0; k < p->target_count; k++) {
+        XAI_TRY(xai_aim_init(&aims[k], c, &p->targets[k], err));
+        if (aims[k].shares) continue;
+        values[k] = xai_aim_value(&aims[k], xai_context_base_data(c, aims[k].value));
+        XAI_CHECK(isfinite(values[k]), err, BAD_MODEL, "", "'%s' is not a finite number on this input: the model's weights "
+                  "or its preprocessing are broken", aims[k].value->name);
+    }
     return XAI_OK;
 }
 
-static xai_target complete_target(const xai_target *given, const xai_method *method, const xai_result *r)
+/* The aim as a method sees it: the class filled in, the space chosen. */
+static xai_status fill_aim(xai_aim *aim, const xai_method *method, const xai_result *r, xai_error *err)
 {
-    xai_target t = *given;
-    if (t.class_index < 0) t.class_index = r->predictions[0].class_index;
-    if (t.space == XAI_SPACE_DEFAULT) t.space = method->space;
-    return t;
+    xai_target *t = &aim->target;
+    t->space = xai_target_space(aim->model, t, method->space);
+    if (!aim->shares) return XAI_OK;
+    if (t->class_index < 0) t->class_index = r->predictions[0].class_index;
+    XAI_CHECK(t->contrast != t->class_index, err, BAD_PARAM, "target.contrast",
+              "the class is contrasted with itself: %" PRId64 " is the top class", t->contrast);
+    return XAI_OK;
 }
 
-static xai_status run_method(const plan *p, xai_context *c, size_t call, const xai_target *given, xai_result *r,
-                             xai_explanation *e, xai_error *err)
+typedef struct run {
+    const plan *plan;
+    xai_context *context;
+    xai_aim *aims;  /* a target's */
+    double *values; /* of those that are no class's */
+    xai_result *result;
+} run;
+
+static xai_status run_method(const run *u, size_t call, size_t k, xai_explanation *e, xai_error *err)
 {
+    const plan *p = u->plan;
+    xai_context *c = u->context;
+    xai_result *r = u->result;
     const xai_method *method = p->methods[call];
-    e->method = &method->info;
-    e->target = complete_target(given, method, r);
-    XAI_CHECK(e->target.contrast != e->target.class_index, err, BAD_PARAM, "target.contrast",
-              "the class is contrasted with itself: %" PRId64 " is the top class", e->target.contrast);
-    e->target_name = c->model->info.labels[e->target.class_index];
-    e->target_value = xai_target_value(c, &e->target, c->base_logits);
-    e->params = xai_params_doc(method->info.params, method->info.param_count, p->params[call], r->arena);
-    if (!e->params) XAI_NO_MEMORY(err);
-    xai_task task = {.context = c, .arena = r->arena, .target = e->target, .seed = p->request->seed,
+    const void *params = p->params[call * p->target_count + k];
+    xai_task task = {.context = c, .arena = r->arena, .aim = u->aims[k], .seed = p->request->seed,
                      .emit_draws = p->request->emit_draws, .use_draws = p->request->use_draws, .result = e};
+    e->method = &method->info;
+    XAI_TRY(fill_aim(&task.aim, method, r, err));
+    task.base = task.aim.shares ? xai_aim_value(&task.aim, c->base_logits) : u->values[k];
+    e->target = task.aim.target;
+    e->target_value = task.base;
+    XAI_TRY(xai_target_name(c->model, &e->target, r->arena, &e->target_name, err));
+    e->params = xai_params_doc(method->info.params, method->info.param_count, params, r->arena);
+    if (!e->params) XAI_NO_MEMORY(err);
     double forwards = c->forwards, backwards = c->backwards;
-    XAI_TRY(method->run(&task, p->params[call], err));
+    XAI_TRY(method->run(&task, params, err));
     e->forwards = 1 + c->forwards - forwards; /* the base forward, which all share */
     e->backwards = c->backwards - backwards;
     r->partial = r->partial || e->partial;
@@ -201,12 +222,14 @@ static xai_status run_methods(const plan *p, xai_context *c, xai_result *r, xai_
 {
     size_t calls = p->request->call_count;
     xai_explanation *list = XAI_NEW(r->arena, xai_explanation, calls * p->target_count);
-    if (!list) XAI_NO_MEMORY(err);
+    run u = {p, c, XAI_NEW(r->arena, xai_aim, p->target_count), XAI_NEW(r->arena, double, p->target_count), r};
+    if (!list || !u.aims || !u.values) XAI_NO_MEMORY(err);
+    if (calls) XAI_TRY(take_aims(p, c, u.aims, u.values, err));
     r->explanations = list;
     for (size_t i = 0; i < calls; i++)
         for (size_t k = 0; k < p->target_count; k++) {
             xai_explanation *e = &list[r->explanation_count];
-            xai_status status = run_method(p, c, i, &p->targets[k], r, e, err);
+            xai_status status = run_method(&u, i, k, e, err);
             if (status == XAI_E_DEADLINE && r->explanation_count > 0) status = miss(r, e, err);
             if (status != XAI_OK) return status;
             r->explanation_count++;
@@ -239,14 +262,13 @@ static xai_status run_all(const plan *p, xai_pool *pool, xai_token *token, xai_r
 {
     const xai_request *q = p->request;
     xai_context_spec spec = {.model = q->model, .pool = pool, .token = token, .arena = r->arena, .urgent = q->urgent,
-                             .image = q->image, .tensor = q->tensor, .layers = p->layers,
-                             .layer_count = p->layer_count};
+                             .image = q->image, .tensor = q->tensor, .wants = p->wants};
     xai_context c;
     xai_status status = XAI_OK;
     xai_token_stage(token, "explain", plan_cost(p));
     XAI_TRY_OUT(xai_context_init(&c, &spec, err));
     XAI_TRY_OUT(run_base(p, &c, err));
-    XAI_TRY_OUT(predict(&c, q->top, r, err));
+    XAI_TRY_OUT(xai_context_predict(&c, q->top, r, err));
     XAI_TRY_OUT(run_methods(p, &c, r, err));
     describe_run(&c, r);
 out:

@@ -13,18 +13,23 @@
 #include "base/param.h"
 #include "base/rng.h"
 #include "base/token.h"
-#include "context.h"
+#include "target.h"
 
 typedef struct xai_task {
     xai_context *context;
     xai_arena *arena; /* of the result */
-    xai_target target; /* class and space filled in; contrast < 0: none */
+    xai_aim aim;      /* the target, in the space that this method sees it in */
+    double base;      /* its value on the unperturbed input */
     uint64_t seed;
     const char *emit_draws, *use_draws; /* directories, or NULL */
     xai_explanation *result;
 } xai_task;
 
-typedef enum xai_need { XAI_NEEDS_GRADIENT = 1, XAI_NEEDS_LAYER = 2 } xai_need;
+typedef enum xai_need {
+    XAI_NEEDS_GRADIENT = 1,
+    XAI_NEEDS_LAYER = 2,
+    XAI_NEEDS_PROBABILITY = 4 /* of one class, whole or inside a box or mask */
+} xai_need;
 
 typedef struct xai_method {
     xai_method_info info;
@@ -54,11 +59,6 @@ xai_status xai_task_add_text(xai_task *task, const char *name, const char *media
 /* Something that a person should know about this result. */
 xai_status xai_task_warn(xai_task *task, xai_error *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-
-/* ---- the target as a number and as a gradient */
-
-/* The target's value from one sample's logits, in the target's space. */
-double xai_target_value(const xai_context *context, const xai_target *target, const float *logits);
 
 /* Gradients of the target at the base input by each wanted value; runs the base forward if that is still to do. */
 xai_status xai_task_gradient(xai_task *task, const xai_wanted *wanted, size_t count, xai_policy policy,

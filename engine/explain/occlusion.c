@@ -129,13 +129,12 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
     XAI_TRY(xai_context_baseline(c, (xai_baseline)p->baseline, p->sigma, baseline, err));
     windows w = {c, p, baseline, positions(c->width, p->window, p->stride)};
     xai_scores scores = {.values = values};
-    XAI_TRY(xai_evaluate_until(c, &task->target, &(xai_variants){count, hide, &w}, 1, &scores, &task->result->partial,
+    XAI_TRY(xai_evaluate_until(c, &task->aim, &(xai_variants){count, hide, &w}, 1, &scores, &task->result->partial,
                                err));
     if (task->result->partial)
         XAI_TRY(xai_task_warn(task, err, "The deadline came after %zu of %zu windows, from the top: pixels below show 0.",
                               scores.done, count));
-    double full = xai_target_value(c, &task->target, c->base_logits);
-    XAI_TRY(average(task, &w, full, &scores, map, err));
+    XAI_TRY(average(task, &w, task->base, &scores, map, err));
     return xai_task_add_map(task, "map", map, c->height, c->width, err);
 }
 

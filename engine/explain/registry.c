@@ -40,6 +40,9 @@ xai_status xai_method_served(const xai_method_info *info, const xai_model *model
     if (method->needs & XAI_NEEDS_LAYER)
         XAI_CHECK(model->info.default_layer, err, UNSUPPORTED_METHOD, info->id,
                   "%s needs a layer with a spatial map; this model has none", info->title);
+    if (method->needs & XAI_NEEDS_PROBABILITY)
+        XAI_CHECK(model->link != XAI_LINK_NONE, err, UNSUPPORTED_METHOD, info->id,
+                  "%s needs the probability of a class; this model's head is 'regression'", info->title);
     const xai_node *obstacle = method->needs & XAI_NEEDS_GRADIENT ? without_derivative(model) : NULL;
     if (obstacle)
         XAI_FAIL(err, UNSUPPORTED_METHOD, info->id, "%s needs gradients; operator %s at node %d (%s) has none",

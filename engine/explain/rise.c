@@ -124,7 +124,7 @@ static xai_status sample(rise *r, xai_task *task, float *map, float *interval, x
         size_t left = r->masks.count - r->done, n = left < BLOCK ? left : BLOCK;
         xai_scores scores = {.values = r->values + r->done};
         size_t enough = r->done ? 0 : 1;
-        XAI_TRY(xai_evaluate_until(r->context, &task->target, &(xai_variants){n, apply_mask, r}, enough, &scores,
+        XAI_TRY(xai_evaluate_until(r->context, &task->aim, &(xai_variants){n, apply_mask, r}, enough, &scores,
                                    &partial, err));
         credit(r, r->done, r->done + scores.done);
         r->done += scores.done;

@@ -46,7 +46,7 @@ static const xai_param PARAMS[] = {
 
 typedef struct eyes {
     xai_sag_scene scene;
-    xai_target target;
+    xai_aim aim;
 } eyes;
 
 static xai_status look(void *user, const xai_mask *masks, size_t n, float *p, int32_t *top1, xai_error *err)
@@ -55,7 +55,7 @@ static xai_status look(void *user, const xai_mask *masks, size_t n, float *p, in
     e->scene.masks = masks;
     xai_scores scores = {.values = p, .top1 = top1};
     xai_variants variants = {n, xai_sag_scene_show, &e->scene};
-    return xai_evaluate(e->scene.context, &e->target, &variants, &scores, err);
+    return xai_evaluate(e->scene.context, &e->aim, &variants, &scores, err);
 }
 
 /* ---------------------------------------------------------------- the hint */
@@ -99,7 +99,7 @@ static xai_status find_evidence(xai_task *task, const xai_regions *regions, cons
     double *evidence = XAI_NEW(task->arena, double, (size_t)regions->count);
     if (!map || !evidence) XAI_NO_MEMORY(err);
     xai_task logit = *task; /* probabilities near 0 and 1 have hardly a gradient */
-    logit.target.space = XAI_SPACE_LOGIT;
+    logit.aim.target.space = XAI_SPACE_LOGIT;
     XAI_TRY(xai_task_gradcam(&logit, layer, map, err));
     for (int64_t i = 0; i < height * width; i++) map[i] = isfinite(map[i]) ? fmax(map[i], 0) : 0;
     for (int i = 0; i < regions->count; i++)
@@ -183,12 +183,11 @@ static double cost(const xai_model *model, const void *params)
 static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
     const xai_sag_options *o = params;
-    XAI_CHECK(task->target.contrast < 0 && task->target.space == XAI_SPACE_PROBABILITY, err, BAD_PARAM, "target",
-              "sag is defined on the probability of one class: leave out space and contrast");
-    eyes e = {.target = task->target};
+    eyes e = {.aim = task->aim};
+    e.aim.scale = 1 / e.aim.total; /* of many cells the mean: a probability as well */
     XAI_TRY(xai_context_base(task->context, err));
     XAI_TRY(xai_sag_scene_init(&e.scene, task->context, o, task->arena, err));
-    xai_sag_settings settings = settings_of(o, e.scene.regions.count, &task->target);
+    xai_sag_settings settings = settings_of(o, e.scene.regions.count, &task->aim.target);
     if (o->gradcam) XAI_TRY(find_evidence(task, &e.scene.regions, &settings.evidence, err));
     xai_sag_result result;
     XAI_TRY(xai_sag_search(&settings, look, &e, task->context->token, task->arena, &result, err));
@@ -202,6 +201,7 @@ const xai_method xai_method_sag = {
              .cost = "about 400 forwards, at most 1200",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_sag_options),
+    .needs = XAI_NEEDS_PROBABILITY,
     .space = XAI_SPACE_PROBABILITY,
     .check = check,
     .cost = cost,

@@ -4,6 +4,7 @@
  *     Pad (zeros, height and width only) -> Conv                the padding moves into the window
  *     Conv -> BatchNormalization                                scale and shift move into weight and bias
  *     Conv -> Relu | Clip                                       the clamp is applied as the output is written
+ *     Conv -> Add (of a tensor of the same shape) [-> Relu | Clip]   so is the sum, before the clamp
  *
  * A value that is kept, or that anything else reads, is left alone. The convolution takes over the name of the last
  * value that it makes. Runs between setup and prepare, on the builder's thread.
@@ -113,6 +114,37 @@ static void merge_clamp(fuser *f, xai_node *conv)
     if (node && xai_node_clamp(node, &c->act)) absorb(f, conv, node);
 }
 
+static bool same_shape(const xai_value *a, const xai_value *b)
+{
+    return xai_value_runs(b) && xai_shape_equal(&a->shape, &b->shape);
+}
+
+/* The convolution moves to the place of the Add, since the other summand may be made in between. Of two convolutions
+ * that meet in an Add the later one takes it. */
+static xai_status merge_sum(fuser *f, xai_node *conv, xai_error *err)
+{
+    const xai_node *add = only_user(f, conv->out[0]);
+    const xai_conv *c = conv->state;
+    if (!is(add, "Add") || !xai_clamp_is_none(c->act) || conv->op->order(conv) != XAI_ORDER_LAST) return XAI_OK;
+    xai_value *other = add->in[add->in[0] == conv->out[0]];
+    if (other == conv->out[0] || !same_shape(conv->out[0], other)) return XAI_OK;
+    int at = f->user[conv->out[0]->id], self = f->maker[conv->out[0]->id];
+    const xai_node *rival = f->maker[other->id] > self ? f->program->nodes[f->maker[other->id]] : NULL;
+    if (is(rival, "Conv") && is_private(f, other) && xai_clamp_is_none(((const xai_conv *)rival->state)->act))
+        return XAI_OK;
+    xai_value **in = XAI_NEW(f->program->arena, xai_value *, XAI_CONV_RESIDUAL + 1);
+    if (!in) XAI_NO_MEMORY(err);
+    memcpy(in, conv->in, (size_t)conv->in_count * sizeof *in);
+    in[XAI_CONV_RESIDUAL] = other;
+    conv->in = in;
+    conv->in_count = XAI_CONV_RESIDUAL + 1;
+    conv->out[0] = add->out[0];
+    f->program->nodes[at] = conv;
+    f->program->nodes[self] = NULL;
+    f->maker[conv->out[0]->id] = at;
+    return XAI_OK;
+}
+
 static void compact(xai_program *p)
 {
     int n = 0;
@@ -129,11 +161,14 @@ xai_status xai_program_fuse(xai_program *p, const bool *kept, xai_error *err)
     index_uses(&f);
     for (int i = 0; i < p->node_count; i++) {
         xai_node *node = p->nodes[i];
-        if (!is(node, "Conv")) continue;
+        if (!is(node, "Conv") || node->in_count > XAI_CONV_RESIDUAL) continue; /* a sum stands between */
         merge_pad(&f, node);
         XAI_TRY(merge_normalization(&f, node, err));
         merge_clamp(&f, node);
+        XAI_TRY(merge_sum(&f, node, err));
     }
+    for (int i = 0; i < p->node_count; i++)
+        if (is(p->nodes[i], "Conv") && p->nodes[i]->in_count > XAI_CONV_RESIDUAL) merge_clamp(&f, p->nodes[i]);
     compact(p);
     return XAI_OK;
 }

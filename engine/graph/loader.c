@@ -1,5 +1,6 @@
 /*
- * Loader: an ONNX file to an xai_graph, through protobuf-c and the minimal schema of onnx.proto.
+ * Loader: an ONNX file, and the files beside it that hold its large tensors, to an xai_graph, through protobuf-c and
+ * the minimal schema of onnx.proto.
  *
  * The file is hostile until it is read: lengths, ranks, element counts, names and the order of nodes are checked here,
  * so that everything behind it may rely on them. The protobuf tree is freed before this returns.
@@ -20,12 +21,17 @@
 #define MAX_FILE ((int64_t)2 << 30) /* protobuf's own limit */
 enum { MAX_NODES = 100000, MAX_EDGES = 4096 };
 
+typedef struct reader {
+    xai_graph *graph;
+    xai_external external;
+} reader;
+
 typedef struct file_bytes {
-    uint8_t *data;
+    const uint8_t *data;
     size_t size;
 } file_bytes;
 
-static xai_status read_file(const char *path, file_bytes *out, xai_error *err)
+static xai_status read_file(const char *path, uint8_t **data, size_t *size, xai_error *err)
 {
     struct stat st;
     xai_status status = XAI_OK;
@@ -36,16 +42,16 @@ static xai_status read_file(const char *path, file_bytes *out, xai_error *err)
     if (st.st_size <= 0 || st.st_size > MAX_FILE)
         XAI_FAIL_OUT(err, BAD_MODEL, path, "the model '%s' has %lld bytes; a model has 1 byte to 2 GiB", path,
                      (long long)st.st_size);
-    out->size = (size_t)st.st_size;
-    out->data = malloc(out->size);
-    if (!out->data) XAI_FAIL_OUT(err, NO_MEMORY, path, "out of memory reading '%s'", path);
-    if (fread(out->data, 1, out->size, f) != out->size)
+    *size = (size_t)st.st_size;
+    *data = malloc(*size);
+    if (!*data) XAI_FAIL_OUT(err, NO_MEMORY, path, "out of memory reading '%s'", path);
+    if (fread(*data, 1, *size, f) != *size)
         XAI_FAIL_OUT(err, IO, path, "the model '%s' cannot be read to its end", path);
 out:
     fclose(f);
     if (status != XAI_OK) {
-        free(out->data);
-        out->data = NULL;
+        free(*data);
+        *data = NULL;
     }
     return status;
 }
@@ -84,8 +90,9 @@ static xai_attr_kind attr_kind(int type)
     }
 }
 
-static xai_status read_attr(xai_arena *arena, const Onnx__AttributeProto *p, xai_attr *a, xai_error *err)
+static xai_status read_attr(reader *r, const Onnx__AttributeProto *p, xai_attr *a, xai_error *err)
 {
+    xai_arena *arena = r->graph->arena;
     a->name = copy_text(arena, p->name);
     a->kind = attr_kind(p->type);
     a->real = p->f;
@@ -100,14 +107,14 @@ static xai_status read_attr(xai_arena *arena, const Onnx__AttributeProto *p, xai
     if (a->kind != XAI_ATTR_TENSOR) return XAI_OK;
     XAI_CHECK(p->t, err, BAD_MODEL, a->name, "attribute '%s' has no tensor", a->name);
     xai_tensor *tensor;
-    XAI_TRY(xai_weights_read(p->t, a->name, arena, &tensor, err));
+    XAI_TRY(xai_weights_read(p->t, a->name, &r->external, arena, &tensor, err));
     a->tensor = tensor;
     return XAI_OK;
 }
 
-static xai_status read_node(xai_graph *g, const Onnx__NodeProto *p, xai_graph_node *n, xai_error *err)
+static xai_status read_node(reader *r, const Onnx__NodeProto *p, xai_graph_node *n, xai_error *err)
 {
-    xai_arena *arena = g->arena;
+    xai_arena *arena = r->graph->arena;
     n->type = copy_text(arena, p->op_type);
     n->domain = copy_text(arena, p->domain);
     n->name = copy_text(arena, p->name);
@@ -118,12 +125,13 @@ static xai_status read_node(xai_graph *g, const Onnx__NodeProto *p, xai_graph_no
     n->out_count = (int)p->n_output;
     n->attr_count = p->n_attribute;
     if (!(n->attrs = XAI_NEW(arena, xai_attr, n->attr_count))) XAI_NO_MEMORY(err);
-    for (size_t i = 0; i < n->attr_count; i++) XAI_TRY(read_attr(arena, p->attribute[i], &n->attrs[i], err));
+    for (size_t i = 0; i < n->attr_count; i++) XAI_TRY(read_attr(r, p->attribute[i], &n->attrs[i], err));
     return XAI_OK;
 }
 
-static xai_status read_initializers(xai_graph *g, const Onnx__GraphProto *p, xai_error *err)
+static xai_status read_initializers(reader *r, const Onnx__GraphProto *p, xai_error *err)
 {
+    xai_graph *g = r->graph;
     for (size_t i = 0; i < p->n_initializer; i++) {
         const Onnx__TensorProto *t = p->initializer[i];
         const char *name = copy_text(g->arena, t->name);
@@ -131,9 +139,9 @@ static xai_status read_initializers(xai_graph *g, const Onnx__GraphProto *p, xai
         if (!name) XAI_NO_MEMORY(err);
         XAI_CHECK(name[0], err, BAD_MODEL, "", "initializer %zu has no name", i);
         XAI_CHECK(!xai_names_get(g->constants, name), err, BAD_MODEL, name, "two initializers are named '%s'", name);
-        XAI_TRY(xai_weights_read(t, name, g->arena, &tensor, err));
+        XAI_TRY(xai_weights_read(t, name, &r->external, g->arena, &tensor, err));
         XAI_TRY(xai_names_put(g->constants, name, tensor, err));
-        if (tensor->dtype == XAI_F32 || tensor->dtype == XAI_F64) g->parameters += xai_tensor_count(tensor);
+        if (tensor->dtype == XAI_F32) g->parameters += xai_tensor_count(tensor);
     }
     return XAI_OK;
 }
@@ -175,35 +183,19 @@ static xai_status read_interface(xai_graph *g, const Onnx__GraphProto *p, xai_er
     return XAI_OK;
 }
 
-static bool is_known(const xai_graph *g, const char *name)
+static xai_status read_functions(xai_graph *g, const Onnx__ModelProto *m, xai_error *err)
 {
-    return xai_names_get(g->constants, name) || xai_names_get(g->makers, name) || xai_graph_find_input(g, name);
-}
-
-/* Each node's inputs exist before it, and nothing is made twice: so there is no cycle. */
-static xai_status check_order(xai_graph *g, xai_error *err)
-{
-    for (size_t i = 0; i < g->node_count; i++) {
-        xai_graph_node *n = &g->nodes[i];
-        for (int k = 0; k < n->in_count; k++)
-            XAI_CHECK(!n->in[k][0] || is_known(g, n->in[k]), err, BAD_MODEL, n->in[k],
-                      "node %zu (%s %s) uses '%s', which nothing before it makes: the graph is cyclic or unsorted", i,
-                      n->type, n->name, n->in[k]);
-        for (int k = 0; k < n->out_count; k++) {
-            if (!n->out[k][0]) continue;
-            XAI_CHECK(!is_known(g, n->out[k]), err, BAD_MODEL, n->out[k], "node %zu (%s %s) makes '%s' again", i,
-                      n->type, n->name, n->out[k]);
-            XAI_TRY(xai_names_put(g->makers, n->out[k], n, err));
-        }
+    for (size_t i = 0; i < m->n_functions; i++) {
+        const char *name = copy_text(g->arena, m->functions[i]->name);
+        if (!name) XAI_NO_MEMORY(err);
+        XAI_TRY(xai_names_put(g->functions, name, g, err));
     }
-    for (size_t i = 0; i < g->output_count; i++)
-        XAI_CHECK(is_known(g, g->outputs[i]), err, BAD_MODEL, g->outputs[i], "no node makes the output '%s'",
-                  g->outputs[i]);
     return XAI_OK;
 }
 
-static xai_status read_graph(xai_graph *g, const Onnx__ModelProto *m, xai_error *err)
+static xai_status read_graph(reader *r, const Onnx__ModelProto *m, xai_error *err)
 {
+    xai_graph *g = r->graph;
     const Onnx__GraphProto *p = m->graph;
     XAI_CHECK(p, err, BAD_MODEL, "", "the file holds no graph: it is not an ONNX model");
     XAI_CHECK(p->n_node <= MAX_NODES, err, BAD_MODEL, "", "the graph has %zu nodes; the limit is %d", p->n_node,
@@ -217,45 +209,67 @@ static xai_status read_graph(xai_graph *g, const Onnx__ModelProto *m, xai_error 
     g->constants = xai_names_new(g->arena);
     g->makers = xai_names_new(g->arena);
     g->input_names = xai_names_new(g->arena);
+    g->functions = xai_names_new(g->arena);
     g->nodes = XAI_NEW(g->arena, xai_graph_node, p->n_node);
-    if (!g->producer || !g->constants || !g->makers || !g->input_names || !g->nodes) XAI_NO_MEMORY(err);
-    XAI_TRY(read_initializers(g, p, err));
+    if (!g->producer || !g->constants || !g->makers || !g->input_names || !g->functions || !g->nodes)
+        XAI_NO_MEMORY(err);
+    XAI_TRY(read_functions(g, m, err));
+    XAI_TRY(read_initializers(r, p, err));
     XAI_TRY(read_interface(g, p, err));
-    for (size_t i = 0; i < p->n_node; i++) XAI_TRY(read_node(g, p->node[i], &g->nodes[g->node_count++], err));
-    return check_order(g, err);
+    for (size_t i = 0; i < p->n_node; i++) {
+        g->nodes[i].index = (int)i;
+        XAI_TRY(read_node(r, p->node[i], &g->nodes[g->node_count++], err));
+    }
+    return xai_graph_sort(g, err);
 }
 
-static xai_status parse(const void *bytes, size_t size, const char *where, xai_graph *g, xai_error *err)
+static xai_status parse(const file_bytes *file, const char *where, reader *r, xai_error *err)
 {
     Onnx__ModelProto *m;
-    XAI_TRY(xai_onnx_unpack(bytes, size, where, &m, err));
-    xai_status status = read_graph(g, m, err);
+    XAI_TRY(xai_onnx_unpack(file->data, file->size, where, &m, err));
+    xai_status status = read_graph(r, m, err);
     xai_onnx_free(m);
+    return status;
+}
+
+/* `path`: where external data are looked for; NULL: nowhere. */
+static xai_status read_model(const file_bytes *file, const char *where, const char *path, xai_graph **out,
+                             xai_error *err)
+{
+    xai_arena *arena = xai_arena_new(xai_memory_limit());
+    reader r = {.graph = arena ? XAI_NEW(arena, xai_graph, 1) : NULL};
+    if (!r.graph) {
+        xai_arena_free(arena);
+        XAI_NO_MEMORY(err);
+    }
+    r.graph->arena = arena;
+    xai_status status = xai_external_open(&r.external, path, file->data, file->size, err);
+    if (status == XAI_OK) status = parse(file, where, &r, err);
+    xai_external_close(&r.external);
+    xai_sha256_hex(file->data, file->size, r.graph->file_sha256);
+    xai_sha256_final_hex(&r.external.sha, r.graph->sha256);
+    if (status != XAI_OK) xai_arena_free(arena);
+    else *out = r.graph;
     return status;
 }
 
 xai_status xai_graph_parse(const void *bytes, size_t size, const char *where, xai_graph **out, xai_error *err)
 {
-    xai_arena *arena = xai_arena_new(xai_memory_limit() / 2);
-    xai_graph *g = arena ? XAI_NEW(arena, xai_graph, 1) : NULL;
-    if (!g) {
-        xai_arena_free(arena);
-        XAI_NO_MEMORY(err);
-    }
-    g->arena = arena;
-    xai_sha256_hex(bytes, size, g->sha256);
-    xai_status status = parse(bytes, size, where, g, err);
-    if (status != XAI_OK) xai_arena_free(arena);
-    else *out = g;
-    return status;
+    return read_model(&(file_bytes){bytes, size}, where, NULL, out, err);
+}
+
+xai_status xai_graph_parse_file(const void *bytes, size_t size, const char *path, xai_graph **out, xai_error *err)
+{
+    return read_model(&(file_bytes){bytes, size}, path, path, out, err);
 }
 
 xai_status xai_graph_load(const char *path, xai_graph **out, xai_error *err)
 {
-    file_bytes file = {0};
-    XAI_TRY(read_file(path, &file, err));
-    xai_status status = xai_graph_parse(file.data, file.size, path, out, err);
-    free(file.data);
+    uint8_t *data = NULL;
+    size_t size = 0;
+    XAI_TRY(read_file(path, &data, &size, err));
+    xai_status status = xai_graph_parse_file(data, size, path, out, err);
+    free(data);
     return status;
 }
 

@@ -10,9 +10,9 @@
 #include <string.h>
 #include <strings.h>
 
-enum { DEFAULT_SIDE = 224, MAX_WARNINGS = 8, MAX_CLASSES = 1 << 20, MAX_LAYERS = 8 };
+enum { DEFAULT_SIDE = 224, MAX_WARNINGS = 8, MAX_TENSORS = 256 };
 
-static xai_status warn(xai_model *m, const char *text, xai_error *err)
+xai_status xai_model_warn(xai_model *m, const char *text, xai_error *err)
 {
     const char **list = (const char **)m->info.warnings;
     if (m->info.warning_count == MAX_WARNINGS) return XAI_OK;
@@ -43,9 +43,9 @@ static xai_status read_identity(xai_model *m, const char *path, const xai_model_
     m->info.sha256 = m->graph->sha256;
     m->info.parameters = m->graph->parameters;
     if (c && c->sha256)
-        XAI_CHECK(strcasecmp(c->sha256, m->graph->sha256) == 0, err, BAD_MODEL, path,
-                  "'%s' is not the file that its sidecar describes: sha256 is %s, expected %s", path,
-                  m->graph->sha256, c->sha256);
+        XAI_CHECK(strcasecmp(c->sha256, m->graph->file_sha256) == 0 || strcasecmp(c->sha256, m->graph->sha256) == 0,
+                  err, BAD_MODEL, path, "'%s' is not the file that its sidecar describes: sha256 is %s, expected %s",
+                  path, m->graph->sha256, c->sha256);
     XAI_TRY(copy(m, path, &m->info.path, err));
     if (c && c->id) XAI_TRY(copy(m, c->id, &m->info.id, err));
     else if (!(m->info.id = stem_of(m, path))) XAI_NO_MEMORY(err);
@@ -72,6 +72,14 @@ static xai_status find_interface(xai_model *m, const xai_model_config *c, xai_er
               "input '%s' is not a batch of float images (%s, %d dimensions)", in->name, xai_dtype_name(in->dtype),
               in->shape.rank);
     return XAI_OK;
+}
+
+/* Pictures have 1 or 3 channels. tf2onnx leaves them last, and begins the graph with a Transpose. */
+static xai_layout layout_of(const xai_graph_input *in)
+{
+    const int64_t *d = in->shape.dim;
+    bool first = in->shape.rank != 4 || d[1] == 1 || d[1] == 3, last = d[3] == 1 || d[3] == 3;
+    return !first && last ? XAI_LAYOUT_NHWC : XAI_LAYOUT_NCHW;
 }
 
 /* The size that preprocessing ends with: 0 if it does not say. */
@@ -147,44 +155,13 @@ static xai_status read_preprocessing(xai_model *m, const xai_model_config *c, xa
     bool nchw = m->info.layout == XAI_LAYOUT_NCHW;
     usual_steps(steps, (int)m->info.input_shape[nchw ? 2 : 1], (int)m->info.input_shape[nchw ? 3 : 2]);
     m->info.step_count = 3;
-    return warn(m, "no preprocessing is given: ImageNet's usual one is used (short side 256/224, centre crop, mean and "
-                   "standard deviation of ImageNet); write a sidecar file if the model wants another", err);
+    return xai_model_warn(m, "no preprocessing is given: ImageNet's usual one is used (short side 256/224, centre crop, mean "
+                             "and standard deviation of ImageNet); write a sidecar file if the model wants another", err);
 }
 
-/* The Softmax that makes the output, seen through reshapes; NULL: none. */
-static const xai_graph_node *output_softmax(const xai_model *m)
+/* The inputs have the first ids. */
+xai_status xai_model_check_inputs(const xai_model *m, const xai_program *p, xai_error *err)
 {
-    const char *name = m->info.output_name;
-    for (;;) {
-        const xai_graph_node *n = xai_names_get(m->graph->makers, name);
-        if (!n || n->in_count < 1) return NULL;
-        if (strcmp(n->type, "Softmax") == 0) return n;
-        const xai_op *op = xai_op_find(n->type);
-        if (!op || !op->view) return NULL;
-        name = n->in[0];
-    }
-}
-
-static xai_status read_head(xai_model *m, const xai_model_config *c, xai_error *err)
-{
-    const xai_graph_node *softmax = output_softmax(m);
-    bool known = c && c->head_known;
-    m->info.head = known ? c->head : softmax ? XAI_HEAD_PROBABILITIES : XAI_HEAD_SOFTMAX;
-    if (!known)
-        XAI_TRY(warn(m, softmax ? "the graph ends in Softmax: its output is taken as probabilities"
-                                : "the output is taken as logits of a softmax", err));
-    XAI_CHECK(m->info.head != XAI_HEAD_PROBABILITIES || softmax, err, BAD_CONFIG, "output.head",
-              "the head is said to be 'probabilities', but the graph does not end in Softmax: use 'softmax'");
-    m->logits = m->info.head == XAI_HEAD_PROBABILITIES ? softmax->in[0] : m->info.output_name;
-    m->keep[0] = m->info.output_name;
-    m->keep[1] = m->logits;
-    return XAI_OK;
-}
-
-/* Nobody fills any input but the image's. The inputs have the first ids. */
-static xai_status check_inputs(const xai_model *m, xai_error *err)
-{
-    const xai_program *p = m->program;
     for (int i = 0; i < p->node_count; i++)
         for (int k = 0; k < p->nodes[i]->in_count; k++) {
             const xai_value *v = p->nodes[i]->in[k];
@@ -196,22 +173,12 @@ static xai_status check_inputs(const xai_model *m, xai_error *err)
 
 static xai_status build_program(xai_model *m, xai_error *err)
 {
+    m->keep[0] = m->info.output_name;
+    m->keep[1] = m->logits;
     xai_program_spec spec = {.shapes = m->shapes, .outputs = m->keep, .output_count = 1, .keep = m->keep + 1,
                              .keep_count = 1};
     XAI_TRY(xai_program_build(m->graph, &spec, &m->program, err));
-    const xai_value *out = xai_program_find(m->program, m->info.output_name);
-    XAI_TRY(check_inputs(m, err));
-    XAI_CHECK(!out->constant && out->id >= m->program->input_count && out->dtype == XAI_F32, err, BAD_MODEL,
-              m->info.output_name, "the output '%s' is no float tensor that depends on the image", m->info.output_name);
-    m->info.classes = xai_value_count(out);
-    XAI_CHECK(m->info.classes >= 1 && out->shape.rank >= 1 && out->shape.rank <= 4, err, UNSUPPORTED_OP,
-              m->info.output_name, "the output '%s' is not a list of class scores", m->info.output_name);
-    XAI_CHECK(m->info.classes <= MAX_CLASSES, err, TOO_LARGE, m->info.output_name,
-              "the output '%s' has %" PRId64 " classes; at most %d are served", m->info.output_name, m->info.classes,
-              MAX_CLASSES);
-    if (out->shape.rank == 4)
-        XAI_CHECK(out->shape.dim[2] * out->shape.dim[3] == 1, err, UNSUPPORTED_OP, m->info.output_name,
-                  "the output '%s' is a map, not a list of class scores", m->info.output_name);
+    m->info.macs = m->program->macs;
     return XAI_OK;
 }
 
@@ -221,11 +188,14 @@ static xai_status set_up(xai_model *m, const char *path, const xai_model_config 
     XAI_TRY(xai_graph_load(path, &m->graph, err));
     XAI_TRY(read_identity(m, path, c, err));
     XAI_TRY(find_interface(m, c, err));
-    m->info.layout = c ? c->layout : XAI_LAYOUT_NCHW;
+    m->info.layout = c && c->layout_known ? c->layout : layout_of(&m->graph->inputs[m->input_index]);
     m->info.channels = c ? c->channels : XAI_CHANNELS_RGB;
     XAI_TRY(choose_shapes(m, c, err));
     XAI_TRY(read_preprocessing(m, c, err));
-    XAI_TRY(read_head(m, c, err));
+    if (!c || !c->output_name) XAI_TRY(xai_model_choose_output(m, err));
+    XAI_TRY(xai_model_list_outputs(m, err));
+    XAI_TRY(xai_model_orient(m, err));
+    XAI_TRY(xai_model_read_head(m, c, err));
     XAI_TRY(build_program(m, err));
     XAI_TRY(xai_model_read_labels(m, c, err));
     return xai_model_list_layers(m, err);
@@ -259,6 +229,7 @@ void xai_model_unref(xai_model *model)
     if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
     for (int i = 0; i < XAI_IDLE_LANES; i++) xai_lanes_free(model->idle[i]);
     pthread_mutex_destroy(&model->lock);
+    xai_program_free(model->outline);
     xai_program_free(model->program);
     xai_graph_free(model->graph);
     xai_arena_free(model->arena);
@@ -266,19 +237,31 @@ void xai_model_unref(xai_model *model)
 
 const xai_model_info *xai_model_describe(const xai_model *model) { return &model->info; }
 
-xai_status xai_model_program(xai_model *m, const char *const *tensors, size_t count, xai_program **out, bool *owned,
-                             xai_error *err)
+/* Adds to the `n` names those that are not among them yet. */
+static xai_status add_names(const char **names, size_t *n, const char *const *more, size_t count, xai_error *err)
 {
-    bool there = true;
-    for (size_t i = 0; i < count; i++) there = there && xai_program_find(m->program, tensors[i]);
+    for (size_t i = 0; i < count; i++) {
+        bool there = false;
+        for (size_t k = 0; k < *n; k++) there = there || strcmp(names[k], more[i]) == 0;
+        if (there) continue;
+        XAI_CHECK(*n < MAX_TENSORS, err, TOO_LARGE, "", "at most %d tensors can be named at once", MAX_TENSORS - 1);
+        names[(*n)++] = more[i];
+    }
+    return XAI_OK;
+}
+
+xai_status xai_model_program(xai_model *m, const xai_wants *wants, xai_program **out, bool *owned, xai_error *err)
+{
+    const char *keep[MAX_TENSORS];
+    size_t n = 0;
+    bool there = wants->kept_count == 0;
+    for (size_t i = 0; i < wants->layer_count; i++) there = there && xai_program_find(m->program, wants->layers[i]);
     *owned = !there;
     *out = m->program;
     if (there) return XAI_OK;
-    const char *keep[MAX_LAYERS + 1];
-    size_t n = 0;
-    keep[n++] = m->logits;
-    XAI_CHECK(count <= MAX_LAYERS, err, TOO_LARGE, "", "at most %d layers can be named at once", MAX_LAYERS);
-    for (size_t i = 0; i < count; i++) keep[n++] = tensors[i];
+    XAI_TRY(add_names(keep, &n, &m->logits, 1, err));
+    XAI_TRY(add_names(keep, &n, wants->kept, wants->kept_count, err));
+    XAI_TRY(add_names(keep, &n, wants->layers, wants->layer_count, err));
     xai_program_spec spec = {.shapes = m->shapes, .outputs = m->keep, .output_count = 1, .keep = keep,
                              .keep_count = n};
     return xai_program_build(m->graph, &spec, out, err);

@@ -12,6 +12,15 @@ enum { XAI_MAX_SIDE = 8192 }; /* pixels of a model's input */
 
 enum { XAI_IDLE_LANES = 4 }; /* kept for the next job, so that it need not map and clear its buffers anew */
 
+/* How the scores of the model's own output lie: one cell, or for a dense output rows x cols of them. */
+typedef struct xai_cells {
+    int64_t classes, rows, cols;
+    size_t class_stride, row_stride, col_stride;
+} xai_cells;
+
+/* What makes probabilities of the scores of one cell. */
+typedef enum xai_link { XAI_LINK_SOFTMAX, XAI_LINK_SIGMOID, XAI_LINK_NONE } xai_link;
+
 struct xai_model {
     atomic_int references;
     pthread_mutex_t lock; /* of idle */
@@ -21,20 +30,39 @@ struct xai_model {
     xai_program *program;   /* batch 1; keeps the output and the logits */
     xai_shape *shapes;      /* of every graph input, at batch 1 */
     int input_index;        /* the image's among the graph's inputs */
+    xai_program *outline;   /* every output that can be computed: names and shapes, nothing fused; cannot run */
+    const bool *channels_last; /* by the outline's value ids: 4-D tensors that are NHWC */
     const char *logits;     /* the tensor before the softmax */
+    xai_cells cells;        /* of the logits */
+    xai_link link;
     const char *keep[2];    /* output and logits: what every forward is asked for */
     xai_model_info info;
 };
 
-/* The tensor that a layer's name means: a tensor, a node, or "#<node index>". NULL text: the default layer. */
+/* The tensor that a layer's name means: a tensor, a node, or "#<node index>". */
 xai_status xai_model_find_layer(const xai_model *model, const char *text, const char **tensor, xai_error *err);
+
+/* The layer that a CAM of the tensor `target` takes by default, which lies before it. */
+xai_status xai_model_default_layer(const xai_model *model, const char *target, const char **tensor, xai_error *err);
+
+/* Fails unless the tensor `target` depends on `layer`. */
+xai_status xai_model_check_reaches(const xai_model *model, const char *layer, const char *target, xai_error *err);
+
+/* Fails unless this is an output of which a target can be made. */
+xai_status xai_model_find_output(const xai_model *model, const char *name, const char **tensor, xai_error *err);
 
 /* Fails unless the tensor is a batch of spatial maps (4-D). */
 xai_status xai_model_check_spatial(const xai_model *model, const char *tensor, xai_error *err);
 
-/* A program that computes `tensors` too. It is the model's own (*owned false) where that one does already. */
-xai_status xai_model_program(xai_model *model, const char *const *tensors, size_t count, xai_program **out,
-                             bool *owned, xai_error *err);
+/* A program that computes `layers` too, and of which `kept` can be read after every forward. It is the model's own
+ * (*owned false) where that one does already, and nothing but the logits is read. */
+typedef struct xai_wants {
+    const char *const *layers;
+    size_t layer_count;
+    const char *const *kept; /* beside the logits */
+    size_t kept_count;
+} xai_wants;
+xai_status xai_model_program(xai_model *model, const xai_wants *wants, xai_program **out, bool *owned, xai_error *err);
 
 /* Lanes of `program` on `pool` that keep the logits: idle ones of the model's own program, or new ones. Give them
  * back with xai_model_return_lanes, which keeps a few for the next job. */
@@ -44,8 +72,20 @@ void xai_model_return_lanes(xai_model *model, xai_lanes *lanes);
 
 /* ---- between the files of this folder */
 
-/* info.layers and info.default_layer, from the graph as it is in the file. */
+/* info.layers and info.default_layer, from the outline. */
 xai_status xai_model_list_layers(xai_model *model, xai_error *err);
+/* info.output_name where nobody names it: the first output that looks like class scores. */
+xai_status xai_model_choose_output(xai_model *model, xai_error *err);
+/* The outline and info.outputs. */
+xai_status xai_model_list_outputs(xai_model *model, xai_error *err);
+/* channels_last, from the outline. */
+xai_status xai_model_orient(xai_model *model, xai_error *err);
+/* Fails if anything in the program depends on an input that is not the image. */
+xai_status xai_model_check_inputs(const xai_model *model, const xai_program *program, xai_error *err);
+/* Head, link, logits and their cells, classes: what the outline and the sidecar say of the output. */
+xai_status xai_model_read_head(xai_model *model, const xai_model_config *config, xai_error *err);
+/* One of the model's warnings. */
+xai_status xai_model_warn(xai_model *model, const char *text, xai_error *err);
 /* info.labels and the map of names. */
 xai_status xai_model_read_labels(xai_model *model, const xai_model_config *config, xai_error *err);
 

@@ -27,7 +27,10 @@ static const char *by_index(const xai_graph *g, const char *text)
     if (text[0] != '#' || text[1] < '0' || text[1] > '9') return NULL;
     errno = 0;
     unsigned long i = strtoul(text + 1, &end, 10);
-    return !*end && errno == 0 && i < g->node_count ? first_output(&g->nodes[i]) : NULL;
+    if (*end || errno != 0 || i >= g->node_count) return NULL;
+    for (size_t k = 0; k < g->node_count; k++)
+        if (g->nodes[k].index == (int)i) return first_output(&g->nodes[k]);
+    return NULL;
 }
 
 static const char *by_node(const xai_graph *g, const char *text, int *count)

@@ -142,11 +142,14 @@ static xai_status connect(builder *b, xai_node *node, const xai_graph_node *from
 
 static xai_status make_node(builder *b, const xai_graph_node *from, xai_node **out, xai_error *err)
 {
-    int index = (int)(from - b->graph->nodes);
+    int index = from->index;
     bool standard = !from->domain[0] || strcmp(from->domain, "ai.onnx") == 0;
     const xai_op *op = standard ? xai_op_find(from->type) : NULL;
-    XAI_CHECK(op, err, UNSUPPORTED_OP, from->name, "operator %s%s%s (node %d%s%s) is not supported", from->domain,
-              from->domain[0] ? "." : "", from->type, index, from->name[0] ? ", " : "", from->name);
+    bool function = !op && xai_names_get(b->graph->functions, from->type);
+    XAI_CHECK(op, err, UNSUPPORTED_OP, from->name, "operator %s%s%s (node %d%s%s) is not supported%s", from->domain,
+              from->domain[0] ? "." : "", from->type, index, from->name[0] ? ", " : "", from->name,
+              function ? ": it is a function of the file itself; inline it with onnx.inliner.inline_local_functions"
+                       : "");
     xai_node *node = XAI_NEW(b->setup.arena, xai_node, 1);
     if (!node || !(node->state = xai_arena_alloc(b->setup.arena, 1, op->state_size))) XAI_NO_MEMORY(err);
     node->op = op;
@@ -304,7 +307,8 @@ static xai_status number_values(builder *b, xai_error *err)
     return XAI_OK;
 }
 
-static xai_status fuse(builder *b, xai_error *err)
+/* What may neither be fused away nor leave ONNX's order. */
+static xai_status optimise(builder *b, xai_error *err)
 {
     xai_program *p = b->program;
     const xai_program_spec *s = b->spec;
@@ -314,7 +318,8 @@ static xai_status fuse(builder *b, xai_error *err)
         const char *name = i < s->output_count ? s->outputs[i] : s->keep[i - s->output_count];
         kept[xai_program_find(p, name)->id] = true;
     }
-    return xai_program_fuse(p, kept, err);
+    XAI_TRY(xai_program_fuse(p, kept, err));
+    return xai_program_lay_out(p, kept, err);
 }
 
 static xai_status prepare(builder *b, xai_error *err)
@@ -350,8 +355,8 @@ static xai_status build(builder *b, xai_error *err)
     XAI_TRY(number_values(b, err));
     XAI_TRY(count_work(b->program, err));
     if (b->spec->outline) return XAI_OK;
-    XAI_TRY(fuse(b, err));
-    XAI_TRY(number_values(b, err)); /* what is fused away has no number any more */
+    XAI_TRY(optimise(b, err));
+    XAI_TRY(number_values(b, err)); /* what is fused away has no number any more, what is reordered has one */
     return prepare(b, err);
 }
 
@@ -384,7 +389,7 @@ void xai_program_free(xai_program *program)
 xai_value *xai_program_find(const xai_program *program, const char *name)
 {
     xai_value *v = xai_names_get(program->names, name);
-    return v && is_numbered(program, v) ? v : NULL;
+    return v && is_numbered(program, v) && !v->channels_last ? v : NULL;
 }
 
 size_t xai_program_scratch(xai_program *program)

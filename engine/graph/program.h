@@ -37,7 +37,8 @@ typedef struct xai_program {
 xai_status xai_program_build(const xai_graph *graph, const xai_program_spec *spec, xai_program **out, xai_error *err);
 void xai_program_free(xai_program *program);
 
-/* The value of this name, or NULL if this program does not hold it: pruned, folded away or fused. */
+/* The value of this name, or NULL if this program does not hold it: pruned, folded away, fused, or held only with the
+ * channels last. */
 xai_value *xai_program_find(const xai_program *program, const char *name);
 
 /* Scratch bytes a thread; more once backward passes are prepared. */
@@ -50,6 +51,9 @@ xai_status xai_program_prepare_backward(xai_program *program, xai_error *err);
 
 /* Fuses Pad + Conv, Conv + BatchNormalization, Conv + Relu/Clip where no kept value is lost. `kept` by value id. */
 xai_status xai_program_fuse(xai_program *program, const bool *kept, xai_error *err);
+
+/* Says which tensors lie channels last, and puts Reorder nodes between the orders; after fusion. `kept` by value id. */
+xai_status xai_program_lay_out(xai_program *program, const bool *kept, xai_error *err);
 
 /* Whether the value depends on what the program is run on. */
 static inline bool xai_value_runs(const xai_value *v) { return v && !v->constant; }

@@ -6,7 +6,9 @@
 #include "base/token.h"
 #include "session.h"
 
+#include <float.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +36,7 @@ static const xai_array *input_named(const xai_run_request *r, const char *name)
 static xai_status check_input(const xai_graph_input *in, const xai_array *a, xai_error *err)
 {
     XAI_CHECK(a, err, BAD_TENSOR, in->name, "input '%s' is missing", in->name);
-    XAI_CHECK(a->dtype == in->dtype, err, BAD_TENSOR, in->name, "input '%s' must be %s, not %s", in->name,
+    XAI_CHECK(a->dtype == in->dtype || (a->dtype == XAI_F64 && in->dtype == XAI_F32), err, BAD_TENSOR, in->name, "input '%s' must be %s, not %s", in->name,
               xai_dtype_name(in->dtype), xai_dtype_name(a->dtype));
     if (in->shape.rank == 0) return XAI_OK; /* the file does not say */
     XAI_CHECK(a->rank == in->shape.rank, err, BAD_TENSOR, in->name, "input '%s' must have %d dimensions, not %d",
@@ -176,12 +178,28 @@ static xai_status differentiate(run *r, const xai_par *par, xai_error *err)
     return xai_session_backward(r->session, &seed, 1, wanted, n, XAI_POLICY_PLAIN, par, err);
 }
 
+/* Doubles become the floats that the graph computes in. */
+static xai_status fill_input(void *to, const xai_value *v, const xai_array *a, xai_error *err)
+{
+    size_t count = (size_t)xai_value_count(v);
+    if (a->dtype == v->dtype) {
+        memcpy(to, a->data, count * xai_dtype_size(v->dtype));
+        return XAI_OK;
+    }
+    for (size_t i = 0; i < count; i++) {
+        double value = ((const double *)a->data)[i];
+        XAI_CHECK(!(fabs(value) > (double)FLT_MAX), err, BAD_TENSOR, v->name,
+                  "input '%s' holds %g, which float32 cannot hold", v->name, value);
+        ((float *)to)[i] = (float)value;
+    }
+    return XAI_OK;
+}
+
 static xai_status compute(run *r, const xai_par *par, xai_error *err)
 {
     for (int i = 0; i < r->program->input_count; i++) {
         const xai_value *v = r->program->inputs[i];
-        const xai_array *a = input_named(r->request, v->name);
-        memcpy(xai_session_value_data(r->session, v), a->data, (size_t)xai_value_count(v) * xai_dtype_size(v->dtype));
+        XAI_TRY(fill_input(xai_session_value_data(r->session, v), v, input_named(r->request, v->name), err));
     }
     xai_session_forward(r->session, par);
     XAI_TRY(collect(r, err));

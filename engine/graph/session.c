@@ -25,6 +25,7 @@ struct xai_session {
     bool *mark;        /* by value id: scratch for walks */
     unsigned char *scratch;
     size_t scratch_stride;
+    xai_observer observer;
 };
 
 enum { ALIGN = 64 };
@@ -115,13 +116,25 @@ static xai_exec exec_of(xai_session *s, xai_policy policy, const xai_par *par)
                       .scratch_stride = s->scratch_stride};
 }
 
+void xai_session_observe(xai_session *s, const xai_observer *observer) { s->observer = *observer; }
+
+static void tell(const xai_session *s, const xai_node *node, bool backward, bool begins)
+{
+    if (s->observer.tell) s->observer.tell(s->observer.user, node, backward, begins);
+}
+
+static void run_node(const xai_session *s, const xai_node *node, const xai_exec *exec)
+{
+    if (node->op->view) return;
+    tell(s, node, false, true);
+    node->op->forward(node, exec);
+    tell(s, node, false, false);
+}
+
 void xai_session_forward(xai_session *s, const xai_par *par)
 {
     xai_exec exec = exec_of(s, XAI_POLICY_PLAIN, par);
-    for (int i = 0; i < s->program->node_count; i++) {
-        const xai_node *node = s->program->nodes[i];
-        if (!node->op->view) node->op->forward(node, &exec);
-    }
+    for (int i = 0; i < s->program->node_count; i++) run_node(s, s->program->nodes[i], &exec);
 }
 
 static bool any_marked(const bool *mark, xai_value *const *values, int count)
@@ -147,7 +160,7 @@ void xai_session_forward_from(xai_session *s, const xai_value *from, const xai_p
         const xai_node *node = s->program->nodes[i];
         if (!any_marked(s->mark, node->in, node->in_count)) continue;
         mark_all(s->mark, node->out, node->out_count);
-        if (!node->op->view) node->op->forward(node, &exec);
+        run_node(s, node, &exec);
     }
 }
 
@@ -221,8 +234,10 @@ static xai_status step_back(backward *b, const xai_node *node, xai_error *err)
     XAI_NODE_CHECK(node->op->backward || node->op->view, node, UNSUPPORTED_METHOD, err, "it has no derivative");
     for (int k = 0; k < node->in_count; k++)
         if (xai_value_runs(node->in[k])) open_gradient(s, node->in[k]);
+    tell(s, node, true, true);
     if (node->op->view) add_view_gradient(node, &b->exec);
     else node->op->backward(node, &b->exec);
+    tell(s, node, true, false);
     return XAI_OK;
 }
 

@@ -44,11 +44,8 @@ static json_t *methods_of(const xai_request *request, xai_json_find_method find)
 static json_t *targets_of(const xai_request *request)
 {
     json_t *targets = json_array();
-    for (size_t i = 0; i < request->target_count; i++) {
-        const xai_target *t = &request->targets[i];
-        json_array_append_new(targets, json_pack("[I, I, i]", (json_int_t)t->class_index, (json_int_t)t->contrast,
-                                                 (int)t->space));
-    }
+    for (size_t i = 0; i < request->target_count; i++)
+        json_array_append_new(targets, xai_json_target_form(&request->targets[i], NULL));
     return targets;
 }
 

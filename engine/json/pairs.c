@@ -6,14 +6,14 @@
 #include "base/param.h"
 #include "request.h"
 
-typedef enum pair_kind { PAIR_TEXT, PAIR_NUMBER, PAIR_LIST, PAIR_TARGET } pair_kind;
+typedef enum pair_kind { PAIR_TEXT, PAIR_NUMBER, PAIR_LIST, PAIR_TARGETS, PAIR_MEMBER } pair_kind;
 
 static const struct {
     const char *name;
     pair_kind kind;
-} PAIRS[] = {{"model", PAIR_TEXT},      {"method", PAIR_LIST},    {"target", PAIR_LIST},
-             {"space", PAIR_TARGET},    {"contrast", PAIR_TARGET}, {"seed", PAIR_NUMBER},
-             {"outputs", PAIR_LIST},    {"top", PAIR_NUMBER},     {"wait_ms", PAIR_NUMBER},
+} PAIRS[] = {{"model", PAIR_TEXT},   {"method", PAIR_LIST},     {"target", PAIR_TARGETS},
+             {"space", PAIR_MEMBER}, {"contrast", PAIR_MEMBER}, {"seed", PAIR_NUMBER},
+             {"outputs", PAIR_LIST}, {"top", PAIR_NUMBER},      {"wait_ms", PAIR_NUMBER},
              {"precision", PAIR_TEXT}};
 
 enum { PAIR_COUNT = sizeof PAIRS / sizeof PAIRS[0] };
@@ -58,6 +58,13 @@ static json_t *list_of(const char *text)
     }
 }
 
+static xai_status add_targets(json_t *root, const char *name, const char *value, xai_error *err)
+{
+    json_t *list;
+    XAI_TRY(xai_json_targets_of_text(value, &list, err));
+    return set(root, name, list, err);
+}
+
 static xai_status add_pair(json_t *root, json_t *target, const char *name, const char *value, xai_error *err)
 {
     for (size_t i = 0; i < PAIR_COUNT; i++) {
@@ -66,7 +73,8 @@ static xai_status add_pair(json_t *root, json_t *target, const char *name, const
         case PAIR_TEXT: return set(root, name, json_string(value), err);
         case PAIR_NUMBER: return set(root, name, whole_number(value), err);
         case PAIR_LIST: return set(root, name, list_of(value), err);
-        case PAIR_TARGET: return set(target, name, json_string(value), err);
+        case PAIR_MEMBER: return set(target, name, json_string(value), err);
+        case PAIR_TARGETS: return add_targets(root, name, value, err);
         }
     }
     return unknown_pair(name, err);
@@ -103,18 +111,14 @@ static json_t *expand_methods(json_t *root)
     return json_object_get(root, "methods");
 }
 
-/* {"target":["1","2"]} and the target's members become {"targets":[{"class":"1", ...}, ...]}. */
+/* {"target":[{"class":"1"}, ...]} and the members that all share become {"targets":[{"class":"1", ...}, ...]}. */
 static void expand_targets(json_t *root, json_t *members)
 {
-    json_t *classes = json_object_get(root, "target"), *targets = json_array(), *class;
+    json_t *targets = json_incref(json_object_get(root, "target")), *target;
     size_t i;
-    json_array_foreach(classes, i, class) {
-        json_t *target = json_copy(members);
-        json_object_set(target, "class", class);
-        json_array_append_new(targets, target);
-    }
-    if (!classes && json_object_size(members) > 0) json_array_append(targets, members);
-    if (json_array_size(targets) > 0) json_object_set(root, "targets", targets);
+    json_array_foreach(targets, i, target) json_object_update_missing(target, members);
+    if (!targets && json_object_size(members) > 0) targets = json_pack("[O]", members);
+    if (targets) json_object_set(root, "targets", targets);
     json_decref(targets);
     json_object_del(root, "target");
 }

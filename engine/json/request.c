@@ -87,40 +87,6 @@ static xai_status read_methods(const xai_json_at *root, xai_arena *arena, xai_js
 
 /* ---------------------------------------------------------------- targets */
 
-static xai_status read_class(const xai_json_at *at, xai_json_class *out, xai_error *err)
-{
-    out->given = xai_json_given(at);
-    if (json_is_string(at->value)) return xai_json_get_text(at, &out->name, err);
-    return xai_json_get_int(at, 0, INT32_MAX, &out->index, err);
-}
-
-/* Forms of the grammar that this version does not serve: said plainly, not as an unknown member. */
-static xai_status refuse_future_targets(const xai_json_at *at, xai_error *err)
-{
-    static const char *const FORMS[] = {"neuron", "output", "mask", "box"};
-    for (size_t i = 0; i < sizeof FORMS / sizeof FORMS[0]; i++) {
-        xai_json_at member = xai_json_member(at, FORMS[i]);
-        if (member.value)
-            XAI_FAIL(err, UNSUPPORTED, member.pointer, "targets by %s are not supported; give a class", FORMS[i]);
-    }
-    return XAI_OK;
-}
-
-static xai_status read_target(const xai_json_at *at, xai_json_target *out, xai_error *err)
-{
-    if (!json_is_object(at->value)) return read_class(at, &out->class, err);
-    XAI_TRY(refuse_future_targets(at, err));
-    XAI_TRY(xai_json_check_object(at, "class|space|contrast", err));
-    xai_json_at class = xai_json_member(at, "class"), contrast = xai_json_member(at, "contrast");
-    xai_json_at space = xai_json_member(at, "space");
-    int choice = -1;
-    XAI_TRY(read_class(&class, &out->class, err));
-    XAI_TRY(read_class(&contrast, &out->contrast, err));
-    XAI_TRY(xai_json_get_choice(&space, "logit|probability", &choice, err));
-    out->space = choice < 0 ? XAI_SPACE_DEFAULT : choice == 0 ? XAI_SPACE_LOGIT : XAI_SPACE_PROBABILITY;
-    return XAI_OK;
-}
-
 static xai_status read_targets(const xai_json_at *root, xai_arena *arena, xai_json_request *out, xai_error *err)
 {
     xai_json_at many = xai_json_member(root, "targets"), one = xai_json_member(root, "target");
@@ -131,7 +97,7 @@ static xai_status read_targets(const xai_json_at *root, xai_arena *arena, xai_js
     if (!out->targets) XAI_NO_MEMORY(err);
     for (size_t i = 0; i < n; i++) {
         xai_json_at at = many.value ? xai_json_item(&many, i) : one;
-        XAI_TRY(read_target(&at, &out->targets[i], err));
+        XAI_TRY(xai_json_target_read(&at, arena, &out->targets[i], err));
     }
     out->target_count = n;
     size_t results;
@@ -226,6 +192,19 @@ static xai_status bind_class(const xai_json_class *class, xai_model *model, cons
     return XAI_OK;
 }
 
+/* A picture is not decoded here, where bytes from outside could do harm. */
+static xai_status bind_mask(const xai_json_request *request, size_t i, xai_target *target, xai_error *err)
+{
+    static const int64_t ALL[] = {0, 1};
+    char pointer[64];
+    snprintf(pointer, sizeof pointer, "/targets/%zu/mask/b64", i);
+    XAI_CHECK(request->masks_later, err, UNSUPPORTED, pointer, "a picture cannot be read here: give size and runs");
+    target->mask_rows = target->mask_cols = 1;
+    target->mask_runs = ALL;
+    target->mask_run_count = 2;
+    return XAI_OK;
+}
+
 xai_status xai_json_request_bind(const xai_json_request *request, xai_model *model, const xai_model_info *info,
                                  xai_json_find_class find, xai_arena *arena, xai_request *out, xai_error *err)
 {
@@ -234,11 +213,12 @@ xai_status xai_json_request_bind(const xai_json_request *request, xai_model *mod
     for (size_t i = 0; i < request->target_count; i++) {
         const xai_json_target *t = &request->targets[i];
         char pointer[64];
+        targets[i] = t->target;
+        if (t->mask_image) XAI_TRY(bind_mask(request, i, &targets[i], err));
         snprintf(pointer, sizeof pointer, "/targets/%zu/class", i);
         XAI_TRY(bind_class(&t->class, model, info, find, pointer, &targets[i].class_index, err));
         snprintf(pointer, sizeof pointer, "/targets/%zu/contrast", i);
         XAI_TRY(bind_class(&t->contrast, model, info, find, pointer, &targets[i].contrast, err));
-        targets[i].space = t->space;
     }
     *out = (xai_request){.model = model,
                          .calls = request->calls,

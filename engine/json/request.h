@@ -13,7 +13,7 @@
 
 #include <jansson.h>
 
-#include "base/arena.h"
+#include "target.h"
 
 enum {
     XAI_JSON_MAX_METHODS = 16,
@@ -22,17 +22,6 @@ enum {
     XAI_JSON_MAX_PARAMS = 64,
     XAI_JSON_MAX_TOP = 1000
 };
-
-typedef struct xai_json_class {
-    bool given;
-    int64_t index;    /* when `name` is NULL */
-    const char *name; /* digits or a label */
-} xai_json_class;
-
-typedef struct xai_json_target {
-    xai_json_class class, contrast;
-    xai_space space;
-} xai_json_target;
 
 /* A request as read; everything lives in the arena or in the JSON that it was read from. */
 typedef struct xai_json_request {
@@ -47,6 +36,7 @@ typedef struct xai_json_request {
     unsigned outputs; /* xai_output bits; 0: all */
     int64_t top;      /* 0: 5 */
     int64_t wait_ms;  /* -1: not given */
+    bool masks_later; /* set by who decodes masks' pictures after binding: until then all is inside; else they are refused */
 } xai_json_request;
 
 /* Reads the form. Errors: BAD_REQUEST or UNSUPPORTED, where = JSON pointer of the offending member. */

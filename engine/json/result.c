@@ -7,6 +7,7 @@
 
 #include "base64.h"
 #include "doc.h"
+#include "target.h"
 
 char *xai_json_text_of(const json_t *value, size_t flags)
 {
@@ -142,12 +143,8 @@ static json_t *artifact_of(const xai_artifact *a, size_t index, const char *href
 
 static json_t *target_of(const xai_explanation *e)
 {
-    json_t *target = json_object();
+    json_t *target = xai_json_target_form(&e->target, e->target_name ? e->target_name : "");
     bool ok = target;
-    put(target, "class", json_integer(e->target.class_index), &ok);
-    put(target, "name", xai_json_text(e->target_name), &ok);
-    put(target, "space", json_string(e->target.space == XAI_SPACE_PROBABILITY ? "probability" : "logit"), &ok);
-    if (e->target.contrast >= 0) put(target, "contrast", json_integer(e->target.contrast), &ok);
     put(target, "value", xai_json_real(e->target_value), &ok);
     return finished(target, ok);
 }
@@ -220,16 +217,23 @@ static json_t *model_of(const xai_result *result, const xai_model_info *model)
                      XAI_VERSION, "isa", result->isa, "precision", result->precision);
 }
 
-static json_t *predictions_of(const xai_result *result)
+json_t *xai_json_prediction(const xai_prediction *p, xai_head head)
+{
+    bool number = head == XAI_HEAD_REGRESSION;
+    json_t *one = json_pack("{s:I, s:o, s:o, s:o}", "class", (json_int_t)p->class_index, "name", xai_json_text(p->name),
+                            number ? "value" : "probability", xai_json_real((double)p->probability), "logit",
+                            xai_json_real((double)p->logit));
+    if (head == XAI_HEAD_DENSE) json_object_set_new(one, "share", xai_json_real((double)p->share));
+    return one;
+}
+
+static json_t *predictions_of(const xai_result *result, xai_head head)
 {
     json_t *array = json_array();
     bool ok = array;
     for (size_t i = 0; i < result->prediction_count; i++) {
         const xai_prediction *p = &result->predictions[i];
-        json_t *one = json_pack("{s:I, s:o, s:o, s:o}", "class", (json_int_t)p->class_index, "name",
-                                xai_json_text(p->name), "probability", xai_json_real((double)p->probability), "logit",
-                                xai_json_real((double)p->logit));
-        if (json_array_append_new(array, one) != 0) ok = false;
+        if (json_array_append_new(array, xai_json_prediction(p, head)) != 0) ok = false;
     }
     return finished(array, ok);
 }
@@ -240,7 +244,7 @@ json_t *xai_json_result_body(const xai_result *result, const xai_json_context *c
     bool ok = object;
     put(object, "image", image_of(result, context->image), &ok);
     put(object, "model", model_of(result, context->model), &ok);
-    put(object, "predictions", predictions_of(result), &ok);
+    put(object, "predictions", predictions_of(result, context->model->head), &ok);
     put(object, "results", results_of(result, context), &ok);
     return finished(object, ok);
 }

@@ -98,7 +98,8 @@ static const char *channels_name(xai_channels channels)
 static const char *head_name(xai_head head)
 {
     static const char *const NAMES[] = {[XAI_HEAD_SOFTMAX] = "softmax", [XAI_HEAD_PROBABILITIES] = "probabilities",
-                                        [XAI_HEAD_SIGMOID] = "sigmoid", [XAI_HEAD_REGRESSION] = "regression"};
+                                        [XAI_HEAD_SIGMOID] = "sigmoid", [XAI_HEAD_REGRESSION] = "regression",
+                                        [XAI_HEAD_DENSE] = "dense"};
     return NAMES[head];
 }
 
@@ -150,6 +151,22 @@ static json_t *layers_of(const xai_model_info *m)
     return array;
 }
 
+/* All outputs of the graph; "head" for the one that predictions come from, null for the others. */
+static json_t *outputs_of(const xai_model_info *m)
+{
+    json_t *array = json_array();
+    for (size_t i = 0; i < m->output_count; i++) {
+        const xai_output_info *o = &m->outputs[i];
+        bool own = strcmp(o->name, m->output_name) == 0;
+        json_t *output = json_pack("{s:o, s:s, s:o, s:o}", "name", xai_json_text(o->name), "dtype", o->dtype, "shape",
+                                   o->shape ? shape_of(o->shape, o->rank) : json_null(), "head",
+                                   own ? json_string(head_name(m->head)) : json_null());
+        if (o->refusal) json_object_set_new(output, "refusal", xai_json_text(o->refusal));
+        json_array_append_new(array, output);
+    }
+    return array;
+}
+
 /* {"Conv":49, ...}: how often each operator occurs. */
 static json_t *operators_of(const xai_model_info *m)
 {
@@ -171,11 +188,11 @@ json_t *xai_json_model(const xai_model_info *m, json_t *methods)
 {
     json_t *model = xai_json_model_brief(m);
     json_t *more = json_pack(
-        "{s:o, s:o, s:{s:o, s:o, s:s, s:s}, s:o, s:{s:o, s:s, s:I}, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "licence",
+        "{s:o, s:o, s:{s:o, s:o, s:s, s:s}, s:o, s:{s:o, s:s, s:I}, s:o, s:I, s:f, s:o, s:o, s:o, s:o, s:o, s:o}", "licence",
         xai_json_text(m->licence), "provenance", xai_json_text(m->provenance), "input", "name",
         xai_json_text(m->input_name), "shape", shape_of(m->input_shape, 4), "layout", layout_name(m->layout),
         "channels", channels_name(m->channels), "preprocess", steps_of(m), "output", "name",
-        xai_json_text(m->output_name), "head", head_name(m->head), "classes", (json_int_t)m->classes, "parameters",
+        xai_json_text(m->output_name), "head", head_name(m->head), "classes", (json_int_t)m->classes, "outputs", outputs_of(m), "parameters",
         (json_int_t)m->parameters, "macs", m->macs, "default_layer", xai_json_text(m->default_layer), "operators",
         operators_of(m), "methods", methods, "warnings", texts_of(m->warnings, m->warning_count), "layers",
         layers_of(m), "labels", texts_of(m->labels, (size_t)m->classes));

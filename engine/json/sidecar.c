@@ -130,12 +130,13 @@ static xai_status read_input(const xai_json_at *root, xai_arena *arena, xai_mode
 {
     xai_json_at at = xai_json_member(root, "input");
     if (!xai_json_given(&at)) return XAI_OK;
-    int layout = XAI_LAYOUT_NCHW, channels = XAI_CHANNELS_RGB;
+    int layout = -1, channels = XAI_CHANNELS_RGB;
     XAI_TRY(xai_json_check_object(&at, "name|layout|channels", err));
     XAI_TRY(copy_text(&at, "name", arena, &out->input_name, err));
     XAI_TRY(choice(&at, "layout", "NCHW|NHWC", &layout, err));
     XAI_TRY(choice(&at, "channels", "RGB|BGR|GRAY", &channels, err));
-    out->layout = (xai_layout)layout;
+    out->layout_known = layout >= 0;
+    if (out->layout_known) out->layout = (xai_layout)layout;
     out->channels = (xai_channels)channels;
     return XAI_OK;
 }
@@ -148,8 +149,6 @@ static xai_status read_output(const xai_json_at *root, xai_arena *arena, xai_mod
     XAI_TRY(xai_json_check_object(&at, "name|head", err));
     XAI_TRY(copy_text(&at, "name", arena, &out->output_name, err));
     XAI_TRY(choice(&at, "head", "softmax|probabilities|sigmoid|regression|dense", &head, err));
-    if (head == 4)
-        XAI_FAIL(err, UNSUPPORTED, "/output/head", "dense outputs (segmentation, detection) are not supported");
     out->head_known = head >= 0;
     if (head >= 0) out->head = (xai_head)head;
     return XAI_OK;

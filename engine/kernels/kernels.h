@@ -81,16 +81,53 @@ typedef struct xai_spread {
     size_t pitch, phase, step, at;
 } xai_spread;
 
+/*
+ * Channels last, every output channel sees every input channel: y[i][n] = finish(start + sum over t, k of
+ * x[t][i][k] * w[t][k][n]), t outermost, for `count` pixels and the channels of one panel. The start is what y holds
+ * (accumulate), else the bias, else zero; finish adds add[i][n], if given, and clamps.
+ */
+typedef struct xai_pixel_panel {
+    size_t count;
+    const float *const *x; /* taps x count pixels, `x_pitch` pointers from tap to tap */
+    size_t x_pitch, x_at;  /* x_at: first float that is read of each pixel */
+    size_t taps, k;        /* k floats a tap */
+    const float *w;        /* taps x k x (vecs * width) */
+    size_t vecs;           /* 1 to XAI_PIXEL_VECS */
+    size_t lanes;          /* output channels, at most vecs * width */
+    float *const *y;       /* count pixels */
+    size_t y_at;           /* first float of each that is written */
+    const float *bias;     /* vecs * width floats, or NULL */
+    bool accumulate;
+    const float *const *add; /* count pixels, read from y_at on, or NULL */
+    xai_clamp clamp;
+} xai_pixel_panel;
+
+/*
+ * Channels last, every channel by itself: y[i][c] = clamp(start + sum over t of x[t][i * x_step + c] * w[t][c]) for
+ * `count` pixels in one row.
+ */
+typedef struct xai_pixel_taps {
+    size_t count, channels, taps;
+    const float *const *x; /* first pixel of each tap */
+    const float *const *w; /* `channels` floats of each tap */
+    size_t x_step, y_step; /* floats from pixel to pixel */
+    float *y;
+    const float *bias; /* `channels` floats, or NULL */
+    bool accumulate;
+    xai_clamp clamp;
+} xai_pixel_taps;
+
 typedef struct xai_kernels {
     const char *isa;
     size_t rows, cols; /* of a gemm panel: MR and NR */
+    size_t width;      /* floats of a vector: output channels of a pixel panel come in multiples of it */
 #define XAI_KERNEL(name, parameters) void(*name) parameters;
 #include "kernels.def"
 #undef XAI_KERNEL
 } xai_kernels;
 
 /* Widest panel of any instruction set, for arrays on the stack. */
-enum { XAI_MAX_PANEL_COLS = 32, XAI_PANEL_SLACK = 16 };
+enum { XAI_MAX_PANEL_COLS = 32, XAI_PANEL_SLACK = 16, XAI_PIXEL_VECS = 3 };
 
 /* The table in use: the best that this processor has, or what the environment variable XAI_ISA forces down. */
 const xai_kernels *xai_kernels_get(void);

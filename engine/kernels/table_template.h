@@ -10,6 +10,7 @@
 
 #include "elementwise_template.h"
 
+#include "pixels_template.h"
 #include "map_template.h"
 
 extern const xai_kernels XAI_TABLE;
@@ -18,6 +19,7 @@ const xai_kernels XAI_TABLE = {
     .isa = XAI_TABLE_ISA,
     .rows = PANEL_ROWS,
     .cols = PANEL_COLS,
+    .width = WIDTH,
 #define XAI_KERNEL(name, parameters) .name = name,
 #include "kernels.def"
 #undef XAI_KERNEL

@@ -4,6 +4,8 @@
  */
 #include "window.h"
 
+#include <string.h>
+
 typedef struct state {
     xai_window window;
     bool count_pads;
@@ -90,6 +92,50 @@ static void backward_plane(void *context, size_t index, int thread)
     }
 }
 
+/* Channels last: the pixels of a window are vectors. One piece is a row of the output. */
+static void forward_pixels(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    int64_t image = (int64_t)index / r->out.h, c = r->in.c;
+    const float *x = r->x + image * r->in.h * r->in.w * c;
+    float *y = r->y + (int64_t)index * r->out.w * c;
+    span v = span_of(r->state, 0, (int64_t)index % r->out.h, r->in.h);
+    for (int64_t ox = 0; ox < r->out.w; ox++, y += c) {
+        span h = span_of(r->state, 1, ox, r->in.w);
+        float part = share(&v, &h);
+        memset(y, 0, (size_t)c * sizeof *y);
+        for (int64_t ky = v.first; ky < v.last; ky++)
+            for (int64_t kx = h.first; kx < h.last; kx++) {
+                const float *at = x + ((v.origin + ky * v.step) * r->in.w + h.origin + kx * h.step) * c;
+                for (int64_t k = 0; k < c; k++) y[k] += at[k];
+            }
+        for (int64_t k = 0; k < c; k++) y[k] *= part;
+    }
+}
+
+/* One piece is an image: windows may share pixels. */
+static void backward_pixels(void *context, size_t image, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    int64_t c = r->in.c;
+    const float *gy = r->gy + (int64_t)image * r->out.h * r->out.w * c;
+    float *gx = r->gx + (int64_t)image * r->in.h * r->in.w * c;
+    for (int64_t oy = 0; oy < r->out.h; oy++) {
+        span v = span_of(r->state, 0, oy, r->in.h);
+        for (int64_t ox = 0; ox < r->out.w; ox++, gy += c) {
+            span h = span_of(r->state, 1, ox, r->in.w);
+            float part = share(&v, &h);
+            for (int64_t ky = v.first; ky < v.last; ky++)
+                for (int64_t kx = h.first; kx < h.last; kx++) {
+                    float *at = gx + ((v.origin + ky * v.step) * r->in.w + h.origin + kx * h.step) * c;
+                    for (int64_t k = 0; k < c; k++) at[k] += gy[k] * part;
+                }
+        }
+    }
+}
+
 static run begin(const xai_node *node)
 {
     run r = {.state = node->state};
@@ -103,7 +149,8 @@ static void forward(const xai_node *node, const xai_exec *exec)
     run r = begin(node);
     r.x = xai_in_f32(exec, node, 0);
     r.y = xai_out_f32(exec, node, 0);
-    xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), forward_plane, &r);
+    if (node->channels_last) xai_par_for(exec->par, (size_t)(r.out.n * r.out.h), forward_pixels, &r);
+    else xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), forward_plane, &r);
 }
 
 static void backward(const xai_node *node, const xai_exec *exec)
@@ -111,7 +158,14 @@ static void backward(const xai_node *node, const xai_exec *exec)
     run r = begin(node);
     r.gy = xai_grad_out(exec, node, 0);
     r.gx = xai_grad_in(exec, node, 0);
-    if (r.gx && r.gy) xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), backward_plane, &r);
+    if (!r.gx || !r.gy) return;
+    if (node->channels_last) xai_par_for(exec->par, (size_t)r.out.n, backward_pixels, &r);
+    else xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), backward_plane, &r);
+}
+
+static xai_order order(const xai_node *node)
+{
+    return node->in[0]->shape.rank == 4 ? XAI_ORDER_EITHER : XAI_ORDER_PLAIN;
 }
 
 static const xai_op_case CASES[] = {
@@ -136,5 +190,6 @@ const xai_op xai_op_average_pool = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .order = order,
     .cases = CASES,
 };

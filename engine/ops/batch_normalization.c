@@ -45,7 +45,7 @@ typedef struct run {
     const xai_batch_normalization *bn;
     const float *from;
     float *to;
-    int64_t size; /* of a plane */
+    int64_t size; /* of a plane; channels last: of a row */
 } run;
 
 static void forward_plane(void *context, size_t index, int thread)
@@ -66,6 +66,36 @@ static void backward_plane(void *context, size_t index, int thread)
     for (int64_t i = at; i < at + r->size; i++) r->to[i] += scale * r->from[i];
 }
 
+/* Channels last: one piece is a row of pixels. */
+static void forward_pixels(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    size_t n = (size_t)r->bn->channels;
+    const float *scale = r->bn->scale, *shift = r->bn->shift, *from = r->from + index * (size_t)r->size * n;
+    float *to = r->to + index * (size_t)r->size * n;
+    for (int64_t i = 0; i < r->size; i++, from += n, to += n)
+        for (size_t c = 0; c < n; c++) to[c] = scale[c] * from[c] + shift[c];
+}
+
+static void backward_pixels(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    size_t n = (size_t)r->bn->channels;
+    const float *scale = r->bn->scale, *from = r->from + index * (size_t)r->size * n;
+    float *to = r->to + index * (size_t)r->size * n;
+    for (int64_t i = 0; i < r->size; i++, from += n, to += n)
+        for (size_t c = 0; c < n; c++) to[c] += scale[c] * from[c];
+}
+
+static void run_pixels(const xai_node *node, const xai_exec *exec, const float *from, float *to, xai_par_body body)
+{
+    const int64_t *dim = node->in[0]->shape.dim;
+    run r = {.bn = node->state, .from = from, .to = to, .size = dim[3]};
+    xai_par_for(exec->par, (size_t)(dim[0] * dim[2]), body, &r);
+}
+
 static void run_planes(const xai_node *node, const xai_exec *exec, const float *from, float *to, xai_par_body body)
 {
     const xai_shape *in = &node->in[0]->shape;
@@ -75,14 +105,24 @@ static void run_planes(const xai_node *node, const xai_exec *exec, const float *
 
 static void forward(const xai_node *node, const xai_exec *exec)
 {
-    run_planes(node, exec, xai_in_f32(exec, node, 0), xai_out_f32(exec, node, 0), forward_plane);
+    const float *x = xai_in_f32(exec, node, 0);
+    float *y = xai_out_f32(exec, node, 0);
+    if (node->channels_last) run_pixels(node, exec, x, y, forward_pixels);
+    else run_planes(node, exec, x, y, forward_plane);
 }
 
 static void backward(const xai_node *node, const xai_exec *exec)
 {
     const float *gy = xai_grad_out(exec, node, 0);
     float *gx = xai_grad_in(exec, node, 0);
-    if (gx && gy) run_planes(node, exec, gy, gx, backward_plane);
+    if (!gx || !gy) return;
+    if (node->channels_last) run_pixels(node, exec, gy, gx, backward_pixels);
+    else run_planes(node, exec, gy, gx, backward_plane);
+}
+
+static xai_order order(const xai_node *node)
+{
+    return node->in[0]->shape.rank == 4 ? XAI_ORDER_EITHER : XAI_ORDER_PLAIN;
 }
 
 static const xai_op_case CASES[] = {
@@ -100,5 +140,6 @@ const xai_op xai_op_batch_normalization = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .order = order,
     .cases = CASES,
 };

@@ -37,6 +37,36 @@ xai_status xai_binary_setup_at(xai_node *node, const xai_binary_rule *rule, int6
     return XAI_OK;
 }
 
+/* Either order, if both inputs are 4-D and a constant is one value a channel, or one in all. */
+xai_order xai_binary_order(const xai_node *node)
+{
+    if (node->out[0]->shape.rank != 4 || node->out[0]->dtype != XAI_F32) return XAI_ORDER_PLAIN;
+    for (int i = 0; i < 2; i++) {
+        const xai_shape *s = &node->in[i]->shape;
+        bool flat = xai_shape_count(s) == 1, pixel = s->rank >= 3 && s->dim[s->rank - 1] * s->dim[s->rank - 2] == 1;
+        if (node->in[i]->constant ? !flat && !pixel : s->rank != 4) return XAI_ORDER_PLAIN;
+    }
+    return XAI_ORDER_EITHER;
+}
+
+static xai_shape channels_last(const xai_shape *s)
+{
+    if (s->rank == 3) return (xai_shape){3, {s->dim[1], s->dim[2], s->dim[0]}};
+    return s->rank == 4 ? xai_shape_4d(s->dim[0], s->dim[2], s->dim[3], s->dim[1]) : *s;
+}
+
+/* With the channels last, the loops run over the axes as they lie. */
+xai_status xai_binary_prepare(xai_node *node, xai_setup *setup, xai_error *err)
+{
+    (void)setup, (void)err;
+    if (!node->channels_last) return XAI_OK;
+    xai_shape a = channels_last(&node->in[0]->shape), b = channels_last(&node->in[1]->shape),
+              out = channels_last(&node->out[0]->shape);
+    const xai_shape *shapes[] = {&a, &b};
+    xai_nest_broadcast(&((xai_binary *)node->state)->nest, &out, shapes, 2);
+    return XAI_OK;
+}
+
 typedef struct run {
     xai_binary_row row;
     const unsigned char *a, *b;

@@ -41,6 +41,8 @@ typedef struct xai_binary {
  * began at an axis of the first, or ended with it: `axis` is that attribute, and what a file without it means.
  */
 xai_status xai_binary_setup(xai_node *node, const xai_binary_rule *rule, xai_error *err);
+xai_status xai_binary_prepare(xai_node *node, xai_setup *setup, xai_error *err);
+xai_order xai_binary_order(const xai_node *node);
 xai_status xai_binary_setup_at(xai_node *node, const xai_binary_rule *rule, int64_t axis, xai_error *err);
 void xai_binary_forward(const xai_node *node, const xai_exec *exec);
 void xai_binary_backward(const xai_node *node, const xai_exec *exec);
@@ -89,7 +91,8 @@ void xai_binary_backward(const xai_node *node, const xai_exec *exec);
     }                                                                                                      \
     const xai_op xai_op_##name = {                                                                         \
         .type = (type_), .min_in = 2, .max_in = 2, .max_out = 1, .state_size = sizeof(xai_binary),         \
-        .setup = setup, .forward = xai_binary_forward, .backward = (backward_), .cases = (cases_),         \
+        .setup = setup, .prepare = xai_binary_prepare, .forward = xai_binary_forward,                      \
+        .backward = (backward_), .order = xai_binary_order, .cases = (cases_),                             \
     }
 
 #endif

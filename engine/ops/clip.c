@@ -106,5 +106,6 @@ const xai_op xai_op_clip = {
     .setup = setup,
     .forward = forward,
     .backward = xai_unary_backward,
+    .order = xai_order_elementwise,
     .cases = CASES,
 };

@@ -35,6 +35,13 @@ static xai_nest place(const xai_node *node, int i, int64_t from)
 {
     const concat *c = node->state;
     const xai_shape *in = &node->in[i]->shape, *out = &node->out[0]->shape;
+    if (node->channels_last) { /* pixel by pixel, along the channels */
+        int64_t rows = in->dim[0] * in->dim[2] * in->dim[3], dim[] = {rows, in->dim[1]};
+        int64_t pixel_in[] = {in->dim[1], 1}, pixel_out[] = {out->dim[1], 1};
+        xai_nest pixels;
+        xai_nest_pair(&pixels, 2, dim, (xai_nest_side){pixel_out, from}, (xai_nest_side){pixel_in, 0});
+        return pixels;
+    }
     int64_t inner = xai_shape_span(in, c->axis + 1, in->rank), rows = xai_shape_span(in, 0, c->axis);
     int64_t dim[] = {rows, in->dim[c->axis] * inner};
     int64_t stride_in[] = {dim[1], 1}, stride_out[] = {out->dim[c->axis] * inner, 1};
@@ -66,6 +73,13 @@ static void backward(const xai_node *node, const xai_exec *exec)
     }
 }
 
+static xai_order order(const xai_node *node)
+{
+    bool channels = node->out[0]->shape.rank == 4 && ((const concat *)node->state)->axis == 1;
+    for (int i = 0; i < node->in_count; i++) channels = channels && !node->in[i]->constant;
+    return channels && node->out[0]->dtype == XAI_F32 ? XAI_ORDER_EITHER : XAI_ORDER_PLAIN;
+}
+
 static const xai_op_case CASES[] = {
     {"channels", {"2x3x2x2", "2x1x2x2", "2x2x2x2", NULL}, "axis=1", 0},
     {"last_axis", {"2x3", "2x1", NULL}, "axis=-1", 0},
@@ -83,5 +97,6 @@ const xai_op xai_op_concat = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .order = order,
     .cases = CASES,
 };

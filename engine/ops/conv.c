@@ -1,10 +1,13 @@
 /*
  * Conv: 1-D and 2-D convolution with a constant weight; any group, stride, dilation and padding.
  *
- * An output is its bias, then the products over (input channel, kernel row, kernel column) in this order. The work is
- * done by conv_gemm.c and conv_depthwise.c; a clamp may be fused.
+ * The work is done in one of the four ways of conv_plan.h; a clamp may be fused, and, channels last, the tensor that is
+ * added before it.
  */
 #include "conv_plan.h"
+#include "rectifier.h"
+
+#include <stdio.h>
 
 static xai_status check_weight(const xai_node *node, xai_error *err)
 {
@@ -66,12 +69,16 @@ xai_status xai_conv_check_extents(const xai_node *node, const xai_conv_plan *pla
 
 static size_t scratch_of(const xai_conv *conv, const xai_conv_part *parts, int count)
 {
+    if (conv->plan->pixels) return conv->plan->depthwise ? 0 : xai_conv_pixels_scratch(conv, parts, count);
     return conv->plan->depthwise ? xai_conv_depthwise_scratch(parts, count) : xai_conv_gemm_scratch(conv);
 }
 
 static xai_status pack(const xai_conv *conv, bool backward, xai_conv_part *part, xai_setup *setup, xai_error *err)
 {
-    if (conv->plan->depthwise) return xai_conv_depthwise_pack(conv, part, setup->arena, err);
+    bool depthwise = conv->plan->depthwise;
+    if (conv->plan->pixels && depthwise) return xai_conv_pixels_depthwise_pack(conv, part, setup->arena, err);
+    if (conv->plan->pixels) return xai_conv_pixels_pack(conv, backward, part, setup->arena, err);
+    if (depthwise) return xai_conv_depthwise_pack(conv, part, setup->arena, err);
     return xai_conv_gemm_pack(conv, backward, part, setup->arena, err);
 }
 
@@ -84,9 +91,11 @@ static xai_status prepare(xai_node *node, xai_setup *setup, xai_error *err)
     XAI_TRY(xai_plane_of(node, &node->out[0]->shape, &plan->out, err));
     XAI_TRY(xai_conv_check_extents(node, plan, &conv->window, err));
     plan->depthwise = conv->group == plan->in.c && conv->group > 1;
+    plan->pixels = node->channels_last;
     XAI_TRY(xai_lattice_forward(&conv->window, &plan->out, setup->arena, &plan->forward.lattice, err));
+    XAI_TRY(pack(conv, false, &plan->forward, setup, err));
     node->scratch = scratch_of(conv, &plan->forward, 1);
-    return pack(conv, false, &plan->forward, setup, err);
+    return XAI_OK;
 }
 
 static xai_status prepare_backward(xai_node *node, xai_setup *setup, xai_error *err)
@@ -108,10 +117,11 @@ static xai_status prepare_backward(xai_node *node, xai_setup *setup, xai_error *
 
 static void run(const xai_conv_run *run)
 {
-    if (run->conv->plan->depthwise)
-        xai_conv_depthwise_run(run);
-    else
-        xai_conv_gemm_run(run);
+    const xai_conv_plan *plan = run->conv->plan;
+    if (plan->pixels && plan->depthwise) xai_conv_pixels_depthwise_run(run);
+    else if (plan->pixels) xai_conv_pixels_run(run);
+    else if (plan->depthwise) xai_conv_depthwise_run(run);
+    else xai_conv_gemm_run(run);
 }
 
 static void forward(const xai_node *node, const xai_exec *exec)
@@ -125,13 +135,47 @@ static void forward(const xai_node *node, const xai_exec *exec)
         .from = conv->plan->in,
         .to = conv->plan->out,
         .source = xai_in_f32(exec, node, 0),
+        .residual = xai_has_input(node, XAI_CONV_RESIDUAL) ? xai_in_f32(exec, node, XAI_CONV_RESIDUAL) : NULL,
         .target = xai_out_f32(exec, node, 0),
     });
+}
+
+typedef struct gating {
+    xai_policy policy;
+    xai_clamp clamp;
+    const float *y;
+    float *gy, *residual; /* residual: gradient of what was added, or NULL */
+    size_t count;
+} gating;
+
+enum { GATING_PIECE = 8192 };
+
+static void gate_piece(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const gating *g = context;
+    size_t at = index * GATING_PIECE, n = g->count - at < GATING_PIECE ? g->count - at : GATING_PIECE;
+    float *gy = g->gy + at;
+    if (!xai_clamp_is_none(g->clamp)) xai_rectify_backward(g->policy, g->clamp, g->y + at, gy, gy, n);
+    const float *added[] = {gy};
+    if (g->residual) xai_kernels_get()->weave_add(added, 1, g->residual + at, n);
+}
+
+/* Channels last: the gradient passes the clamp where it lies (nobody else needs it any more), then goes to what was
+ * added. */
+static void gate_in_place(const xai_node *node, const xai_exec *exec, float *gy)
+{
+    const xai_conv *conv = node->state;
+    gating g = {exec->policy, conv->act, xai_out_f32(exec, node, 0), gy, xai_grad_in(exec, node, XAI_CONV_RESIDUAL),
+                (size_t)xai_value_count(node->out[0])};
+    if (xai_clamp_is_none(conv->act) && !g.residual) return;
+    xai_par_for(exec->par, (g.count + GATING_PIECE - 1) / GATING_PIECE, gate_piece, &g);
 }
 
 static void backward(const xai_node *node, const xai_exec *exec)
 {
     const xai_conv *conv = node->state;
+    if (conv->plan->pixels && exec->grads[node->out[0]->id]) gate_in_place(node, exec, exec->grads[node->out[0]->id]);
     xai_conv_run r = {
         .conv = conv,
         .parts = conv->plan->backward,
@@ -145,9 +189,24 @@ static void backward(const xai_node *node, const xai_exec *exec)
         .target = xai_grad_in(exec, node, 0),
     };
     if (!r.source || !r.target || r.part_count == 0) return;
-    if (!xai_clamp_is_none(conv->act))
+    if (!xai_clamp_is_none(conv->act) && !conv->plan->pixels)
         r.gate_y = exec->policy == XAI_POLICY_DECONV ? r.source : xai_out_f32(exec, node, 0);
     run(&r);
+}
+
+static xai_order order(const xai_node *node)
+{
+    const xai_shape *in = &node->in[0]->shape;
+    return in->rank == 4 && xai_conv_takes_pixels(node->state, in->dim[1]) ? XAI_ORDER_LAST : XAI_ORDER_PLAIN;
+}
+
+static void describe(const xai_node *node, char *text, size_t size)
+{
+    const xai_conv *conv = node->state;
+    const xai_conv_plan *plan = conv->plan;
+    const char *way = plan->depthwise ? "depthwise" : plan->pixels ? "dense" : "gemm";
+    snprintf(text, size, "%s%s%s", plan->pixels ? "channels last, " : "", way,
+             xai_has_input(node, XAI_CONV_RESIDUAL) ? ", sum" : "");
 }
 
 static const xai_op_case CASES[] = {
@@ -166,6 +225,9 @@ static const xai_op_case CASES[] = {
      0},
     {"grouped_dilated", {"2x6x8x9", "~4x3x3x2", "~4", NULL}, "group=2;dilations=2,3;pads=2,1,0,2", 0},
     {"stride_beyond_kernel", {"1x2x9x9", "~3x2x2x2", NULL}, "strides=3,4", 0},
+    {"picture_stem", {"1x3x11x10", "~20x3x7x7", "~20", NULL}, "strides=2,2;pads=3,3,3,3", 0},
+    {"several_panels_and_blocks", {"1x70x3x4", "~70x70x1x1", "~70", NULL}, "", 0},
+    {"long_taps", {"1x33x4x4", "~52x33x3x3", NULL}, "pads=1,1,1,1", 0},
     {"one_dimensional", {"2x3x11", "~5x3x4", "~5", NULL}, "strides=2;pads=1,2;dilations=2", 0},
     {0},
 };
@@ -181,5 +243,7 @@ const xai_op xai_op_conv = {
     .prepare_backward = prepare_backward,
     .forward = forward,
     .backward = backward,
+    .order = order,
+    .describe = describe,
     .cases = CASES,
 };

@@ -1,6 +1,8 @@
 /*
- * What prepare works out for a convolution, and the two ways to run it: as a product of matrices, or, where every
- * input channel has its own filters, plane by plane. The way follows from the shape alone.
+ * What prepare works out for a convolution, and the ways to run it. Channels last (the layout pass decides): dense
+ * (conv_pixels.c) or every channel by itself (conv_pixels_depthwise.c). In ONNX's own order: as a product of matrices
+ * (conv_gemm.c) or, where every input channel has its own filters, plane by plane (conv_depthwise.c). The way follows
+ * from the program and the shape alone.
  */
 #ifndef XAI_OPS_CONV_PLAN_H
 #define XAI_OPS_CONV_PLAN_H
@@ -10,12 +12,17 @@
 /* One lattice with its packed weights. */
 typedef struct xai_conv_part {
     xai_lattice lattice;
-    const float *packed; /* see conv_gemm.c and conv_depthwise.c */
+    const float *packed; /* see the files of the four ways */
+    /* channels last: */
+    const float *bias;  /* of the forward pass, or NULL */
+    const float *zeros; /* a pixel of the padding */
+    size_t taps, k;     /* dense: floats that each tap contributes */
+    bool joined;        /* dense: a tap is a row of the window */
 } xai_conv_part;
 
 typedef struct xai_conv_plan {
     xai_plane in, out;
-    bool depthwise;
+    bool depthwise, pixels; /* pixels: channels last */
     xai_conv_part forward;
     xai_conv_part *backward;
     int backward_count;
@@ -31,6 +38,7 @@ typedef struct xai_conv_run {
     bool add; /* forward: to what the target holds; without bias and clamp */
     xai_plane from, to;
     const float *source;
+    const float *residual; /* forward, channels last: added before the clamp; or NULL */
     const float *gate_y; /* backward: the convolution's own output, or NULL where nothing gates the gradient */
     xai_policy policy;
     float *target;
@@ -45,11 +53,19 @@ xai_status xai_conv_gemm_pack(const xai_conv *conv, bool backward, xai_conv_part
                               xai_error *err);
 xai_status xai_conv_depthwise_pack(const xai_conv *conv, xai_conv_part *part, xai_arena *arena, xai_error *err);
 
+xai_status xai_conv_pixels_pack(const xai_conv *conv, bool backward, xai_conv_part *part, xai_arena *arena,
+                                xai_error *err);
+xai_status xai_conv_pixels_depthwise_pack(const xai_conv *conv, xai_conv_part *part, xai_arena *arena,
+                                          xai_error *err);
+
 /* Scratch bytes a thread. */
+size_t xai_conv_pixels_scratch(const xai_conv *conv, const xai_conv_part *parts, int count);
 size_t xai_conv_gemm_scratch(const xai_conv *conv);
 size_t xai_conv_depthwise_scratch(const xai_conv_part *parts, int count);
 
 void xai_conv_gemm_run(const xai_conv_run *run);
 void xai_conv_depthwise_run(const xai_conv_run *run);
+void xai_conv_pixels_run(const xai_conv_run *run);
+void xai_conv_pixels_depthwise_run(const xai_conv_run *run);
 
 #endif

@@ -214,7 +214,7 @@ static xai_status make_loops(xai_node *node, const equation *e, xai_error *err)
     for (int k = 0; k < XAI_NEST_OPERANDS; k++) sides[k] = (xai_nest_side){stride[k], 0};
     xai_nest_make(&s->nest, count, dim, sides, e->factor_count + 1);
     products *p = &s->products;
-    p->used = e->factor_count == 2 && node->in[0]->dtype == XAI_F32 && find_products(loops, count, p);
+    p->used = e->factor_count == 2 && find_products(loops, count, p);
     if (p->used) node->scratch = xai_matrix_scratch(p->m.dim, p->n.dim, p->k.dim);
     return XAI_OK;
 }
@@ -224,15 +224,14 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     (void)setup;
     equation e = {.factor_count = 0};
     for (int k = 0; k < node->in_count; k++) {
-        xai_dtype dtype = node->in[k] ? node->in[k]->dtype : XAI_DTYPE_COUNT;
-        bool served = (dtype == XAI_F32 || dtype == XAI_F64) && dtype == node->in[0]->dtype;
-        XAI_NODE_CHECK(served, node, UNSUPPORTED_OP, err, "its inputs must all be float32, or all float64");
+        XAI_NODE_CHECK(node->in[k] && node->in[k]->dtype == XAI_F32, node, UNSUPPORTED_OP, err,
+                       "only float32 is served");
         XAI_NODE_CHECK(xai_value_count(node->in[k]) > 0, node, BAD_MODEL, err, "input %d is empty", k);
     }
     XAI_TRY(read_equation(node, &e, err));
     xai_shape out = {.rank = e.output.rank};
     for (int i = 0; i < out.rank; i++) out.dim[i] = e.dim[e.output.label[i]];
-    XAI_TRY(xai_node_output(node, 0, node->in[0]->dtype, &out, err));
+    XAI_TRY(xai_node_output(node, 0, XAI_F32, &out, err));
     return make_loops(node, &e, err);
 }
 
@@ -240,39 +239,35 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 
 typedef struct run {
     const einsum *s;
-    const void *in[MOST_FACTORS];
-    void *out;        /* of a forward pass, or the gradient of factor `target` - 1 */
+    const float *in[MOST_FACTORS];
+    float *out;        /* of a forward pass, or the gradient of factor `target` - 1 */
     int target, count; /* count: of factors */
 } run;
 
 /* to[...] += product of the others, `target` being the operand that is written; in double along a summed axis. */
-#define JOIN_ROW(name, type)                                                                                \
-    static void name(void *context, const int64_t *at, int64_t n)                                           \
-    {                                                                                                       \
-        const run *r = context;                                                                             \
-        const type *from[XAI_NEST_OPERANDS];                                                                \
-        int64_t step[XAI_NEST_OPERANDS], to_step = xai_nest_step(&r->s->nest, r->target);                   \
-        type *to = (type *)r->out + at[r->target];                                                          \
-        int others = 0;                                                                                     \
-        for (int k = 0; k <= r->count; k++) {                                                               \
-            if (k == r->target) continue;                                                                   \
-            from[others] = (const type *)r->in[k - (k > r->target)] + at[k];                                \
-            step[others++] = xai_nest_step(&r->s->nest, k);                                                 \
-        }                                                                                                   \
-        double sum = 0;                                                                                     \
-        for (int64_t i = 0; i < n; i++) {                                                                   \
-            type product = from[0][i * step[0]];                                                            \
-            for (int k = 1; k < others; k++) product *= from[k][i * step[k]];                               \
-            if (to_step == 0) sum += (double)product;                                                       \
-            else to[i * to_step] += product;                                                                \
-        }                                                                                                   \
-        if (to_step == 0) *to += (type)sum;                                                                 \
+static void join_row(void *context, const int64_t *at, int64_t n)
+{
+    const run *r = context;
+    const float *from[XAI_NEST_OPERANDS];
+    int64_t step[XAI_NEST_OPERANDS], to_step = xai_nest_step(&r->s->nest, r->target);
+    float *to = r->out + at[r->target];
+    int others = 0;
+    for (int k = 0; k <= r->count; k++) {
+        if (k == r->target) continue;
+        from[others] = r->in[k - (k > r->target)] + at[k];
+        step[others++] = xai_nest_step(&r->s->nest, k);
     }
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++) {
+        float product = from[0][i * step[0]];
+        for (int k = 1; k < others; k++) product *= from[k][i * step[k]];
+        if (to_step == 0) sum += (double)product;
+        else to[i * to_step] += product;
+    }
+    if (to_step == 0) *to += (float)sum;
+}
 
-JOIN_ROW(join_f32, float)
-JOIN_ROW(join_f64, double)
-
-static xai_matrix matrix_at(const void *data, const axis *row, const axis *col, int operand, int64_t at)
+static xai_matrix matrix_at(const float *data, const axis *row, const axis *col, int operand, int64_t at)
 {
     xai_matrix m = {(float *)(uintptr_t)data + at, row->dim, col->dim, row->stride[operand], col->stride[operand]};
     if (m.rows == 1) m.row_step = m.col_step == 1 ? m.cols : 1; /* a step that is never taken */
@@ -289,7 +284,8 @@ static void locate(const products *p, int64_t index, int64_t at[3])
 }
 
 /* Adds to the one of out, a and b that is the target what the others make. */
-static void run_products(const products *p, const xai_exec *exec, void *out, const void *a, const void *b, int target)
+static void run_products(const products *p, const xai_exec *exec, float *out, const float *a, const float *b,
+                         int target)
 {
     int64_t count = 1, at[3];
     for (int i = 0; i < p->batch_count; i++) count *= p->batch[i].dim;
@@ -306,12 +302,11 @@ static void run_products(const products *p, const xai_exec *exec, void *out, con
 static void forward(const xai_node *node, const xai_exec *exec)
 {
     const einsum *s = node->state;
-    run r = {.s = s, .out = xai_out_data(exec, node, 0), .count = node->in_count};
-    for (int k = 0; k < node->in_count; k++) r.in[k] = xai_in_data(exec, node, k);
-    bool real = node->in[0]->dtype == XAI_F32;
-    memset(r.out, 0, (size_t)xai_value_count(node->out[0]) * xai_dtype_size(node->in[0]->dtype));
+    run r = {.s = s, .out = xai_out_f32(exec, node, 0), .count = node->in_count};
+    for (int k = 0; k < node->in_count; k++) r.in[k] = xai_in_f32(exec, node, k);
+    memset(r.out, 0, (size_t)xai_value_count(node->out[0]) * sizeof *r.out);
     if (s->products.used) run_products(&s->products, exec, r.out, r.in[0], r.in[1], 0);
-    else xai_nest_run(&s->nest, exec->par, 0, real ? join_f32 : join_f64, &r);
+    else xai_nest_run(&s->nest, exec->par, 0, join_row, &r);
 }
 
 static void backward(const xai_node *node, const xai_exec *exec)
@@ -322,9 +317,9 @@ static void backward(const xai_node *node, const xai_exec *exec)
         run r = {.s = s, .out = xai_grad_in(exec, node, target), .target = target + 1, .count = node->in_count};
         r.in[0] = gy;
         for (int k = 0, at = 1; k < node->in_count; k++)
-            if (k != target) r.in[at++] = xai_in_data(exec, node, k);
+            if (k != target) r.in[at++] = xai_in_f32(exec, node, k);
         if (!r.out) continue;
-        if (!s->products.used) xai_nest_run(&s->nest, exec->par, r.target, join_f32, &r);
+        if (!s->products.used) xai_nest_run(&s->nest, exec->par, r.target, join_row, &r);
         else if (target == 0) run_products(&s->products, exec, gy, r.out, r.in[1], 1);
         else run_products(&s->products, exec, gy, r.in[1], r.out, 2);
     }

@@ -4,6 +4,8 @@
  */
 #include "op.h"
 
+enum { LANES = 16 };
+
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {
     (void)setup;
@@ -18,8 +20,38 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 typedef struct run {
     const float *x, *gy;
     float *y, *gx;
-    int64_t size; /* of a plane */
+    int64_t size;     /* of a plane */
+    size_t channels;  /* channels last: of a pixel */
 } run;
+
+/* ---- channels last: one piece is an image */
+
+static void forward_image(void *context, size_t image, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    const float *x = r->x + image * (size_t)r->size * r->channels;
+    float *y = r->y + image * r->channels;
+    for (size_t c = 0; c < r->channels; c += LANES) {
+        double lane[LANES] = {0};
+        size_t n = r->channels - c < LANES ? r->channels - c : LANES;
+        for (size_t i = 0; i < (size_t)r->size; i++)
+            for (size_t k = 0; k < n; k++) lane[k] += (double)x[i * r->channels + c + k];
+        for (size_t k = 0; k < n; k++) y[c + k] = (float)(lane[k] / (double)r->size);
+    }
+}
+
+static void backward_image(void *context, size_t image, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    const float *gy = r->gy + image * r->channels;
+    float *gx = r->gx + image * (size_t)r->size * r->channels;
+    for (size_t i = 0; i < (size_t)r->size; i++, gx += r->channels)
+        for (size_t c = 0; c < r->channels; c++) gx[c] += gy[c] / (float)r->size;
+}
+
+/* ---- plane by plane */
 
 static double plane_sum(const float *x, int64_t n)
 {
@@ -56,13 +88,23 @@ static int64_t plane_size(const xai_node *node)
 static void forward(const xai_node *node, const xai_exec *exec)
 {
     run r = {.x = xai_in_f32(exec, node, 0), .y = xai_out_f32(exec, node, 0), .size = plane_size(node)};
-    xai_par_for(exec->par, planes(node), forward_plane, &r);
+    r.channels = (size_t)node->in[0]->shape.dim[1];
+    if (node->channels_last) xai_par_for(exec->par, (size_t)node->in[0]->shape.dim[0], forward_image, &r);
+    else xai_par_for(exec->par, planes(node), forward_plane, &r);
 }
 
 static void backward(const xai_node *node, const xai_exec *exec)
 {
     run r = {.gy = xai_grad_out(exec, node, 0), .gx = xai_grad_in(exec, node, 0), .size = plane_size(node)};
-    if (r.gx && r.gy) xai_par_for(exec->par, planes(node), backward_plane, &r);
+    r.channels = (size_t)node->in[0]->shape.dim[1];
+    if (!r.gx || !r.gy) return;
+    if (node->channels_last) xai_par_for(exec->par, (size_t)node->in[0]->shape.dim[0], backward_image, &r);
+    else xai_par_for(exec->par, planes(node), backward_plane, &r);
+}
+
+static xai_order order(const xai_node *node)
+{
+    return node->in[0]->shape.rank == 4 ? XAI_ORDER_EITHER : XAI_ORDER_PLAIN;
 }
 
 static const xai_op_case CASES[] = {
@@ -80,5 +122,6 @@ const xai_op xai_op_global_average_pool = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .order = order,
     .cases = CASES,
 };

@@ -6,6 +6,8 @@
 #include "kernels/kernels.h"
 #include "window.h"
 
+enum { CHANNELS = 16 }; /* of one piece of the backward pass, channels last */
+
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {
     (void)setup;
@@ -18,13 +20,15 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     return xai_node_output(node, 1, XAI_I64, &shape, err);
 }
 
+static bool gives_places(const xai_node *node) { return node->out_count > 1 && node->out[1]; }
+
 typedef struct run {
     const xai_window *window;
     const xai_kernels *kernels;
     xai_plane in, out;
     const float *x, *gy;
     float *y, *gx;
-    int64_t *places; /* of the maxima, or NULL; rows first, or columns */
+    int64_t *places; /* of the maxima */
     bool columns_first;
 } run;
 
@@ -63,8 +67,29 @@ static void forward_plane(void *context, size_t index, int thread)
     }
 }
 
-/* Index in the plane of the first maximum of a window, or -1 when the window sees padding only. */
-static int64_t first_maximum(const run *r, const float *x, int64_t oy, int64_t ox)
+/* Channels last: the pixels of a window are vectors. One piece is a row of the output. */
+static void forward_pixels(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    const xai_window *w = r->window;
+    int64_t image = (int64_t)index / r->out.h, oy = (int64_t)index % r->out.h, c = r->in.c;
+    const float *x = r->x + image * r->in.h * r->in.w * c;
+    float *y = r->y + (int64_t)index * r->out.w * c;
+    for (int64_t ox = 0; ox < r->out.w; ox++, y += c) {
+        for (int64_t k = 0; k < c; k++) y[k] = -INFINITY;
+        for (int64_t ky = 0; ky < w->kernel[0]; ky++) {
+            int64_t iy = oy * w->stride[0] + ky * w->dilation[0] - w->pads[0];
+            for (int64_t kx = 0; kx < w->kernel[1] && iy >= 0 && iy < r->in.h; kx++) {
+                int64_t ix = ox * w->stride[1] + kx * w->dilation[1] - w->pads[1];
+                if (ix >= 0 && ix < r->in.w) r->kernels->raise_to(x + (iy * r->in.w + ix) * c, 1, y, (size_t)c);
+            }
+        }
+    }
+}
+
+/* Pixel of the first maximum of a window, or -1 when the window sees padding only; pixels are `pitch` floats apart. */
+static int64_t first_maximum(const run *r, const float *x, int64_t pitch, int64_t oy, int64_t ox)
 {
     const xai_window *w = r->window;
     int64_t best = -1;
@@ -75,7 +100,7 @@ static int64_t first_maximum(const run *r, const float *x, int64_t oy, int64_t o
             int64_t ix = ox * w->stride[1] + kx * w->dilation[1] - w->pads[1];
             if (ix < 0 || ix >= r->in.w) continue;
             int64_t at = iy * r->in.w + ix;
-            if (best < 0 || x[at] > x[best] || x[at] != x[at]) best = at;
+            if (best < 0 || x[at * pitch] > x[best * pitch] || x[at * pitch] != x[at * pitch]) best = at;
         }
     }
     return best;
@@ -89,7 +114,7 @@ static void find_places(void *context, size_t index, int thread)
     int64_t *place = r->places + (int64_t)index * r->out.h * r->out.w;
     for (int64_t oy = 0; oy < r->out.h; oy++)
         for (int64_t ox = 0; ox < r->out.w; ox++) {
-            int64_t at = first_maximum(r, r->x + base, oy, ox);
+            int64_t at = first_maximum(r, r->x + base, 1, oy, ox);
             if (at > 0 && r->columns_first) at = at % r->in.w * r->in.h + at / r->in.w;
             *place++ = base + at;
         }
@@ -99,8 +124,9 @@ static void forward(const xai_node *node, const xai_exec *exec)
 {
     run r = begin(node, exec);
     r.y = xai_out_f32(exec, node, 0);
-    xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), forward_plane, &r);
-    if (node->out_count < 2 || !node->out[1]) return;
+    if (node->channels_last) xai_par_for(exec->par, (size_t)(r.out.n * r.out.h), forward_pixels, &r);
+    else xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), forward_plane, &r);
+    if (!gives_places(node)) return;
     r.places = xai_out_data(exec, node, 1);
     r.columns_first = xai_attr_int(node, "storage_order", 0) != 0;
     xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), find_places, &r);
@@ -115,9 +141,26 @@ static void backward_plane(void *context, size_t index, int thread)
     float *gx = r->gx + (int64_t)index * r->in.h * r->in.w;
     for (int64_t oy = 0; oy < r->out.h; oy++)
         for (int64_t ox = 0; ox < r->out.w; ox++) {
-            int64_t at = first_maximum(r, x, oy, ox);
+            int64_t at = first_maximum(r, x, 1, oy, ox);
             if (at >= 0) gx[at] += gy[oy * r->out.w + ox];
         }
+}
+
+/* One piece is some channels of an image. */
+static void backward_pixels(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    int64_t c = r->in.c, blocks = (c + CHANNELS - 1) / CHANNELS, image = (int64_t)index / blocks;
+    int64_t first = (int64_t)index % blocks * CHANNELS, end = first + CHANNELS < c ? first + CHANNELS : c;
+    const float *x = r->x + image * r->in.h * r->in.w * c, *gy = r->gy + image * r->out.h * r->out.w * c;
+    float *gx = r->gx + image * r->in.h * r->in.w * c;
+    for (int64_t oy = 0; oy < r->out.h; oy++)
+        for (int64_t ox = 0; ox < r->out.w; ox++, gy += c)
+            for (int64_t k = first; k < end; k++) {
+                int64_t at = first_maximum(r, x + k, c, oy, ox);
+                if (at >= 0) gx[at * c + k] += gy[k];
+            }
 }
 
 static void backward(const xai_node *node, const xai_exec *exec)
@@ -125,7 +168,15 @@ static void backward(const xai_node *node, const xai_exec *exec)
     run r = begin(node, exec);
     r.gy = xai_grad_out(exec, node, 0);
     r.gx = xai_grad_in(exec, node, 0);
-    if (r.gx && r.gy) xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), backward_plane, &r);
+    if (!r.gx || !r.gy) return;
+    size_t blocks = (size_t)(r.in.c + CHANNELS - 1) / CHANNELS;
+    if (node->channels_last) xai_par_for(exec->par, (size_t)r.in.n * blocks, backward_pixels, &r);
+    else xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), backward_plane, &r);
+}
+
+static xai_order order(const xai_node *node)
+{
+    return node->in[0]->shape.rank == 4 && !gives_places(node) ? XAI_ORDER_EITHER : XAI_ORDER_PLAIN;
 }
 
 static const xai_op_case CASES[] = {
@@ -147,5 +198,6 @@ const xai_op xai_op_max_pool = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .order = order,
     .cases = CASES,
 };

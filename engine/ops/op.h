@@ -44,6 +44,7 @@ typedef struct xai_value {
     xai_dtype dtype;
     xai_shape shape;
     const xai_tensor *constant; /* not NULL: known before the first run */
+    bool channels_last;         /* 4-D: its bytes lie as N, H, W, C; `shape` is ONNX's all the same */
 } xai_value;
 
 typedef struct xai_op xai_op;
@@ -62,6 +63,7 @@ typedef struct xai_node {
     void *state;    /* state_size bytes, zeroed before setup */
     size_t scratch; /* bytes per thread that forward or backward need; set by setup or prepare */
     double macs;    /* multiply-accumulates (or comparisons) of one forward; set by setup */
+    bool channels_last; /* the 4-D tensors that it reads and writes are channels last; set before prepare */
 } xai_node;
 
 /* Backward rule of rectifiers: plain gradient, guided backpropagation, deconvolution network. */
@@ -76,6 +78,13 @@ typedef struct xai_exec {
     unsigned char *scratch; /* `threads` regions of `scratch_stride` bytes, 64-byte aligned */
     size_t scratch_stride;
 } xai_exec;
+
+/* In which order of the axes an operator can work on 4-D tensors (graph/layout.c chooses). */
+typedef enum xai_order {
+    XAI_ORDER_PLAIN,  /* only as ONNX has them */
+    XAI_ORDER_EITHER, /* either, the same for all of them: node->channels_last says which */
+    XAI_ORDER_LAST    /* channels last is faster */
+} xai_order;
 
 typedef struct xai_setup {
     xai_arena *arena; /* of the program: what is allocated here lives as long as the node */
@@ -105,6 +114,9 @@ struct xai_op {
     void (*forward)(const xai_node *node, const xai_exec *exec);
     /* ADDS to the gradient of each input that has one. NULL: not differentiable. */
     void (*backward)(const xai_node *node, const xai_exec *exec);
+    xai_order (*order)(const xai_node *node); /* after setup; NULL: PLAIN */
+    /* Names the kernel that forward runs, for measuring: "gemm". May be NULL: the operator has one way only. */
+    void (*describe)(const xai_node *node, char *text, size_t size);
     const xai_op_case *cases; /* ended by a case without a name */
 };
 
@@ -152,6 +164,9 @@ xai_status xai_node_output(xai_node *node, int i, xai_dtype dtype, const xai_sha
 /* The constant integers of input i (or of attribute `name` in older opsets). Fails if they are not known. */
 xai_status xai_node_ints(const xai_node *node, int i, const char *name, xai_setup *setup, const int64_t **out,
                          size_t *count, xai_error *err);
+
+/* EITHER where the operator works element by element on tensors of one shape. */
+xai_order xai_order_elementwise(const xai_node *node);
 
 /* The operator for an ONNX type, or NULL. */
 const xai_op *xai_op_find(const char *type);

@@ -100,3 +100,15 @@ xai_status xai_node_ints(const xai_node *node, int i, const char *name, xai_setu
     *count = (size_t)n;
     return XAI_OK;
 }
+
+xai_order xai_order_elementwise(const xai_node *node)
+{
+    const xai_shape *shape = &node->out[0]->shape;
+    if (shape->rank != 4) return XAI_ORDER_PLAIN;
+    for (int i = 0; i < node->in_count; i++) {
+        const xai_value *v = node->in[i];
+        if (!v || (v->constant && xai_value_count(v) == 1)) continue;
+        if (v->constant || !xai_shape_equal(&v->shape, shape)) return XAI_ORDER_PLAIN;
+    }
+    return XAI_ORDER_EITHER;
+}

@@ -81,7 +81,8 @@ void xai_unary_backward(const xai_node *node, const xai_exec *exec);
 #define XAI_UNARY_TABLE(name, type_, cases_)                                                               \
     const xai_op xai_op_##name = {                                                                         \
         .type = (type_), .min_in = 1, .max_in = 1, .max_out = 1, .state_size = sizeof(xai_unary),          \
-        .setup = setup, .forward = xai_unary_forward, .backward = xai_unary_backward, .cases = (cases_),   \
+        .setup = setup, .forward = xai_unary_forward, .backward = xai_unary_backward,                      \
+        .order = xai_order_elementwise, .cases = (cases_),   \
     }
 
 #endif

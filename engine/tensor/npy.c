@@ -4,6 +4,7 @@
  * The header is hostile text: its length, its shape and the file's size are checked against each other before
  * anything is allocated. Pure but for the file.
  */
+#include "half.h"
 #include "tensor.h"
 
 #include <errno.h>
@@ -56,18 +57,24 @@ static xai_status parse_shape(const char *text, const char *path, xai_array *out
     return XAI_OK;
 }
 
-static xai_status parse_header(const char *header, const char *path, xai_array *out, xai_error *err)
+/* float16 is widened as it is read. */
+static xai_status parse_header(const char *header, const char *path, xai_array *out, bool *half, xai_error *err)
 {
     const char *descr = find_key(header, "descr"), *order = find_key(header, "fortran_order");
     bool known = false;
     bool quoted = descr && *descr == '\'';
+    *half = quoted && strncmp(descr + 1, "<f2", 3) == 0;
+    if (*half) {
+        out->dtype = XAI_F32;
+        known = true;
+    }
     for (int i = 0; quoted && i < DESCR_COUNT; i++)
         if (strncmp(descr + 1, DESCRS[i].descr, 3) == 0) {
             out->dtype = DESCRS[i].dtype;
             known = true;
         }
     XAI_CHECK(known, err, BAD_TENSOR, path,
-              "'%s': only little-endian float32, float64, int64, int32, uint8 and bool are read", path);
+              "'%s': only little-endian float32, float64, float16, int64, int32, uint8 and bool are read", path);
     XAI_CHECK(order && strncmp(order, "False", 5) == 0, err, BAD_TENSOR, path,
               "'%s' is in Fortran order; save it with numpy.ascontiguousarray", path);
     return parse_shape(find_key(header, "shape"), path, out, err);
@@ -89,7 +96,17 @@ static xai_status read_header(FILE *f, const char *path, char *header, xai_error
     return XAI_OK;
 }
 
-static xai_status read_data(FILE *f, const char *path, xai_array *out, xai_error *err)
+/* From the last to the first, in place. */
+static void widen(void *data, size_t count)
+{
+    for (size_t i = count; i-- > 0;) {
+        uint16_t half;
+        memcpy(&half, (char *)data + i * sizeof half, sizeof half);
+        ((float *)data)[i] = xai_half_to_float(half);
+    }
+}
+
+static xai_status read_data(FILE *f, const char *path, bool half, xai_array *out, xai_error *err)
 {
     xai_shape shape = {out->rank, {0}};
     memcpy(shape.dim, out->shape, sizeof shape.dim);
@@ -97,26 +114,28 @@ static xai_status read_data(FILE *f, const char *path, xai_array *out, xai_error
     struct stat st;
     long at = ftell(f);
     XAI_CHECK(count >= 0 && at >= 0 && fstat(fileno(f), &st) == 0, err, BAD_TENSOR, path, "'%s' is too large", path);
-    size_t bytes = (size_t)count * xai_dtype_size(out->dtype);
+    size_t room = (size_t)count * xai_dtype_size(out->dtype), bytes = half ? room / 2 : room;
     XAI_CHECK((size_t)(st.st_size - at) == bytes, err, BAD_TENSOR, path, "'%s' holds %lld bytes, its header says %zu",
               path, (long long)(st.st_size - at), bytes);
-    out->data = aligned_alloc(ALIGN, bytes / ALIGN * ALIGN + ALIGN);
+    out->data = aligned_alloc(ALIGN, room / ALIGN * ALIGN + ALIGN);
     if (!out->data) XAI_NO_MEMORY(err);
     XAI_CHECK(fread(out->data, 1, bytes, f) == bytes, err, IO, path, "'%s' cannot be read", path);
+    if (half) widen(out->data, (size_t)count);
     return XAI_OK;
 }
 
 xai_status xai_npy_read(const char *path, xai_array *out, xai_error *err)
 {
     xai_status status = XAI_OK;
+    bool half = false;
     memset(out, 0, sizeof *out);
     FILE *f = fopen(path, "rb");
     XAI_CHECK(f, err, IO, path, "cannot open '%s': %s", path, strerror(errno));
     char *header = malloc(MAX_HEADER);
     if (!header) XAI_FAIL_OUT(err, NO_MEMORY, path, "out of memory");
     XAI_TRY_OUT(read_header(f, path, header, err));
-    XAI_TRY_OUT(parse_header(header, path, out, err));
-    XAI_TRY_OUT(read_data(f, path, out, err));
+    XAI_TRY_OUT(parse_header(header, path, out, &half, err));
+    XAI_TRY_OUT(read_data(f, path, half, out, err));
 out:
     if (status != XAI_OK) xai_array_clear(out);
     free(header);

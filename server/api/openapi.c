@@ -17,10 +17,28 @@ static json_t *schema(const char *text) { return json_loads(text, 0, NULL); }
 
 static const char TARGET[] =
     "{\"anyOf\":[{\"type\":\"integer\",\"minimum\":0},{\"type\":\"string\"},{\"type\":\"object\","
+    "\"description\":\"A class; its score inside a box or mask of a dense output; a neuron; or an element of an output\","
     "\"additionalProperties\":false,\"properties\":{"
     "\"class\":{\"type\":[\"integer\",\"string\",\"null\"],\"description\":\"Index or unique name; null: the top class\"},"
     "\"space\":{\"type\":[\"string\",\"null\"],\"enum\":[\"logit\",\"probability\",null]},"
-    "\"contrast\":{\"type\":[\"integer\",\"string\",\"null\"],\"description\":\"Explain class minus contrast\"}}}]}";
+    "\"contrast\":{\"type\":[\"integer\",\"string\",\"null\"],\"description\":\"Explain class minus contrast\"},"
+    "\"box\":{\"type\":[\"array\",\"null\"],\"minItems\":4,\"maxItems\":4,\"items\":{\"type\":\"integer\",\"minimum\":0},"
+    "\"description\":\"Top, left, bottom, right in pixels of the model's input, the latter two excluded\"},"
+    "\"mask\":{\"anyOf\":[{\"type\":\"null\"},{\"type\":\"object\",\"additionalProperties\":false,"
+    "\"required\":[\"b64\"],\"properties\":{\"b64\":{\"type\":\"string\",\"contentEncoding\":\"base64\","
+    "\"description\":\"A picture that covers the model's input; inside is what is not black\"}}},"
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"size\",\"runs\"],\"properties\":{"
+    "\"size\":{\"type\":\"array\",\"minItems\":2,\"maxItems\":2,\"items\":{\"type\":\"integer\",\"minimum\":1,\"maximum\":2048},"
+    "\"description\":\"Rows, columns; any resolution\"},"
+    "\"runs\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":65536,\"items\":{\"type\":\"integer\",\"minimum\":0},"
+    "\"description\":\"Row by row: so many outside, then so many inside, and so on\"}}}]},"
+    "\"neuron\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":false,\"required\":[\"layer\",\"channel\"],"
+    "\"properties\":{\"layer\":{\"type\":\"string\"},\"channel\":{\"type\":\"integer\",\"minimum\":0},"
+    "\"position\":{\"type\":[\"array\",\"null\"],\"minItems\":2,\"maxItems\":2,\"items\":{\"type\":\"integer\",\"minimum\":0},"
+    "\"description\":\"Row, column; null: the sum over all\"}}},"
+    "\"output\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":false,\"required\":[\"index\"],"
+    "\"properties\":{\"name\":{\"type\":[\"string\",\"null\"],\"description\":\"null: the model's own\"},"
+    "\"index\":{\"type\":\"integer\",\"minimum\":0,\"description\":\"Flat over one sample\"}}}}}]}";
 
 static const char REQUEST[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"

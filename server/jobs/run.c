@@ -155,6 +155,34 @@ static xai_status decode(jobs *j, work *w, xai_image **image, timing *t, xai_err
     return status;
 }
 
+static xai_status decode_mask(jobs *j, const work *w, const jobs_mask *mask, int64_t *runs, xai_error *err)
+{
+    xai_image *picture = NULL;
+    xai_target *target = &w->task->targets[mask->target];
+    XAI_TRY(j->engine.decode(j->engine.decoder, mask->bytes, mask->size, w->token, &picture, err));
+    target->mask_rows = picture->height;
+    target->mask_cols = picture->width;
+    xai_status status = xai_mask_of_image(picture, runs, &target->mask_run_count, err);
+    xai_image_free(picture);
+    XAI_TRY(status);
+    int64_t *kept = XAI_NEW(w->task->arena, int64_t, target->mask_run_count);
+    XAI_CHECK(kept, err, TOO_LARGE, "", "the masks have too many runs together");
+    target->mask_runs = memcpy(kept, runs, target->mask_run_count * sizeof *runs);
+    return XAI_OK;
+}
+
+static xai_status decode_masks(jobs *j, const work *w, xai_error *err)
+{
+    if (!w->task->mask_count) return XAI_OK;
+    int64_t *runs = calloc(XAI_MAX_MASK_RUNS, sizeof *runs);
+    if (!runs) XAI_NO_MEMORY(err);
+    xai_status status = XAI_OK;
+    for (size_t i = 0; i < w->task->mask_count && status == XAI_OK; i++)
+        status = decode_mask(j, w, &w->task->masks[i], runs, err);
+    free(runs);
+    return status;
+}
+
 static void run_work(jobs *j, work *w)
 {
     xai_error err = {0};
@@ -165,6 +193,7 @@ static void run_work(jobs *j, work *w)
     claim_all(j, w);
     xai_status status = xai_token_check(w->token, &err);
     if (status == XAI_OK) status = decode(j, w, &image, &t, &err);
+    if (status == XAI_OK) status = decode_masks(j, w, &err);
     if (status == XAI_OK && w->task->kind == JOBS_PROBE) status = probe(j, w, image, &body, &t, &err);
     else if (status == XAI_OK) status = explain(j, w, image, &body, &t, &partial, &err);
     xai_image_free(image);

@@ -68,14 +68,47 @@ static xai_status take_image(jobs_task *task, const xai_json_request *request, j
     return XAI_OK;
 }
 
+/* Masks that come as pictures: their bytes, which a worker has decoded. */
+static xai_status take_masks(jobs_task *task, const xai_json_request *request, xai_error *err)
+{
+    task->targets = (xai_target *)(uintptr_t)task->request.targets; /* the arena's */
+    if (!(task->masks = XAI_NEW(task->arena, jobs_mask, request->target_count))) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < request->target_count; i++) {
+        const xai_json_target *t = &request->targets[i];
+        if (!t->mask_image) continue;
+        char pointer[64];
+        snprintf(pointer, sizeof pointer, "/targets/%zu/mask/b64", i);
+        jobs_mask *mask = &task->masks[task->mask_count++];
+        mask->target = i;
+        mask->bytes = xai_arena_alloc(task->arena, xai_json_base64_room(t->mask_length) + 1, 1);
+        XAI_CHECK(mask->bytes, err, TOO_LARGE, pointer, "the pictures of the masks are too large");
+        XAI_CHECK(xai_json_base64_decode(t->mask_image, t->mask_length, mask->bytes, &mask->size), err, BAD_REQUEST,
+                  pointer, "not valid base64 (RFC 4648, with padding, without line breaks)");
+    }
+    return XAI_OK;
+}
+
 /* ---------------------------------------------------------------- checks */
 
+/* "target.neuron.channel" of target 0 -> "/targets/0/neuron/channel". */
+static void point_at_target(xai_error *err, const char *member, size_t target)
+{
+    snprintf(err->where, sizeof err->where, "/targets/%zu%s%.120s", target, member[0] ? "/" : "", member);
+    for (char *c = err->where; *c; c++)
+        if (*c == '.') *c = '/';
+}
+
 /* The engine says "params.window" of some method; the caller wants to know of which: a JSON pointer. */
-static void point(xai_error *err, size_t index)
+static void point(xai_error *err, size_t index, size_t target)
 {
     char where[sizeof err->where];
     memcpy(where, err->where, sizeof where);
     const char *name = strncmp(where, "params.", 7) == 0 ? where + 7 : NULL;
+    const char *member = strncmp(where, "target", 6) == 0 ? where + 6 + (where[6] == '.') : NULL;
+    if (member) {
+        point_at_target(err, member, target);
+        return;
+    }
     if (err->status == XAI_E_UNKNOWN_METHOD || err->status == XAI_E_UNSUPPORTED_METHOD)
         snprintf(err->where, sizeof err->where, "/methods/%zu/id", index);
     else if (name) snprintf(err->where, sizeof err->where, "/methods/%zu/params/%.120s", index, name);
@@ -86,12 +119,15 @@ static void point(xai_error *err, size_t index)
 static xai_status check_methods(const jobs_engine *engine, const jobs_task *task, const xai_request *request,
                                 xai_error *err)
 {
-    for (size_t i = 0; i < request->call_count; i++) {
+    size_t targets = request->target_count ? request->target_count : 1;
+    for (size_t i = 0; i < request->call_count * targets; i++) {
         xai_request one = *request;
-        one.calls = &request->calls[i];
+        one.calls = &request->calls[i / targets];
         one.call_count = 1;
+        one.targets = request->target_count ? &request->targets[i % targets] : NULL;
+        one.target_count = request->target_count ? 1 : 0;
         xai_status status = engine->check(&one, err);
-        if (status != XAI_OK) point(err, i);
+        if (status != XAI_OK) point(err, i / targets, i % targets);
         if (status != XAI_OK) return status;
     }
     XAI_CHECK(request->call_count > 0 || task->kind == JOBS_PREDICT, err, BAD_REQUEST, "/methods",
@@ -121,6 +157,12 @@ static void name_work(const jobs_engine *engine, jobs_task *task)
     const char *parts[] = {task->sha256, engine->describe(task->request.model)->sha256, task->owner, canonical};
     for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++)
         xai_sha256_update(&sha, parts[i], strlen(parts[i]) + 1);
+    for (size_t i = 0; i < task->mask_count; i++) {
+        const jobs_mask *mask = &task->masks[i];
+        xai_sha256_update(&sha, &mask->target, sizeof mask->target);
+        xai_sha256_update(&sha, &mask->size, sizeof mask->size);
+        xai_sha256_update(&sha, mask->bytes, mask->size);
+    }
     xai_sha256_final_hex(&sha, task->key);
     free(canonical);
 }
@@ -138,9 +180,11 @@ static xai_status fill(const jobs_engine *engine, const models *all, jobs_task *
     xai_json_request read;
     xai_model *model = NULL;
     XAI_TRY(xai_json_request_read(task->json, task->arena, &read, err));
+    read.masks_later = true;
     XAI_TRY(models_find(all, read.model, &model, err));
     XAI_TRY(xai_json_request_bind(&read, model, engine->describe(model), engine->find_class, task->arena, &task->request,
                                   err));
+    XAI_TRY(take_masks(task, &read, err));
     XAI_TRY(weigh(engine, task, err));
     XAI_TRY(take_image(task, &read, image, err));
     task->wait_ms = read.wait_ms;
@@ -166,11 +210,29 @@ xai_status jobs_task_explain(const jobs_engine *engine, const models *all, jobs_
 
 /* ---------------------------------------------------------------- probes */
 
-static xai_status read_target(const json_t *result, xai_target *out, xai_error *err)
+/* A result's target as a request's: without what the engine added. */
+static json_t *target_of(const json_t *result)
 {
-    const json_t *target = json_object_get(result, "target"), *class = json_object_get(target, "class");
-    XAI_CHECK(json_is_integer(class), err, INTERNAL, "/target", "the stored result has no target");
-    *out = (xai_target){.class_index = json_integer_value(class), .contrast = -1};
+    json_t *target = json_deep_copy(json_object_get(result, "target"));
+    json_object_del(target, "name");
+    json_object_del(target, "value");
+    return target;
+}
+
+static xai_status read_target(const jobs_engine *engine, jobs_task *task, xai_error *err)
+{
+    xai_json_request read;
+    xai_request request;
+    json_t *only = json_pack("{s:O}", "target", json_object_get(task->json, "target"));
+    XAI_CHECK(only, err, INTERNAL, "/target", "the stored result has no target");
+    xai_model *model = task->probe.model;
+    xai_status status = xai_json_request_read(only, task->arena, &read, err);
+    if (status == XAI_OK)
+        status = xai_json_request_bind(&read, model, engine->describe(model), engine->find_class, task->arena, &request,
+                                       err);
+    json_decref(only); /* what it holds is the task's */
+    XAI_TRY(status);
+    task->probe.target = request.targets[0];
     return XAI_OK;
 }
 
@@ -185,7 +247,7 @@ static xai_named_value value_of(const char *name, const json_t *value)
     return (xai_named_value){.name = name, .type = XAI_VALUE_NULL};
 }
 
-static xai_status fill_probe(jobs_task *task, const json_t *masks, xai_error *err)
+static xai_status fill_probe(const jobs_engine *engine, jobs_task *task, const json_t *masks, xai_error *err)
 {
     json_t *params = json_object_get(task->json, "params"), *value;
     size_t n = json_array_size(masks), i;
@@ -201,19 +263,18 @@ static xai_status fill_probe(jobs_task *task, const json_t *masks, xai_error *er
     task->probe.masks = ids;
     task->probe.mask_count = n;
     task->cost = (double)n + 1;
-    return read_target(task->json, &task->probe.target, err);
+    return read_target(engine, task, err);
 }
 
-xai_status jobs_task_probe(const models *all, const char *model, const json_t *result, const json_t *masks,
+xai_status jobs_task_probe(const jobs_engine *engine, const models *all, const char *model, const json_t *result, const json_t *masks,
                            jobs_bytes *image, const char *owner, jobs_task **out, xai_error *err)
 {
     jobs_task *task = NULL;
     XAI_TRY(task_new(JOBS_PROBE, owner, &task, err));
     task->image = jobs_bytes_ref(image);
-    task->json = json_pack("{s:O, s:O}", "target", json_object_get(result, "target"), "params",
-                           json_object_get(result, "params"));
+    task->json = json_pack("{s:o, s:O}", "target", target_of(result), "params", json_object_get(result, "params"));
     xai_status status = models_find(all, model, &task->probe.model, err);
-    if (status == XAI_OK) status = fill_probe(task, masks, err);
+    if (status == XAI_OK) status = fill_probe(engine, task, masks, err);
     if (status == XAI_OK) *out = task;
     else jobs_task_free(task);
     return status;

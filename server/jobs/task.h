@@ -16,6 +16,13 @@
 
 typedef enum jobs_kind { JOBS_EXPLAIN, JOBS_PREDICT, JOBS_PROBE } jobs_kind;
 
+/* A picture that is the mask of a target, still to be decoded. */
+typedef struct jobs_mask {
+    size_t target;
+    uint8_t *bytes; /* in the arena */
+    size_t size;
+} jobs_mask;
+
 typedef struct jobs_task {
     jobs_kind kind;
     xai_arena *arena;
@@ -29,6 +36,9 @@ typedef struct jobs_task {
     double cost;     /* forward-equivalents */
     char key[65];    /* equal keys have equal results; "": never merged */
     xai_request request;     /* EXPLAIN, PREDICT; without the image */
+    xai_target *targets;     /* of the request */
+    jobs_mask *masks;        /* of some of them */
+    size_t mask_count;
     xai_probe_request probe; /* PROBE; without the image */
 } jobs_task;
 
@@ -43,7 +53,7 @@ xai_status jobs_task_explain(const jobs_engine *engine, const models *all, jobs_
  * A probe of a finished SAG: `result` is its element of "results" in the finished document, `masks` a JSON array of
  * mask ids. Both are only read.
  */
-xai_status jobs_task_probe(const models *all, const char *model, const json_t *result, const json_t *masks,
+xai_status jobs_task_probe(const jobs_engine *engine, const models *all, const char *model, const json_t *result, const json_t *masks,
                            jobs_bytes *image, const char *owner, jobs_task **out, xai_error *err);
 
 void jobs_task_free(jobs_task *task);

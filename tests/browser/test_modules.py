@@ -165,3 +165,20 @@ def test_curl_command_is_the_request(page):
     assert command.startswith("curl -sS " + page.url + "/api/v1/explanations")
     assert "'image=@it'\\''s.png'" in command
     assert """'request={"methods":[{"id":"rise","params":{"p":0.5}}]}'""" in command
+
+
+def test_targets_of_every_kind_have_a_name_and_a_file_name(page):
+    found = page.module("""
+        const { targetName, targetStem, strengthInWords, strengthOf } = await load('target.js');
+        const targets = [{ class: 3, name: 'car' }, { class: 3, name: 'car', box: [1, 2, 3, 4] },
+            { class: 3, name: 'car', mask: { size: [1, 2], runs: [1, 1] } },
+            { neuron: { layer: '/a:0', channel: 4, position: [5, 6] } }, { neuron: { layer: 'b', channel: 1 } },
+            { output: { name: 'speed', index: 0 } }];
+        const predictions = [{ probability: 0.5 }, { probability: 0.1, share: 0.25 }, { value: 12.5 }, {}];
+        return { names: targets.map(targetName), stems: targets.map(targetStem), none: targetStem(undefined),
+            words: predictions.map(strengthInWords), strengths: predictions.map(strengthOf) };
+    """)
+    assert found["names"] == ["car", "car inside 1, 2, 3, 4", "car inside a mask", "/a:0[4] (5, 6)", "b[1]", "speed[0]"]
+    assert found["stems"] == ["3", "3-box-1-2-3-4", "3-mask", "neuron-/a:0-4-5-6", "neuron-b-1", "output-speed-0"]
+    assert found["none"] == "" and len(set(found["names"])) == len(set(found["stems"])) == 6
+    assert found["words"] == ["50%", "25%", "12.5", ""] and found["strengths"] == [0.5, 0.25, 0, 0]

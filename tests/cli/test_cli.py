@@ -61,6 +61,10 @@ REFUSED = [  # what, exit code, id in the message, part of the message, argument
     ("unknown space", 3, "bad-request", "logit|probability", [*SAMPLE, "gradcam", "--space", "outer"]),
     ("unknown input", 3, "bad-tensor", "inptu",
      ["run", "--model", TINY / "model.onnx", "--input", f"inptu={TINY}/input.npy", "--out", "x"]),
+    ("work that is none", 3, "unknown-method", "'dance'", ["bench", "--what", "dance"]),
+    ("two kinds of work to serve", 2, "usage", "--what", ["bench", "--serve"]),
+    ("layers of a method", 2, "usage", "'rise'", ["bench", "--per-layer", "--what", "rise"]),
+    ("bench in bf16", 4, "unsupported", "f32", ["bench", "--precision", "bf16"]),
     ("CMYK", 4, "unsupported-image", "CMYK", ["predict", "tests/engine/image/fixtures/cmyk.jpg"]),
     ("bf16", 4, "unsupported", "f32", [*SAMPLE, "gradcam", "--precision", "bf16"]),
 ]
@@ -175,9 +179,48 @@ def test_model_describes_the_shipped_one():
     assert {m["id"] for m in found["methods"] if m["served"]} >= ALL_METHODS
 
 
+TINY_BENCH = ["bench", "--model", TINY / "model.onnx", "--repeat", 2]
+
+
 def test_bench_measures():
-    rows = ask("bench", "--repeat", 2)["rows"]
-    assert all(0 < row["min_ms"] <= row["median_ms"] <= row["max_ms"] for row in rows)
+    found = ask(*TINY_BENCH, "--what", "forward,gradient,predict,saliency", "--threads", 1)
+    assert found["engine"] == "explaind" and found["batch"] == 1 and found["threads"] == 1 and found["runs"] == 2
+    assert [row["what"] for row in found["rows"]] == ["forward", "gradient", "predict", "saliency"]
+    assert all(0 < row["min_ms"] <= row["median_ms"] <= row["max_ms"] for row in found["rows"])
+
+
+def test_bench_takes_turns_with_others():
+    """One line when it is ready, then one an order; what is no order ends it."""
+    command = [xai.XAI, "bench", "--serve", "--model", TINY / "model.onnx", "--what", "gradient", "--batch", "3"]
+    done = subprocess.run(command, input="run 2\nrun 1\n", capture_output=True, text=True, timeout=60, check=True)
+    ready, two, one = map(json.loads, done.stdout.splitlines())
+    assert ready["batch"] == 3 and ready["isa"] and ready["precision"] == "f32" and ready["version"]
+    assert len(two) == 2 and len(one) == 1 and all(ms > 0 for ms in two + one)
+    done = subprocess.run(command, input="run -2\n", capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2 and "run N" in done.stderr
+
+
+@pytest.mark.parametrize("what, passes", [("forward", {"forward"}), ("gradient", {"forward", "backward"})])
+def test_bench_per_layer_holds_each_layer_against_the_machine(what, passes):
+    found = ask(*TINY_BENCH, "--per-layer", "--what", what, "--batch", 2)
+    assert found["batch"] == 2 and found["clock"] == "cpu" and found["machine"]["gflops"] > 0
+    assert all(set_["gb_per_s"] > 0 for set_ in found["machine"]["bandwidth"])
+    assert {layer["pass"] for layer in found["layers"]} == set(found["totals"]) == passes
+    for layer in found["layers"]:
+        assert layer["us"] > 0 and layer["bytes"] > 0 and layer["roofline_us"] > 0
+        assert layer["share"] == pytest.approx(layer["roofline_us"] / layer["us"])
+        assert layer["gap_ms"] == pytest.approx((layer["us"] - layer["roofline_us"]) / 1000)
+        assert layer["bound"] in ("memory", "compute") and layer["shape"].startswith("2x")
+    convolutions = [layer for layer in found["layers"] if layer["operator"] == "Conv" and layer["pass"] == "forward"]
+    assert convolutions and all(layer["kernel"] and layer["gflop_per_s"] > 0 for layer in convolutions)
+    for pass_, total in found["totals"].items():
+        for member in ("us", "gflop", "bytes", "roofline_us", "gap_ms"):
+            assert total[member] == pytest.approx(sum(x[member] for x in found["layers"] if x["pass"] == pass_))
+
+
+def test_bench_per_layer_is_a_table_too():
+    lines = call(*TINY_BENCH, "--per-layer", "--text", "--threads", 2).stdout.splitlines()
+    assert "GFLOP/s" in lines[0] and lines[1] == "forward" and "all layers" in lines[-1] and len(lines) > 6
 
 
 def test_run_writes_a_manifest(tmp_path):

@@ -101,7 +101,8 @@ class Model:
         constants = {one_of(parse(t), 8).decode() for t in all_of(self.graph, 5)}
         self.inputs = [name for name in self._names(11) if name not in constants]
         self.outputs = self._names(12)
-        self.input_types = {one_of(parse(v), 1).decode(): self._element_type(v) for v in all_of(self.graph, 11)}
+        self.types = {one_of(parse(v), 1).decode(): self._element_type(v)
+                      for v in all_of(self.graph, 11) + all_of(self.graph, 12)}
 
     def operators(self) -> set[str]:
         """Types of its nodes, those of other domains with their domain."""

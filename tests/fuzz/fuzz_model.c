@@ -1,18 +1,25 @@
 /*
- * Fuzzes the way of a model file from its bytes to numbers: parse, outline, program, forward, backward.
+ * Fuzzes the way of a model file from its bytes to numbers: parse, outline, program, forward, backward; and to a
+ * model's description. The file lies in a folder with a file of weights, a link out of it, a pipe and another folder.
  *
  * Holds: whatever the bytes, an error with a message, or a graph that builds the same names twice and runs within its
- * buffers. The memory limit is small, and files that ask for long loops are built but not run. Corpus:
- * tests/golden/data (tiny-*), tests/fuzz/corpus/fuzz_model.
+ * buffers; nothing outside the folder is read. The memory limit is small, and files that ask for long loops are built
+ * but not run. Corpus: tests/golden/data (tiny-*), tests/fuzz/corpus/fuzz_model.
  */
+#include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/memory.h"
-#include "graph/session.h"
+#include "graph/model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 enum { MOST_INPUTS = 4, MOST_ELEMENTS = 1 << 14, SIDE = 8 };
 #define MOST_STEPS 3e6
@@ -101,13 +108,76 @@ static void build(const xai_graph *g, const xai_program_spec *spec)
     xai_program_free(p);
 }
 
+/* ---------------------------------------------------------------- the folder */
+
+static char folder[] = "/tmp/fuzz-model-XXXXXX";
+static char model[64];
+static int memory; /* a file for xai_model_load, which wants a path */
+static char memory_path[64];
+
+static const char *inside(const char *name)
+{
+    static char path[64];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    return path;
+}
+
+static void remove_folder(void)
+{
+    static const char *const NAMES[] = {"w.bin", "link.bin", "pipe", "below/w.bin"};
+    for (size_t i = 0; i < sizeof NAMES / sizeof *NAMES; i++) unlink(inside(NAMES[i]));
+    rmdir(inside("below"));
+    rmdir(folder);
+}
+
+static void write_weights(const char *path)
+{
+    float weights[1024];
+    for (int i = 0; i < 1024; i++) weights[i] = (float)(i % 23) * 0.05F - 0.5F;
+    FILE *f = fopen(path, "wb");
+    require(f && fwrite(weights, 1, sizeof weights, f) == sizeof weights && fclose(f) == 0);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+    (void)argc;
+    (void)argv;
+    require(mkdtemp(folder) != NULL);
+    atexit(remove_folder);
+    snprintf(model, sizeof model, "%s/m.onnx", folder); /* need not exist: its bytes are given */
+    write_weights(inside("w.bin"));
+    require(mkdir(inside("below"), 0700) == 0);
+    write_weights(inside("below/w.bin"));
+    require(symlink("/etc/passwd", inside("link.bin")) == 0 && mkfifo(inside("pipe"), 0600) == 0);
+    memory = memfd_create("model", 0);
+    require(memory >= 0);
+    snprintf(memory_path, sizeof memory_path, "/proc/self/fd/%d", memory);
+    return 0;
+}
+
+/* ---------------------------------------------------------------- one file */
+
+static void describe(const uint8_t *data, size_t size)
+{
+    xai_model *m = NULL;
+    xai_error err = {0};
+    require(ftruncate(memory, 0) == 0 && pwrite(memory, data, size, 0) == (ssize_t)size);
+    if (xai_model_load(memory_path, NULL, &m, &err) != XAI_OK) {
+        require(!m && err.msg[0]);
+        return;
+    }
+    const xai_model_info *info = xai_model_describe(m);
+    require(info->classes > 0 && info->output_name && info->input_name);
+    xai_model_unref(m);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     xai_graph *g = NULL;
     xai_error err = {0};
     xai_shape shapes[MOST_INPUTS] = {{0}};
     xai_memory_set_limit((size_t)8 << 20);
-    if (xai_graph_parse(data, size, "fuzz", &g, &err) != XAI_OK) {
+    if (xai_graph_parse_file(data, size, model, &g, &err) != XAI_OK) {
         require(!g && err.msg[0]);
         return 0;
     }
@@ -118,5 +188,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         build(g, &spec);
     }
     xai_graph_free(g);
+    describe(data, size);
     return 0;
 }

@@ -81,7 +81,38 @@ def seeds():
                                [constant("i", np.int64(0)), ints("a", 0), ints("m", -1)])
 
 
-def write(folder, name, nodes, constants):
+def external(name, location, offset, *shape):
+    """A tensor in a file of the fuzzer's folder."""
+    tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=shape, data_location=TensorProto.EXTERNAL)
+    size = 4 * int(np.prod(shape, dtype=int))
+    for key, value in {"location": location, "offset": offset, "length": size}.items():
+        tensor.external_data.add(key=key, value=str(value))
+    return tensor
+
+
+def loader_seeds():
+    conv = node("Conv", "x w")
+    for name, location in {"external": "w.bin", "external_below": "below/w.bin", "external_link": "link.bin",
+                           "external_up": "../w.bin", "external_absolute": "/etc/passwd", "external_pipe": "pipe"}.items():
+        yield name, ([conv], [external("w", location, 64, 4, 3, 3, 3)])
+    yield "external_short", ([conv], [external("w", "w.bin", 4096, 4, 3, 3, 3)])
+    half = constant("h", np.linspace(-1, 1, 12, dtype=np.float16).reshape(4, 3, 1, 1))
+    yield "half", ([node("Cast", "h", "w", to=TensorProto.FLOAT), conv], [half])
+    yield "half_cast", ([node("Cast", "x", "c", to=TensorProto.FLOAT16), node("Relu", "c")], [])
+    yield "double", ([node("Mul", "x d")], [constant("d", np.float64(0.5))])
+    yield "unsorted", ([node("Add", "p q"), node("Relu", "q", "p"), node("Sigmoid", "x", "q")], [])
+    yield "cycle", ([node("Add", "x q"), node("Relu", "y", "q")], [])
+    scores = [node("GlobalAveragePool", "x", "g"), node("Flatten", "g", "f"), node("Softmax", "f", "s")]
+    yield "probabilities", (scores + [node("Cast", "s", "c", to=1), node("Identity", "c")], [])
+    yield "regression", ([node("ReduceMean", "x", axes=[1, 2, 3], keepdims=0)], [])
+    value = helper.make_attribute("value_floats", [0.1, 0.2, 0.3])
+    yield "constant_floats", ([node("Constant", "", "w"), node("Reshape", "w s", "v"), node("Mul", "x v")],
+                              [ints("s", 3, 1, 1)], value)
+
+
+def write(folder, name, nodes, constants, attribute=None):
+    if attribute is not None:
+        nodes[0].attribute.append(attribute)
     # Integer zeros where ConstantOfShape makes paddings.
     for n in nodes:
         if n.op_type == "ConstantOfShape":
@@ -96,8 +127,8 @@ def write(folder, name, nodes, constants):
 def main():
     folder = pathlib.Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    for name, (nodes, constants) in seeds():
-        write(folder, name.lower(), nodes, constants)
+    for name, parts in [*seeds(), *loader_seeds()]:
+        write(folder, name.lower(), *parts)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ import torchvision
 import nets
 import oracles
 import pictures
+import targets
 
 FORWARD_BOUND = 1e-4
 MAP_BOUND = 1e-3
@@ -214,6 +215,8 @@ def versions() -> dict:
 
 
 NOTES = {
+    "target": "The JSON object that a request takes. A box or mask is drawn over the input, and a cell of the output counts "
+              "with the mean of what lies over it; scores (or softmax probabilities of the cells) are summed.",
     "occlusion": "Windows start at i * stride, i = 0 .. ceil((length - window) / stride); the last one may stick "
                  "out and is clipped at the edge. Value at a pixel = sum over the windows covering it of "
                  "f(x) - f(hidden), divided by their number. All channels are hidden together. Baseline mean = 0 after normalisation.",
@@ -238,6 +241,8 @@ def main() -> None:
     masks = rise_masks(out)
     for name in nets.NETS:
         tiny_cases(out, name, masks)
+    for name in nets.OTHER_NETS:
+        targets.cases(out, name)
     steps = pictures.preprocess.steps_of(pictures.ROOT / "models" / "efficientnet-lite0.json")
     net, layers = nets.lite0()
     net.double()

@@ -210,12 +210,56 @@ class TinyEffNetLite(nn.Module):
         return self.fc(x.view(x.size(0), -1))
 
 
+class TinyFcn(nn.Module):
+    """A score for every class and place, at half the input's resolution; a skip goes past the deepest layer."""
+
+    shape, classes = (3, 32, 48), 5
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.relu1, self.pool1 = conv_norm(3, 8, 3), nn.ReLU(), nn.MaxPool2d(2)
+        self.middle, self.relu2, self.pool2 = conv_norm(8, 16, 3), nn.ReLU(), nn.MaxPool2d(2)
+        self.deep, self.relu3 = conv_norm(16, 24, 3), nn.ReLU()
+        self.up, self.relu4 = nn.ConvTranspose2d(24, 16, 4, stride=2, padding=1), nn.ReLU()
+        self.head = nn.Conv2d(16, self.classes, 1)
+
+    def forward(self, x):
+        x = self.relu2(self.middle(self.pool1(self.relu1(self.stem(x)))))
+        y = self.up(self.relu3(self.deep(self.pool2(x))))
+        return self.head(self.relu4(x + y))
+
+
+class TinySteer(nn.Module):
+    """Two outputs of plain numbers from one trunk."""
+
+    shape = (3, 32, 48)
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.relu1 = conv_norm(3, 8, 5, 2), nn.ReLU()
+        self.trunk, self.relu2 = conv_norm(8, 16, 3, 2), nn.ReLU()
+        self.left, self.relu3 = conv_norm(16, 12, 3), nn.ReLU()
+        self.right, self.relu4 = conv_norm(16, 12, 3), nn.ReLU()
+        self.gap, self.speed = nn.AdaptiveAvgPool2d(1), nn.Linear(12, 1)
+        self.pool, self.steering = nn.AdaptiveAvgPool2d((2, 3)), nn.Linear(72, 2)
+
+    def forward(self, x):
+        x = self.relu2(self.trunk(self.relu1(self.stem(x))))
+        steering = self.steering(torch.flatten(self.pool(self.relu3(self.left(x))), 1))
+        return steering, self.speed(torch.flatten(self.gap(self.relu4(self.right(x))), 1))
+
+
 NETS = {
     "tiny-resnet": (TinyResNet, lambda n: {"layer2": n.layer2.relu2, "layer3": n.layer3[1].relu3}),
     "tiny-mobilenet": (TinyMobileNet, lambda n: {"block2": n.blocks[2], "head": n.head_relu6}),
     "tiny-vgg": (TinyVgg, lambda n: {"conv4": n.features[8], "conv5": n.features[11]}),
     "tiny-densenet": (TinyDenseNet, lambda n: {"block1": n.block1[1], "last": n.last_relu}),
     "tiny-effnetlite": (TinyEffNetLite, lambda n: {"block1": n.blocks[1], "head": n.head_relu6}),
+}
+# No plain classifiers: what they are asked is in targets.py.
+OTHER_NETS = {
+    "tiny-fcn": (TinyFcn, lambda n: {"deep": n.relu3, "last": n.relu4}),
+    "tiny-steer": (TinySteer, lambda n: {"trunk": n.relu2, "left": n.relu3}),
 }
 
 
@@ -236,9 +280,9 @@ def calibrate(net: nn.Module, seed: int) -> None:
     torch.manual_seed(seed)
     norms = [m for m in net.modules() if isinstance(m, nn.BatchNorm2d)]
     for module in net.modules():
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
             nn.init.kaiming_normal_(module.weight, mode="fan_in", nonlinearity="relu")
-        if isinstance(module, (nn.Conv2d, nn.Linear)) and module.bias is not None:
+        if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)) and module.bias is not None:
             nn.init.normal_(module.bias, 0.0, 0.1)
     for norm in norms:
         nn.init.uniform_(norm.weight, 0.6, 1.4)
@@ -251,16 +295,29 @@ def calibrate(net: nn.Module, seed: int) -> None:
     with torch.no_grad():
         net(images)
         net.eval()
-        head = [m for m in net.modules() if isinstance(m, nn.Linear)][-1]
-        logits = net(images)
-        factor = 2.0 / logits.std(dim=0)
-        head.weight.mul_(factor[:, None])
-        head.bias.copy_((head.bias - logits.mean(dim=0)) * factor)
+        spread_scores(net, images)
+
+
+def spread_scores(net: nn.Module, images: torch.Tensor) -> None:
+    """Every number of every output gets mean 0 and deviation 2 over the images (and places)."""
+    kept = {}
+    heads = [m for m in net.modules() if isinstance(m, nn.Linear)][-1:]
+    if isinstance(net, (TinyFcn, TinySteer)):
+        heads = [net.head] if isinstance(net, TinyFcn) else [net.steering, net.speed]
+    handles = [h.register_forward_hook(lambda m, _i, output: kept.__setitem__(m, output)) for h in heads]
+    net(images)
+    for handle in handles:
+        handle.remove()
+    for head in heads:
+        scores = kept[head].movedim(1, -1).flatten(0, -2)
+        factor = 2.0 / scores.std(dim=0)
+        head.weight.mul_(factor.reshape(-1, *[1] * (head.weight.ndim - 1)))
+        head.bias.copy_((head.bias - scores.mean(dim=0)) * factor)
 
 
 def make(name: str) -> tuple[nn.Module, dict[str, nn.Module]]:
     """The calibrated network in eval mode, float32, and the layers the goldens look at."""
-    kind, layers = NETS[name]
+    kind, layers = (NETS | OTHER_NETS)[name]
     torch.manual_seed(100)
     net = kind()
     calibrate(net, seed=200)

@@ -29,27 +29,28 @@ def must_agree(a: np.ndarray, b: np.ndarray, what: str) -> np.ndarray:
     return np.float64(a)
 
 
-def export(net: nn.Module, path: str) -> None:
+def export(net: nn.Module, path: str, outputs: tuple = ("logits",)) -> None:
     """Opset 13, dynamic batch, no simplifier."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.onnx.export(
             net, (torch.zeros(1, *net.shape),), path, dynamo=False, opset_version=13,
-            input_names=["input"], output_names=["logits"],
-            dynamic_axes={"input": {0: "batch"}, "logits": {0: "batch"}})
+            input_names=["input"], output_names=list(outputs),
+            dynamic_axes={name: {0: "batch"} for name in ("input", *outputs)})
     onnx.checker.check_model(path, full_check=True)
 
 
 def run_onnx(path: str, x: np.ndarray, fetch: list[str] = ()) -> list[np.ndarray]:
-    """ONNX Runtime's logits, then the named inner tensors."""
+    """ONNX Runtime's first output, then the named inner tensors or other outputs."""
     model = onnx.load(path)
-    for name in fetch:
+    outputs = [output.name for output in model.graph.output]
+    for name in (name for name in fetch if name not in outputs):
         model.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(
         model.SerializeToString(), options, providers=["CPUExecutionProvider"])
-    return session.run(["logits", *fetch], {"input": x})
+    return session.run([outputs[0], *fetch], {"input": x})
 
 
 def layer_value(net: nn.Module, layer: nn.Module, x: np.ndarray) -> np.ndarray:

@@ -85,20 +85,26 @@ def tensor(case, name: str, gradient: str = "") -> np.ndarray:
 
 
 @functools.lru_cache(maxsize=None)
-def explained(model: str, source: str, method: str, target: int, options: tuple) -> np.ndarray:
-    """The maps of one method, sample by sample. `options` is flat: "--param", "k=v", ..."""
-    maps = []
-    for sample in samples_of(model, source):
-        result = xai.ask("explain", *sample, "--model", path_of(model), "--method", method, "--target", target, *options)
-        maps.append(xai.array(xai.artifact(result["results"][0])))
-    return np.stack(maps)
+def results(model: str, source: str, method: str, target: str, options: tuple) -> list:
+    """The results of one method, sample by sample. `options` is flat: "--param", "k=v", ..."""
+    return [xai.ask("explain", *sample, "--model", path_of(model), "--method", method, "--target", target,
+                    *options)["results"][0] for sample in samples_of(model, source)]
+
+
+def explained(model: str, source: str, method: str, target: str, options: tuple) -> np.ndarray:
+    """Their maps."""
+    return np.stack([xai.array(xai.artifact(result)) for result in results(model, source, method, target, options)])
+
+
+def target_of(case) -> str:
+    return json.dumps(case["target"]) if "target" in case else str(case["class"])
 
 
 def method_map(case, method: str, **params) -> np.ndarray:
     options = ["--space", case["space"]]
     for key, value in params.items():
         options += ["--param", f"{key}={value}"]
-    return explained(case["model"], case.get("input") or case["image"], method, case["class"], tuple(options))
+    return explained(case["model"], case.get("input") or case["image"], method, target_of(case), tuple(options))
 
 
 def got_gradient(case) -> np.ndarray:
@@ -106,11 +112,17 @@ def got_gradient(case) -> np.ndarray:
     return tensor(case, f"grad_{wrt}", f"{case['output_name']}:{case['class']}")
 
 
+def got_value(case) -> np.ndarray:
+    """A value is every method's; saliency is the quickest."""
+    found = results(case["model"], case["input"], "saliency", target_of(case), ("--space", case["space"]))
+    return np.array([result["target"]["value"] for result in found])
+
+
 def got_rise(case) -> np.ndarray:
     draws = scratch("draws-" + case["id"])
     np.save(draws / "masks.npy", np.load(path_of(case["masks"])))
     options = ("--space", case["space"], "--param", f"p={case['p']}", "--use-draws", draws)
-    return explained(case["model"], case["input"], "rise", case["class"], options)
+    return explained(case["model"], case["input"], "rise", target_of(case), options)
 
 
 @functools.lru_cache(maxsize=None)
@@ -135,6 +147,7 @@ GOT = {
     "saliency": lambda case: method_map(case, "saliency"),
     "occlusion": lambda case: method_map(case, "occlusion", window=case["window"], stride=case["stride"],
                                          baseline=case["baseline"]),
+    "value": got_value,
     "rise": got_rise,
     "rise-masks": lambda case: got_rise_masks(case["grids"], case["offsets"]),
 }
@@ -198,7 +211,9 @@ def test_picture_and_golden_crop_are_the_same_input(case):
 # ---------------------------------------------------------------- planted errors: each must be rejected
 
 def turned(values: np.ndarray) -> np.ndarray:
-    """Maps and gradients transposed; logits shifted by one class."""
+    """Maps and gradients transposed; logits shifted by one class, and one number's values by one sample."""
+    if values.ndim == 2 and values.shape[1] == 1:
+        return np.roll(values, 1, axis=0)
     return values.swapaxes(-1, -2) if values.ndim > 2 else np.roll(values, 1, axis=-1)
 
 
@@ -230,6 +245,21 @@ def test_planted_other_class_is_rejected():
     assert len(pairs) >= 40
     for case, other in pairs:
         assert distance(case, GOT[case["kind"]](other), expected(case)) > case["bound"], case["id"]
+
+
+def test_planted_other_target_is_rejected():
+    """A target does not pass for another one of the same net: a box for a mask, a class for its contrast, and so on."""
+    told = [case for case in MODEL_CASES if case["kind"] == "value"]
+    assert len(told) >= 16
+    for case in told:
+        for other in (c for c in told if c["model"] == case["model"] and c is not case and not same_target(case, c)):
+            assert distance(case, GOT["value"](other), expected(case)) > case["bound"], f"{other['id']} as {case['id']}"
+
+
+def same_target(a, b) -> bool:
+    """Two names of one number: a class of a regression, and the output by its name."""
+    forms = [case["target"].get("output", {}).get("index", case["target"].get("class")) for case in (a, b)]
+    return "steer" in a["id"] and forms[0] == forms[1]
 
 
 def test_planted_absolute_gradcam_is_rejected():

@@ -1,6 +1,7 @@
 /* Small ONNX files for tests, by protobuf-c. */
 #include "onnx_builder.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -125,6 +126,32 @@ Onnx__TensorProto *onnx_ints(onnx_builder *b, const char *name, const char *shap
     return t;
 }
 
+void onnx_reshape(Onnx__TensorProto *t, const char *shape)
+{
+    free(t->dims);
+    parse_shape(shape, &t->dims, &t->n_dims);
+}
+
+static void add_entry(Onnx__TensorProto *t, const char *key, const char *value)
+{
+    if (!value) return;
+    Onnx__StringStringEntryProto *e = calloc(1, sizeof *e);
+    onnx__string_string_entry_proto__init(e);
+    e->key = strdup(key);
+    e->value = strdup(value);
+    t->external_data[t->n_external_data++] = e;
+}
+
+void onnx_external(Onnx__TensorProto *t, const char *location, const char *offset, const char *length)
+{
+    t->has_data_location = 1;
+    t->data_location = 1;
+    t->external_data = calloc(3, sizeof *t->external_data);
+    add_entry(t, "location", location);
+    add_entry(t, "offset", offset);
+    add_entry(t, "length", length);
+}
+
 static Onnx__ValueInfoProto *make_value(const char *name, const char *shape)
 {
     Onnx__ValueInfoProto *v = calloc(1, sizeof *v);
@@ -162,17 +189,26 @@ void onnx_input(onnx_builder *b, const char *name, const char *shape)
 
 void onnx_output(onnx_builder *b, const char *name) { b->outputs[b->graph.n_output++] = make_value(name, NULL); }
 
-const char *onnx_write(onnx_builder *b)
+static void write_and_close(const onnx_builder *b, int fd)
 {
     size_t size = onnx__model_proto__get_packed_size(&b->model);
     uint8_t *bytes = malloc(size + 1);
     onnx__model_proto__pack(&b->model, bytes);
-    strcpy(b->path, "/tmp/xai-test-XXXXXX");
-    int fd = mkstemp(b->path);
     if (fd < 0 || write(fd, bytes, size) != (ssize_t)size) abort();
     close(fd);
     free(bytes);
+}
+
+const char *onnx_write(onnx_builder *b)
+{
+    strcpy(b->path, "/tmp/xai-test-XXXXXX");
+    write_and_close(b, mkstemp(b->path));
     return b->path;
+}
+
+void onnx_write_to(const onnx_builder *b, const char *path)
+{
+    write_and_close(b, open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600));
 }
 
 void onnx_end(onnx_builder *b)

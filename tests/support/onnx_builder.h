@@ -33,12 +33,17 @@ void onnx_attr_ints(Onnx__NodeProto *node, const char *name, size_t count, const
 Onnx__TensorProto *onnx_floats(onnx_builder *b, const char *name, const char *shape, const float *values);
 Onnx__TensorProto *onnx_ints(onnx_builder *b, const char *name, const char *shape, const int64_t *values);
 
+/* Lies about a tensor: another shape; another file (NULL: the key is absent). The data stay as they are. */
+void onnx_reshape(Onnx__TensorProto *tensor, const char *shape);
+void onnx_external(Onnx__TensorProto *tensor, const char *location, const char *offset, const char *length);
+
 /* An input or output; 0 in the shape is a free dimension: "0x3x8x8". */
 void onnx_input(onnx_builder *b, const char *name, const char *shape);
 void onnx_output(onnx_builder *b, const char *name);
 
 /* Writes the model to a temporary file, whose path is b->path; onnx_end removes it and frees everything. */
 const char *onnx_write(onnx_builder *b);
+void onnx_write_to(const onnx_builder *b, const char *path); /* stays there */
 void onnx_end(onnx_builder *b);
 
 #endif

@@ -329,3 +329,58 @@ void op_bench_clear_grads(op_bench *b)
     for (int i = 0; i < 6; i++)
         if (b->grad[i].block) memset(b->grad[i].data, 0, b->grad[i].bytes);
 }
+
+/* ---------------------------------------------------------------- orders of the axes */
+
+static bool is_turned(const xai_value *v) { return v->shape.rank == 4 && v->dtype == XAI_F32 && !v->constant; }
+
+static void turn(const xai_value *v, const float *from, float *to, bool to_last)
+{
+    const int64_t *dim = v->shape.dim;
+    int64_t pixels = dim[2] * dim[3], image = dim[1] * pixels;
+    for (int64_t n = 0; n < dim[0]; n++)
+        for (int64_t c = 0; c < dim[1]; c++)
+            for (int64_t p = 0; p < pixels; p++) {
+                int64_t plain = n * image + c * pixels + p, last = n * image + p * dim[1] + c;
+                if (to_last) to[last] = from[plain];
+                else to[plain] = from[last];
+            }
+}
+
+void op_bench_read(const op_bench *b, int id, bool gradient, float *out)
+{
+    const float *from = (const float *)(const void *)(gradient ? b->grad : b->data)[id].data;
+    if (b->node.channels_last && is_turned(&b->values[id])) turn(&b->values[id], from, out, false);
+    else memcpy(out, from, (size_t)op_bench_count(b, id) * sizeof *out);
+}
+
+void op_bench_write(op_bench *b, int id, bool gradient, const float *in)
+{
+    float *to = (float *)(void *)(gradient ? b->grad : b->data)[id].data;
+    if (b->node.channels_last && is_turned(&b->values[id])) turn(&b->values[id], in, to, true);
+    else memcpy(to, in, (size_t)op_bench_count(b, id) * sizeof *in);
+}
+
+xai_status op_bench_turn(op_bench *b, xai_error *err)
+{
+    xai_setup setup = {.arena = b->arena};
+    const xai_op *op = b->node.op;
+    static float plain[1 << 16];
+    memset(b->node.state, 0, op->state_size);
+    b->node.scratch = 0;
+    XAI_TRY(op->setup(&b->node, &setup, err));
+    for (int i = 0; i < b->node.in_count; i++) {
+        if (!b->in[i] || !is_turned(b->in[i])) continue;
+        ck_assert(op_bench_count(b, i) <= 1 << 16);
+        op_bench_read(b, i, false, plain);
+        b->in[i]->channels_last = true;
+        turn(b->in[i], plain, op_bench_f32(b, i), true);
+    }
+    for (int i = 0; i < b->node.out_count; i++) b->out[i]->channels_last = is_turned(b->out[i]);
+    b->node.channels_last = true;
+    if (op->prepare) XAI_TRY(op->prepare(&b->node, &setup, err));
+    if (op->prepare_backward) XAI_TRY(op->prepare_backward(&b->node, &setup, err));
+    free(b->scratch.block);
+    b->scratch = buffer_new(MAX_THREADS * ((b->node.scratch + 63) / 64 * 64));
+    return XAI_OK;
+}

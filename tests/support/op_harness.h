@@ -46,6 +46,12 @@ void op_bench_forward(op_bench *b, xai_pool *pool);
 void op_bench_backward(op_bench *b, xai_pool *pool, xai_policy policy);
 void op_bench_clear_grads(op_bench *b);
 
+/* Sets the node up anew to run with the channels last, and turns its 4-D inputs. */
+xai_status op_bench_turn(op_bench *b, xai_error *err);
+/* Data or gradient of a value in ONNX's order, whatever the node's. */
+void op_bench_read(const op_bench *b, int id, bool gradient, float *out);
+void op_bench_write(op_bench *b, int id, bool gradient, const float *in);
+
 /* NULL, or what was written outside a buffer: a message in static memory. */
 const char *op_bench_damage(const op_bench *b);
 

@@ -4,30 +4,15 @@
  *
  * Sets are shown to the model by the same scene as in the search. One thread runs this; the pool does the work.
  */
+#include "explain/predict.h"
 #include "scene.h"
 
 typedef struct probe {
     const xai_sag_scene *scene;
-    int64_t class_index; /* < 0: the top-1 class of the whole image, until the base forward */
+    xai_aim aim;
     double f_all;
     xai_probe_value *values;
 } probe;
-
-/* The best classes by logit; equal ones by index. */
-static void rank(const xai_context *c, const float *logits, xai_prediction *top, size_t room)
-{
-    size_t count = 0;
-    for (int64_t i = 0; i < c->classes; i++) {
-        size_t at = count < room ? count++ : room;
-        for (; at > 0 && top[at - 1].logit < logits[i]; at--)
-            if (at < room) top[at] = top[at - 1];
-        if (at < room) top[at] = (xai_prediction){.class_index = i, .logit = logits[i]};
-    }
-    for (size_t k = 0; k < count; k++) {
-        top[k].name = c->model->info.labels[top[k].class_index];
-        top[k].probability = (float)xai_context_probability(c, logits, top[k].class_index);
-    }
-}
 
 static xai_status run_mask(void *user, size_t index, xai_session *session, const xai_par *par, xai_error *err)
 {
@@ -38,8 +23,8 @@ static xai_status run_mask(void *user, size_t index, xai_session *session, const
     xai_session_forward(session, par);
     const float *logits = xai_session_value_data(session, c->logits);
     xai_probe_value *value = &job->values[index];
-    rank(c, logits, value->top, sizeof value->top / sizeof value->top[0]);
-    value->p = (double)(float)xai_context_probability(c, logits, job->class_index); /* as the search keeps it */
+    xai_aim_rank(&job->aim, logits, value->top, sizeof value->top / sizeof value->top[0]);
+    value->p = (double)(float)xai_aim_value(&job->aim, logits); /* as the search keeps it */
     value->rel = value->p / job->f_all;
     value->top1 = value->top[0].class_index;
     return XAI_OK;
@@ -59,7 +44,18 @@ static xai_status read_masks(const xai_probe_request *request, const xai_regions
     return XAI_OK;
 }
 
-static xai_status run_probe(const xai_probe_request *request, xai_context *c, xai_probe_value *values, xai_error *err)
+/* As `sag` sees it; a class that is not given is the top-1 class. */
+static xai_status aim_at(xai_aim *aim, const xai_context *c, const xai_target *target, xai_error *err)
+{
+    XAI_TRY(xai_aim_init(aim, c, target, err));
+    aim->target.space = XAI_SPACE_PROBABILITY;
+    aim->scale = 1 / aim->total;
+    if (target->class_index < 0) XAI_TRY(xai_context_top_class(c, &aim->target.class_index, err));
+    return XAI_OK;
+}
+
+static xai_status run_probe(const xai_probe_request *request, const xai_target *target, xai_context *c,
+                            xai_probe_value *values, xai_error *err)
 {
     const xai_method_info *sag = xai_method_find("sag");
     xai_sag_options options;
@@ -70,9 +66,9 @@ static xai_status run_probe(const xai_probe_request *request, xai_context *c, xa
     XAI_TRY(xai_sag_scene_init(&scene, c, &options, c->arena, err));
     XAI_TRY(read_masks(request, &scene.regions, c->arena, &scene.masks, values, err));
     XAI_TRY(xai_context_base(c, err));
-    probe job = {.scene = &scene, .class_index = request->target.class_index, .values = values};
-    if (job.class_index < 0) job.class_index = xai_context_top_class(c, c->base_logits);
-    job.f_all = (double)(float)xai_context_probability(c, c->base_logits, job.class_index);
+    probe job = {.scene = &scene, .values = values};
+    XAI_TRY(aim_at(&job.aim, c, target, err));
+    job.f_all = (double)(float)xai_aim_value(&job.aim, c->base_logits);
     XAI_TRY(xai_context_lanes(c, &lanes, err));
     return xai_lanes_run(lanes, request->mask_count, run_mask, &job, 1, c->token, NULL, err);
 }
@@ -80,10 +76,9 @@ static xai_status run_probe(const xai_probe_request *request, xai_context *c, xa
 xai_status xai_probe(const xai_probe_request *request, xai_pool *pool, xai_token *token, xai_probe_value *values,
                      xai_error *err)
 {
-    const xai_model_info *info = xai_model_describe(request->model);
-    XAI_CHECK(request->target.class_index < info->classes, err, UNKNOWN_CLASS, "target.class",
-              "there is no class %lld: the model has classes 0 to %lld", (long long)request->target.class_index,
-              (long long)info->classes - 1);
+    xai_target target = request->target;
+    XAI_TRY(xai_target_check(request->model, &target, err));
+    XAI_TRY(xai_target_check_probability(request->model, &target, err));
     XAI_CHECK(request->mask_count <= 1 << 16, err, TOO_LARGE, "masks", "at most 65536 masks are scored in one call");
     xai_arena *arena = xai_arena_new(0);
     if (!arena) XAI_NO_MEMORY(err);
@@ -92,7 +87,7 @@ xai_status xai_probe(const xai_probe_request *request, xai_pool *pool, xai_token
     xai_context context;
     xai_token_stage(token, "probe", (double)request->mask_count + 1);
     xai_status status = xai_context_init(&context, &spec, err);
-    if (status == XAI_OK) status = run_probe(request, &context, values, err);
+    if (status == XAI_OK) status = run_probe(request, &target, &context, values, err);
     xai_context_deinit(&context);
     xai_arena_free(arena);
     return status;

@@ -282,20 +282,22 @@ START_TEST(what_cannot_be_served_is_refused_before_it_runs)
     xai_named_value nan = number("p", NAN), stride[] = {number("window", 4), number("stride", 5)};
     static const char *const FLAT = "logits";
     xai_named_value flat = {.name = "layer", .type = XAI_VALUE_TEXT, .text = FLAT}, extra = number("colour", 1);
+    const xai_target top = {.class_index = -1, .contrast = -1}, far = {.class_index = 100000, .contrast = -1},
+                     same = {.class_index = 1, .contrast = 1};
     const struct {
         xai_method_call call;
         xai_target target;
         xai_status status;
         const char *where;
     } cases[] = {
-        {{"astrology", NULL, 0}, {-1, -1, 0}, XAI_E_UNKNOWN_METHOD, "method"},
-        {{"gradcam", &bad_layer, 1}, {-1, -1, 0}, XAI_E_UNKNOWN_LAYER, "nowhere"},
-        {{"gradcam", &flat, 1}, {-1, -1, 0}, XAI_E_UNKNOWN_LAYER, "logits"},
-        {{"rise", &nan, 1}, {-1, -1, 0}, XAI_E_BAD_PARAM, "params.p"},
-        {{"rise", &extra, 1}, {-1, -1, 0}, XAI_E_BAD_PARAM, "params.colour"},
-        {{"occlusion", stride, 2}, {-1, -1, 0}, XAI_E_BAD_PARAM, "params.stride"},
-        {{"saliency", NULL, 0}, {100000, -1, 0}, XAI_E_UNKNOWN_CLASS, "target.class"},
-        {{"saliency", NULL, 0}, {1, 1, 0}, XAI_E_BAD_PARAM, "target.contrast"},
+        {{"astrology", NULL, 0}, top, XAI_E_UNKNOWN_METHOD, "method"},
+        {{"gradcam", &bad_layer, 1}, top, XAI_E_UNKNOWN_LAYER, "nowhere"},
+        {{"gradcam", &flat, 1}, top, XAI_E_UNKNOWN_LAYER, "logits"},
+        {{"rise", &nan, 1}, top, XAI_E_BAD_PARAM, "params.p"},
+        {{"rise", &extra, 1}, top, XAI_E_BAD_PARAM, "params.colour"},
+        {{"occlusion", stride, 2}, top, XAI_E_BAD_PARAM, "params.stride"},
+        {{"saliency", NULL, 0}, far, XAI_E_UNKNOWN_CLASS, "target.class"},
+        {{"saliency", NULL, 0}, same, XAI_E_BAD_PARAM, "target.contrast"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         xai_error err = {0};

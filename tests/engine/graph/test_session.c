@@ -84,6 +84,51 @@ START_TEST(reused_buffers_give_the_same_bytes)
 END_TEST
 
 /* A spatial layer in the middle of the network. */
+typedef struct watched {
+    const xai_node *running;
+    int count[2]; /* forward, backward */
+} watched;
+
+static void watch(void *user, const xai_node *node, bool backward, bool begins)
+{
+    watched *w = user;
+    if (begins) {
+        ck_assert_ptr_null(w->running);
+        w->running = node;
+        return;
+    }
+    ck_assert_ptr_eq(w->running, node);
+    w->running = NULL;
+    w->count[backward]++;
+}
+
+START_TEST(an_observer_is_told_of_every_node_that_runs)
+{
+    xai_model *m = load(NETS[_i]);
+    xai_session *s = session_of(m, XAI_PLAN_GRADIENT);
+    watched w = {0};
+    int views = 0, nodes = m->program->node_count;
+    for (int i = 0; i < nodes; i++) views += m->program->nodes[i]->op->view;
+    fill(m, xai_session_data(s, "input"), 0);
+    xai_session_observe(s, &(xai_observer){watch, &w});
+    xai_session_forward(s, &(xai_par){NULL});
+    ck_assert_int_eq(w.count[0], nodes - views);
+    ck_assert_int_eq(w.count[1], 0);
+
+    float *seed = calloc(classes(m), sizeof *seed), *out = calloc(input_count(m), sizeof *out);
+    seed[0] = 1;
+    xai_seed target = {xai_program_find(m->program, m->logits), seed};
+    xai_wanted wanted = {m->program->inputs[0], out};
+    ck_assert_int_eq(xai_session_backward(s, &target, 1, &wanted, 1, XAI_POLICY_PLAIN, &(xai_par){NULL}, NULL), XAI_OK);
+    ck_assert_int_eq(w.count[0], nodes - views);
+    ck_assert_int_eq(w.count[1], nodes);
+    free(seed);
+    free(out);
+    xai_session_free(s);
+    xai_model_unref(m);
+}
+END_TEST
+
 static const xai_value *middle_layer(const xai_model *m)
 {
     const xai_program *p = m->program;
@@ -303,6 +348,7 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_checked_fixture(tc, start_pool, stop_pool);
     tcase_add_loop_test(tc, reused_buffers_give_the_same_bytes, 0, NET_COUNT);
+    tcase_add_loop_test(tc, an_observer_is_told_of_every_node_that_runs, 0, NET_COUNT);
     tcase_add_loop_test(tc, suffix_equals_the_full_run, 0, NET_COUNT);
     tcase_add_loop_test(tc, gradient_of_a_layer_is_the_slope_of_the_suffix, 0, NET_COUNT);
     tcase_add_loop_test(tc, a_sample_does_not_depend_on_batch_or_threads, 0, NET_COUNT);

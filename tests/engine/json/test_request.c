@@ -156,7 +156,7 @@ START_TEST(errors_point_at_the_culprit)
         {"{\"method\":\"m\",\"params\":{\"a/b\":{}}}", "/params/a~1b", XAI_E_BAD_REQUEST},
         {"{\"targets\":[{\"class\":-1}]}", "/targets/0/class", XAI_E_BAD_REQUEST},
         {"{\"targets\":[{\"class\":1.5}]}", "/targets/0/class", XAI_E_BAD_REQUEST},
-        {"{\"targets\":[{\"box\":[1]}]}", "/targets/0/box", XAI_E_UNSUPPORTED},
+        {"{\"targets\":[{\"box\":[1]}]}", "/targets/0/box", XAI_E_BAD_REQUEST},
         {"{\"targets\":[{\"class\":10}]}", "/targets/0/class", XAI_E_UNKNOWN_CLASS},
         {"{\"targets\":[{\"contrast\":\"crane\"}]}", "/targets/0/contrast", XAI_E_AMBIGUOUS_CLASS},
         {"{\"target\":\"tennt\"}", "/targets/0/class", XAI_E_UNKNOWN_CLASS},

@@ -74,7 +74,7 @@ START_TEST(errors_point_at_the_culprit)
         {"{\"schema\":1,\"labls\":[]}", "/labls", XAI_E_BAD_CONFIG},
         {"{\"schema\":1,\"schema\":1}", "", XAI_E_BAD_CONFIG},
         {"{\"schema\":1,\"input\":{\"layout\":\"CHW\"}}", "/input/layout", XAI_E_BAD_CONFIG},
-        {"{\"schema\":1,\"output\":{\"head\":\"dense\"}}", "/output/head", XAI_E_UNSUPPORTED},
+        {"{\"schema\":1,\"output\":{\"head\":\"thick\"}}", "/output/head", XAI_E_BAD_CONFIG},
         {"{\"schema\":1,\"labels\":[\"a\",7]}", "/labels/1", XAI_E_BAD_CONFIG},
         {"{\"schema\":1,\"preprocess\":[{\"op\":\"flip\"}]}", "/preprocess/0/op", XAI_E_BAD_CONFIG},
         {"{\"schema\":1,\"preprocess\":[{}]}", "/preprocess/0", XAI_E_BAD_CONFIG},

@@ -18,7 +18,7 @@ static const refusal REFUSALS[] = {
     {"Max", {"types", {"2", "=1,2"}, "", 0}, XAI_E_UNSUPPORTED_OP, "float32 and int64"},
     {"Mod", {"floats", {"2", "2"}, "", 0}, XAI_E_UNSUPPORTED_OP, "float32"},
     {"And", {"floats", {"2", "2"}, "", 0}, XAI_E_UNSUPPORTED_OP, "float32"},
-    {"Cast", {"brain", {"2"}, "to=16", 0}, XAI_E_UNSUPPORTED_OP, "to = 16"},
+    {"Cast", {"complex", {"2"}, "to=14", 0}, XAI_E_UNSUPPORTED_OP, "to = 14"},
     {"Clip", {"variable", {"2", "", ""}, "", 0}, XAI_OK, ""},
     {"Clip", {"variable", {"2", "1"}, "", 0}, XAI_E_UNSUPPORTED_OP, "min must be a constant"},
     {"Compress", {"long", {"2", "?3"}, "axis=0", 0}, XAI_E_BAD_MODEL, "longer than the axis"},

@@ -60,6 +60,26 @@ static xai_status read_text(const char *magic, const char *header, size_t data, 
     return status;
 }
 
+START_TEST(half_floats_are_widened)
+{
+    static const uint16_t HALVES[] = {0x3c00, 0xc100, 0x0001};
+    xai_array a = {.dtype = XAI_F32, .rank = 1, .shape = {3}, .data = (float[3]){0}}, b;
+    ck_assert_int_eq(xai_npy_write(path, &a, NULL), XAI_OK);
+    FILE *f = fopen(path, "r+b");
+    fseek(f, 10, SEEK_SET);
+    fputs("{'descr': '<f2'", f);
+    fseek(f, 128, SEEK_SET); /* the header's length, as numpy pads it */
+    fwrite(HALVES, 1, sizeof HALVES, f);
+    fclose(f);
+    ck_assert_int_eq(truncate(path, 128 + sizeof HALVES), 0);
+    xai_error err;
+    ck_assert_msg(xai_npy_read(path, &b, &err) == XAI_OK, "%s", err.msg);
+    const float *data = b.data;
+    ck_assert(b.dtype == XAI_F32 && data[0] == 1 && data[1] == -2.5F && data[2] == 0x1p-24F);
+    xai_array_clear(&b);
+}
+END_TEST
+
 #define GOOD "\x93NUMPY\x01\x00"
 
 START_TEST(hostile_headers_are_refused)
@@ -108,6 +128,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, round_trip);
+    tcase_add_test(tests, half_floats_are_widened);
     tcase_add_test(tests, hostile_headers_are_refused);
     tcase_add_test(tests, a_missing_file_is_said_to_be_missing);
     suite_add_tcase(suite, tests);

@@ -1,0 +1,15 @@
+/*
+ * Coverage: which share of every cell of a dense output lies inside a box or a mask over the model's input.
+ */
+#ifndef XAI_EXPLAIN_COVERAGE_H
+#define XAI_EXPLAIN_COVERAGE_H
+
+#include "context.h"
+
+/* Checks a target of kind BOX or MASK against the model's input. Errors: BAD_PARAM, where "target.box" or "target.mask". */
+xai_status xai_coverage_check(const xai_model *model, const xai_target *target, xai_error *err);
+
+/* shares[rows * cols of the model's cells], 0 to 1; of another kind of target all 1. */
+xai_status xai_coverage_fill(const xai_model *model, const xai_target *target, float *shares, xai_error *err);
+
+#endif

@@ -1,0 +1,308 @@
+/*
+ * Convolution of channels-last tensors, in which every output channel sees every input channel: a product of the
+ * pixels under each tap with packed weights, forward and backward, without copies of the input.
+ *
+ * A piece of work is some pixels of one image and some panels of output channels. For each tap a table says where its
+ * pixels lie; what lies in the padding is a pixel of zeros. Sums are cut into blocks of about K_BLOCK products: a
+ * block of packed weights then stays in the first-level cache while the piece's pixels pass it, and short chains round
+ * less. Blocks follow from the layer alone, so that no byte depends on pieces, threads or batch.
+ *
+ * Where pixels are short (a picture has three channels) the rows of the window are joined: the rows that a piece needs
+ * are copied with their padding, and a tap is then a whole row of the window.
+ */
+#include "conv_plan.h"
+#include "kernels/kernels.h"
+
+#include <string.h>
+
+enum {
+    K_BLOCK = 64,
+    PIECE = 56,             /* pixels; a multiple of every PIXEL_ROWS */
+    LONG_PIECE = 224,       /* where the weights do not fit the second-level cache beside the pixels */
+    SHORT_PIXEL = 16,       /* channels below which the rows of a window are joined */
+    MOST_TAPS = 128,        /* beyond that the tables would be larger than the pixels */
+    PIECES_A_THREAD = 4,
+    HEAVY_WEIGHTS = 1 << 18 /* floats */
+};
+
+static size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
+
+bool xai_conv_takes_pixels(const xai_conv *conv, int64_t in_channels)
+{
+    bool dense = conv->group == 1, depthwise = conv->group == in_channels && conv->channels == in_channels;
+    return (dense || depthwise) && conv->window.kernel[0] * conv->window.kernel[1] <= MOST_TAPS;
+}
+
+static size_t panels_of(size_t vecs) { return ceil_div(vecs, XAI_PIXEL_VECS); }
+
+/* First vector of a panel, and the end of the last: threes, but two twos at the end in place of a three and a one. */
+static size_t panel_start(size_t vecs, size_t panel)
+{
+    size_t panels = panels_of(vecs);
+    if (panel >= panels) return vecs;
+    return panel > 0 && panel == panels - 1 && vecs % XAI_PIXEL_VECS == 1 ? vecs - 2 : panel * XAI_PIXEL_VECS;
+}
+
+/* ---- packing */
+
+typedef struct sides {
+    size_t source, target; /* channels */
+} sides;
+
+static sides sides_of(const xai_conv *conv, bool backward)
+{
+    size_t in = (size_t)conv->plan->in.c, out = (size_t)conv->channels;
+    return backward ? (sides){out, in} : (sides){in, out};
+}
+
+/* The weight between target channel n and float k of tap t. */
+static float weight_at(const xai_conv *conv, const xai_conv_part *part, bool backward, size_t n, size_t t, size_t k)
+{
+    size_t wide = (size_t)conv->window.kernel[1], taps = (size_t)conv->window.kernel[0] * wide;
+    size_t in = (size_t)conv->plan->in.c;
+    if (part->joined) return conv->weight[(n * in + k % in) * taps + t * wide + k / in];
+    size_t m = backward ? k : n, c = backward ? n : k;
+    return conv->weight[(m * in + c) * taps + (size_t)part->lattice.weight[t]];
+}
+
+static xai_status pack_weights(const xai_conv *conv, bool backward, xai_conv_part *part, xai_arena *arena,
+                               xai_error *err)
+{
+    size_t width = xai_kernels_get()->width, n = sides_of(conv, backward).target, all = ceil_div(n, width), size;
+    bool fits = !__builtin_mul_overflow(all * width, part->taps, &size) && !__builtin_mul_overflow(size, part->k, &size);
+    float *out = fits ? XAI_NEW(arena, float, size) : NULL;
+    part->packed = out;
+    if (!out) XAI_NO_MEMORY(err);
+    for (size_t p = 0; p < panels_of(all); p++)
+        for (size_t t = 0; t < part->taps; t++)
+            for (size_t k = 0; k < part->k; k++)
+                for (size_t i = panel_start(all, p) * width; i < panel_start(all, p + 1) * width; i++)
+                    *out++ = i < n ? weight_at(conv, part, backward, i, t, k) : 0;
+    return XAI_OK;
+}
+
+static xai_status pack_bias(const xai_conv *conv, xai_conv_part *part, xai_arena *arena, xai_error *err)
+{
+    size_t n = (size_t)conv->channels, width = xai_kernels_get()->width;
+    float *bias = conv->bias ? XAI_NEW(arena, float, ceil_div(n, width) * width) : NULL;
+    if (conv->bias && !bias) XAI_NO_MEMORY(err);
+    if (bias) memcpy(bias, conv->bias, n * sizeof *bias);
+    part->bias = bias;
+    return XAI_OK;
+}
+
+xai_status xai_conv_pixels_pack(const xai_conv *conv, bool backward, xai_conv_part *part, xai_arena *arena,
+                                xai_error *err)
+{
+    size_t channels = sides_of(conv, backward).source;
+    part->joined = !backward && channels < SHORT_PIXEL && conv->window.kernel[1] > 1 && conv->window.dilation[1] == 1;
+    part->taps = part->joined ? (size_t)conv->window.kernel[0] : (size_t)part->lattice.taps;
+    part->k = part->joined ? channels * (size_t)conv->window.kernel[1] : channels;
+    float *zeros = XAI_NEW(arena, float, channels);
+    part->zeros = zeros;
+    if (!zeros) XAI_NO_MEMORY(err);
+    if (!backward) XAI_TRY(pack_bias(conv, part, arena, err));
+    return pack_weights(conv, backward, part, arena, err);
+}
+
+/* ---- running */
+
+typedef struct job {
+    const xai_conv_run *run;
+    const xai_conv_part *part;
+    const xai_kernels *kernels;
+    sides sides;
+    size_t vecs;                 /* vectors of output channels */
+    size_t rows;                 /* rows of the grid in a piece, where rows are joined; else 0 */
+    size_t pixels;               /* in a piece */
+    size_t pieces;               /* of one image */
+    size_t panels, groups;       /* panels in a piece; output channels are divided too where pixels are few */
+} job;
+
+/* A thread's scratch: tables of `most` pixels, and the canvas of joined rows. */
+typedef struct desk {
+    const float **x, **add;
+    float **y, *canvas;
+} desk;
+
+static size_t piece_pixels(const xai_conv *conv, const xai_conv_part *part)
+{
+    size_t cols = (size_t)part->lattice.cols, all = cols * (size_t)part->lattice.rows;
+    size_t weights = part->taps * part->k * (size_t)conv->channels, piece = weights > HEAVY_WEIGHTS ? LONG_PIECE : PIECE;
+    if (part->joined) return ceil_div(PIECE, cols) * cols < all ? ceil_div(PIECE, cols) * cols : all;
+    return piece < all ? piece : all;
+}
+
+/* Floats of one row of the canvas, and its rows for `rows` rows of the grid. */
+static size_t canvas_width(const xai_conv *conv, const xai_conv_part *part)
+{
+    const xai_lattice *l = &part->lattice;
+    return ((size_t)(l->cols - 1) * (size_t)l->step[1] + (size_t)conv->window.kernel[1]) * (size_t)conv->plan->in.c;
+}
+
+static size_t canvas_rows(const xai_conv *conv, const xai_conv_part *part, size_t rows)
+{
+    const xai_window *w = &conv->window;
+    return (rows - 1) * (size_t)part->lattice.step[0] + (size_t)((w->kernel[0] - 1) * w->dilation[0] + 1);
+}
+
+size_t xai_conv_pixels_scratch(const xai_conv *conv, const xai_conv_part *parts, int count)
+{
+    size_t most = 0;
+    for (int i = 0; i < count; i++) {
+        size_t pixels = piece_pixels(conv, &parts[i]), bytes = (parts[i].taps + 2) * pixels * sizeof(float *);
+        if (parts[i].joined)
+            bytes += canvas_rows(conv, &parts[i], pixels / (size_t)parts[i].lattice.cols) *
+                     canvas_width(conv, &parts[i]) * sizeof(float);
+        if (bytes > most) most = bytes;
+    }
+    return most;
+}
+
+static desk desk_of(const job *j, int thread)
+{
+    const float **x = xai_scratch(j->run->exec, thread);
+    const float **add = x + j->part->taps * j->pixels;
+    float **y = (float **)(void *)(add + j->pixels);
+    return (desk){.x = x, .add = add, .y = y, .canvas = (float *)(void *)(y + j->pixels)};
+}
+
+/* Where the piece's pixels lie in the target (and in what is added to it). */
+static void find_targets(const job *j, desk *d, size_t image, size_t first, size_t count)
+{
+    const xai_conv_run *run = j->run;
+    const xai_lattice *l = &j->part->lattice;
+    size_t row = first / (size_t)l->cols, col = first % (size_t)l->cols, high = (size_t)run->to.h;
+    for (size_t i = 0; i < count; i++) {
+        size_t y = (size_t)l->origin[0] + row * (size_t)l->pitch[0], x = (size_t)l->origin[1] + col * (size_t)l->pitch[1];
+        size_t at = ((image * high + y) * (size_t)run->to.w + x) * j->sides.target;
+        d->y[i] = run->target + at;
+        if (run->residual) d->add[i] = run->residual + at;
+        if (++col == (size_t)l->cols) col = 0, row++;
+    }
+}
+
+static void find_sources(const job *j, desk *d, size_t image, size_t first, size_t count)
+{
+    const xai_conv_run *run = j->run;
+    const xai_lattice *l = &j->part->lattice;
+    const int high = (int)run->from.h, wide = (int)run->from.w;
+    const float *base = run->source + image * (size_t)(run->from.h * run->from.w) * j->sides.source;
+    for (size_t t = 0; t < j->part->taps; t++) {
+        const float **x = d->x + t * j->pixels;
+        int col = (int)(first % (size_t)l->cols), row = (int)(first / (size_t)l->cols);
+        for (size_t i = 0; i < count; i++) {
+            int sy = row * l->step[0] + l->shift[t][0], sx = col * l->step[1] + l->shift[t][1];
+            bool inside = sy >= 0 && sy < high && sx >= 0 && sx < wide;
+            x[i] = inside ? base + (size_t)(sy * wide + sx) * j->sides.source : j->part->zeros;
+            if (++col == l->cols) col = 0, row++;
+        }
+    }
+}
+
+/* One row of the source with its padding. */
+static void copy_row(const job *j, size_t image, int64_t row, float *out, size_t floats)
+{
+    const xai_conv_run *run = j->run;
+    size_t c = j->sides.source, left = (size_t)run->conv->window.pads[1] * c, wide = (size_t)run->from.w * c;
+    bool inside = row >= 0 && row < run->from.h && left < floats;
+    size_t before = inside ? left : floats, count = inside ? floats - left < wide ? floats - left : wide : 0;
+    memset(out, 0, before * sizeof *out);
+    if (!inside) return;
+    memcpy(out + before, run->source + (image * (size_t)run->from.h + (size_t)row) * wide, count * sizeof *out);
+    memset(out + before + count, 0, (floats - before - count) * sizeof *out);
+}
+
+/* Copies the rows that the piece needs; a tap's pixel is then a run of the canvas. The piece begins a row. */
+static void join_rows(const job *j, desk *d, size_t image, size_t first, size_t count)
+{
+    const xai_conv *conv = j->run->conv;
+    const xai_lattice *l = &j->part->lattice;
+    size_t floats = canvas_width(conv, j->part), cols = (size_t)l->cols, step = (size_t)l->step[1] * j->sides.source;
+    int64_t top = (int64_t)(first / cols) * l->step[0] - conv->window.pads[0];
+    size_t rows = canvas_rows(conv, j->part, count / cols);
+    for (size_t r = 0; r < rows; r++) copy_row(j, image, top + (int64_t)r, d->canvas + r * floats, floats);
+    for (size_t t = 0; t < j->part->taps; t++)
+        for (size_t i = 0; i < count; i++) {
+            size_t row = i / cols * (size_t)l->step[0] + t * (size_t)conv->window.dilation[0];
+            d->x[t * j->pixels + i] = d->canvas + row * floats + i % cols * step;
+        }
+}
+
+/* One panel: block after block. */
+static void run_panel(const job *j, const desk *d, size_t count, size_t vec, size_t vecs)
+{
+    const xai_conv_run *run = j->run;
+    const xai_conv_part *part = j->part;
+    size_t width = j->kernels->width, first = vec * width, cuts = ceil_div(part->k, K_BLOCK), k = ceil_div(part->k, cuts);
+    size_t taps = part->k >= K_BLOCK ? 1 : K_BLOCK / part->k;
+    xai_pixel_panel call = {
+        .count = count,
+        .x_pitch = j->pixels,
+        .vecs = vecs,
+        .lanes = j->sides.target - first < vecs * width ? j->sides.target - first : vecs * width,
+        .y = d->y,
+        .y_at = first,
+        .bias = part->bias ? part->bias + first : NULL,
+        .accumulate = run->backward,
+        .clamp = xai_clamp_none(),
+    };
+    const float *packed = part->packed + first * part->taps * part->k;
+    for (size_t t = 0; t < part->taps; t += taps)
+        for (size_t at = 0; at < part->k; at += k) {
+            call.taps = part->taps - t < taps ? part->taps - t : taps;
+            call.k = part->k - at < k ? part->k - at : k;
+            call.x = d->x + t * j->pixels;
+            call.x_at = at;
+            call.w = packed + (t * part->k + at) * vecs * width;
+            if (t + call.taps == part->taps && at + call.k == part->k && !run->backward) {
+                call.clamp = run->conv->act;
+                call.add = run->residual ? d->add : NULL;
+            }
+            j->kernels->pixel_panel(&call);
+            call.accumulate = true;
+        }
+}
+
+static void run_piece(void *context, size_t index, int thread)
+{
+    const job *j = context;
+    const xai_lattice *l = &j->part->lattice;
+    size_t group = index % j->groups, image = index / j->groups / j->pieces, all = (size_t)l->rows * (size_t)l->cols;
+    size_t first = index / j->groups % j->pieces * j->pixels, count = all - first < j->pixels ? all - first : j->pixels;
+    desk d = desk_of(j, thread);
+    find_targets(j, &d, image, first, count);
+    if (j->part->joined) join_rows(j, &d, image, first, count);
+    else find_sources(j, &d, image, first, count);
+    for (size_t p = group * j->panels; p < (group + 1) * j->panels && p < panels_of(j->vecs); p++) {
+        size_t vec = panel_start(j->vecs, p);
+        run_panel(j, &d, count, vec, panel_start(j->vecs, p + 1) - vec);
+    }
+}
+
+static void cut(job *j)
+{
+    size_t images = (size_t)j->run->from.n, threads = (size_t)xai_par_threads(j->run->exec->par);
+    size_t wanted = threads == 1 ? 1 : threads * PIECES_A_THREAD, panels = panels_of(j->vecs);
+    size_t groups = ceil_div(wanted, j->pieces * images);
+    if (groups > panels) groups = panels;
+    j->panels = ceil_div(panels, groups);
+    j->groups = ceil_div(panels, j->panels);
+}
+
+static void run_part(const xai_conv_run *run, const xai_conv_part *part)
+{
+    job j = {.run = run, .part = part, .kernels = xai_kernels_get(), .sides = sides_of(run->conv, run->backward)};
+    size_t all = (size_t)part->lattice.rows * (size_t)part->lattice.cols;
+    if (all == 0 || run->from.n == 0) return;
+    j.vecs = ceil_div(j.sides.target, j.kernels->width);
+    j.pixels = piece_pixels(run->conv, part);
+    j.pieces = ceil_div(all, j.pixels);
+    cut(&j);
+    xai_par_for(run->exec->par, (size_t)run->from.n * j.pieces * j.groups, run_piece, &j);
+}
+
+void xai_conv_pixels_run(const xai_conv_run *run)
+{
+    for (int i = 0; i < run->part_count; i++) run_part(run, &run->parts[i]);
+}

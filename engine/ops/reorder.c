@@ -1,0 +1,73 @@
+/*
+ * Reorder: N, C, H, W to N, H, W, C and back: a transposition of each image as a matrix of channels x pixels, in
+ * blocks whose lines fit the first-level cache. Pieces are runs of pixels; forward copies, backward adds.
+ */
+#include "reorder.h"
+
+enum { PIXELS = 64, BLOCK = 16 };
+
+typedef struct run {
+    const float *from;
+    float *to;
+    size_t channels, pixels, pieces; /* pieces of an image */
+    bool to_last, add;
+} run;
+
+/* Channels [c, c_end) of pixels [p, p_end). */
+static void move_block(const run *r, size_t image, size_t c, size_t c_end, size_t p, size_t p_end)
+{
+    size_t base = image * r->channels * r->pixels;
+    const float *plain_from = r->from + base, *last_from = r->from + base;
+    float *to = r->to + base;
+    for (size_t i = p; i < p_end; i++)
+        for (size_t k = c; k < c_end; k++) {
+            size_t plain = k * r->pixels + i, last = i * r->channels + k;
+            float v = r->to_last ? plain_from[plain] : last_from[last];
+            float *out = to + (r->to_last ? last : plain);
+            *out = r->add ? *out + v : v;
+        }
+}
+
+static void run_piece(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    size_t image = index / r->pieces, p = index % r->pieces * PIXELS;
+    size_t end = p + PIXELS < r->pixels ? p + PIXELS : r->pixels;
+    for (; p < end; p += BLOCK)
+        for (size_t c = 0; c < r->channels; c += BLOCK)
+            move_block(r, image, c, c + BLOCK < r->channels ? c + BLOCK : r->channels, p,
+                       p + BLOCK < end ? p + BLOCK : end);
+}
+
+static void move(const xai_node *node, const xai_exec *exec, const float *from, float *to, bool to_last, bool add)
+{
+    const int64_t *dim = node->in[0]->shape.dim;
+    run r = {from, to, (size_t)dim[1], (size_t)(dim[2] * dim[3]), 0, to_last, add};
+    r.pieces = (r.pixels + PIXELS - 1) / PIXELS;
+    xai_par_for(exec->par, (size_t)dim[0] * r.pieces, run_piece, &r);
+}
+
+static void forward(const xai_node *node, const xai_exec *exec)
+{
+    move(node, exec, xai_in_f32(exec, node, 0), xai_out_f32(exec, node, 0), node->out[0]->channels_last, false);
+}
+
+static void backward(const xai_node *node, const xai_exec *exec)
+{
+    const float *gy = xai_grad_out(exec, node, 0);
+    float *gx = xai_grad_in(exec, node, 0);
+    if (gx && gy) move(node, exec, gy, gx, node->in[0]->channels_last, true);
+}
+
+static const xai_op_case CASES[] = {{0}};
+
+const xai_op xai_op_reorder = {
+    .type = "Reorder",
+    .min_in = 1,
+    .max_in = 1,
+    .max_out = 1,
+    .forward = forward,
+    .backward = backward,
+    .cases = CASES,
+};
