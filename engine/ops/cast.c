@@ -1,7 +1,7 @@
 /*
  * Cast: between the element types that the engine knows. Reals are cut towards zero; what an integer type cannot hold
- * becomes its nearest value, and NaN 0. To float16 and bfloat16, numbers are rounded as these types would, and kept as
- * float32; double is float32. The gradient passes through from real to real, rounding or not, as in PyTorch.
+ * becomes its nearest value, and NaN 0. To float16 and bfloat16, numbers are rounded as these types would, and kept
+ * as float32; double is float32. The gradient passes through from real to real, rounding or not, as in PyTorch.
  */
 #include "cast.h"
 

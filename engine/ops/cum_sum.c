@@ -24,13 +24,12 @@ typedef void (*sum_row)(const cum_sum *s, const void *x, void *y);
     }
 
 SUM_ROW(sum_f32, float, double, =)
-SUM_ROW(sum_f64, double, double, =)
 SUM_ROW(sum_i64, int64_t, uint64_t, =)
 SUM_ROW(sum_i32, int32_t, uint32_t, =)
 SUM_ROW(add_f32, float, double, +=)
 
 static const sum_row ROWS[XAI_DTYPE_COUNT] = {
-    [XAI_F32] = sum_f32, [XAI_F64] = sum_f64, [XAI_I64] = sum_i64, [XAI_I32] = sum_i32};
+    [XAI_F32] = sum_f32, [XAI_I64] = sum_i64, [XAI_I32] = sum_i32};
 
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {

@@ -6,9 +6,12 @@
 
 #include <string.h>
 
-xai_status xai_depth_setup(xai_node *node, bool to_space, xai_depth_order order, xai_error *err)
+xai_status xai_depth_setup(xai_node *node, bool to_space, xai_error *err)
 {
     const xai_shape *in = &node->in[0]->shape;
+    const char *mode = xai_attr_text(node, "mode", "DCR");
+    bool last = strcmp(mode, "CRD") == 0;
+    XAI_NODE_CHECK(last || strcmp(mode, "DCR") == 0, node, BAD_MODEL, err, "mode is \"%s\"", mode);
     int64_t b = xai_attr_int(node, "blocksize", 0);
     XAI_NODE_CHECK(in->rank == 4, node, BAD_MODEL, err, "the input has %d dimensions, not 4", in->rank);
     XAI_NODE_CHECK(b >= 1 && b <= 1 << 15, node, BAD_MODEL, err, "blocksize is %lld", (long long)b);
@@ -19,7 +22,7 @@ xai_status xai_depth_setup(xai_node *node, bool to_space, xai_depth_order order,
     xai_shape wide = xai_shape_4d(in->dim[0], c, h * b, w * b), deep = xai_shape_4d(in->dim[0], c * b * b, h, w);
     XAI_TRY(xai_node_output(node, 0, node->in[0]->dtype, to_space ? &wide : &deep, err));
     /* axes: N, C, H, row of the square, W, column of the square */
-    int64_t plane = h * w, channel = order == XAI_DEPTH_FIRST ? 1 : b * b, pixel = order == XAI_DEPTH_FIRST ? c : 1;
+    int64_t plane = h * w, channel = last ? b * b : 1, pixel = last ? 1 : c;
     int64_t dim[] = {in->dim[0], c, h, b, w, b};
     int64_t in_space[] = {c * plane * b * b, plane * b * b, w * b * b, w * b, b, 1};
     int64_t in_depth[] = {c * plane * b * b, channel * plane, w, b * pixel * plane, 1, pixel * plane};
@@ -31,10 +34,7 @@ xai_status xai_depth_setup(xai_node *node, bool to_space, xai_depth_order order,
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {
     (void)setup;
-    const char *mode = xai_attr_text(node, "mode", "DCR");
-    bool last = strcmp(mode, "CRD") == 0;
-    XAI_NODE_CHECK(last || strcmp(mode, "DCR") == 0, node, BAD_MODEL, err, "mode is \"%s\"", mode);
-    return xai_depth_setup(node, true, last ? XAI_DEPTH_LAST : XAI_DEPTH_FIRST, err);
+    return xai_depth_setup(node, true, err);
 }
 
 static const xai_op_case CASES[] = {

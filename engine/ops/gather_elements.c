@@ -15,7 +15,11 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     return xai_node_output(node, 0, node->in[0]->dtype, &indices->shape, err);
 }
 
-static const xai_op_case CASES[] = {{"one_axis", {"5", "=4,-1,0,0", NULL}, "", 0}, {0}};
+static const xai_op_case CASES[] = {
+    {"one_axis", {"5", "=4,-1,0,0", NULL}, "", 0},
+    {"last_of_two", {"3x4", "=0,3,-1,2,2,2:3x2", NULL}, "axis=1", 0},
+    {0},
+};
 
 const xai_op xai_op_gather_elements = {
     .type = "GatherElements",

@@ -23,6 +23,8 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 static const xai_op_case CASES[] = {
     {"first_axis", {"4x3", "=2", NULL}, "", 0},
     {"element", {"4x3", "=2,-1", NULL}, "", 0},
+    {"batches", {"2x3x4", "=2,-1:2x1", NULL}, "batch_dims=1", 0},
+    {"two_rows", {"4x3x2", "=2,-1,0,0:2x2", NULL}, "", 0},
     {0},
 };
 

@@ -115,8 +115,8 @@ typedef enum xai_flow {
 typedef struct xai_op_case {
     const char *name;       /* reads as behaviour: "same_upper_odd_kernel" */
     const char *inputs[6];  /* "2x3x5x5" random floats, "*2x3" positive, "%2x3" within (-1, 1), "^2x3" above 1;
-                               constants: "=1,2" int64, "~4x3x3x3" random floats, "+4" positive ones, "?2x3" booleans,
-                               "~" a scalar; "" absent; NULL ends the list */
+                               constants: "=1,2" int64, "=1,2:2x1" with their shape, "~4x3x3x3" random floats, "~" a
+                               scalar, "+4" positive ones, "?2x3" booleans; "" absent; NULL ends the list */
     const char *attributes; /* "strides=2,2;auto_pad=SAME_UPPER;alpha=0.5;axis=1": integers, reals, lists, words;
                                "outputs=3" is how many outputs the node has, 1 if absent */
     int opset;              /* 0: 13 */

@@ -1,5 +1,5 @@
 /*
- * Pad: constant, reflect and edge mode. Pads, and the value, are attributes before opset 11 and constant inputs
+ * Pad: constant, reflect, edge and wrap mode. Pads, and the value, are attributes before opset 11 and constant inputs
  * since. Any type; gradients for float32. A piece of work is one index of the leading axes that are not padded.
  */
 #include "pad.h"
@@ -8,9 +8,9 @@
 
 static xai_status read_mode(const xai_node *node, xai_pad *s, xai_error *err)
 {
-    static const char *const NAMES[] = {"constant", "reflect", "edge"};
+    static const char *const NAMES[] = {"constant", "reflect", "edge", "wrap"};
     const char *mode = xai_attr_text(node, "mode", NAMES[0]);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         if (strcmp(mode, NAMES[i]) != 0) continue;
         s->mode = (xai_pad_mode)i;
         return XAI_OK;
@@ -113,6 +113,7 @@ static int64_t source(xai_pad_mode mode, int64_t i, int64_t before, int64_t leng
     int64_t at = i - before;
     if (at >= 0 && at < length) return at;
     if (mode == XAI_PAD_EDGE) return at < 0 ? 0 : length - 1;
+    if (mode == XAI_PAD_WRAP) return at % length < 0 ? at % length + length : at % length;
     return at < 0 ? -at : 2 * (length - 1) - at;
 }
 
@@ -203,6 +204,7 @@ static const xai_op_case CASES[] = {
     {"cuts_where_negative", {"3x4", "=-1,1,0,-2", NULL}, "", 0},
     {"reflect", {"2x2x4x5", "=0,0,2,1,0,0,1,3", NULL}, "mode=reflect", 0},
     {"edge", {"2x3", "=1,0,2,2", NULL}, "mode=edge", 0},
+    {"wrap", {"2x3", "=1,4,2,2", NULL}, "mode=wrap", 19},
     {"attributes", {"1x2x3x4", NULL}, "pads=0,0,1,1,0,0,1,1;value=0.5", 9},
     {"nothing_to_pad", {"2x3", "=0,0,0,0", NULL}, "mode=reflect", 0},
     {0},

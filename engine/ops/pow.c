@@ -16,7 +16,6 @@ static int64_t integer_power(int64_t x, int64_t y)
 
 /* Squares, the common case, without the rounding of powf. */
 XAI_BINARY_ROW(pow_f32, float, float, y == 2 ? x * x : powf(x, y))
-XAI_BINARY_ROW(pow_f64, double, double, pow(x, y))
 XAI_BINARY_ROW(pow_i64, int64_t, int64_t, integer_power(x, y))
 XAI_BINARY_ROW(pow_i32, int32_t, int32_t, integer_power(x, y))
 XAI_BINARY_SLOPE(slope_base, y == 0 ? 0 : y == 2 ? g * 2 * x : g * y * powf(x, y - 1))
@@ -34,7 +33,7 @@ XAI_BINARY_BEND(bend_base, g * (dx * bend_of_base(x, y) + (dy != 0 ? dy * cross(
 XAI_BINARY_BEND(bend_exponent, x > 0 ? g * (dx * cross(x, y) + dy * powf(x, y) * logf(x) * logf(x)) : 0)
 
 static const xai_binary_rule RULE = {
-    .row = {[XAI_F32] = pow_f32, [XAI_F64] = pow_f64, [XAI_I64] = pow_i64, [XAI_I32] = pow_i32},
+    .row = {[XAI_F32] = pow_f32, [XAI_I64] = pow_i64, [XAI_I32] = pow_i32},
     .slope = {slope_base, slope_exponent},
     .bend = {bend_base, bend_exponent},
 };
@@ -44,7 +43,6 @@ static bool convert(const xai_tensor *from, xai_tensor *to, int64_t i)
 {
     double real = xai_tensor_real(from, i);
     if (to->dtype == XAI_F32) ((float *)to->data)[i] = (float)real;
-    else if (to->dtype == XAI_F64) ((double *)to->data)[i] = real;
     else if (!(fabs(real) < 0x1p31)) return false;
     else if (to->dtype == XAI_I64) ((int64_t *)to->data)[i] = (int64_t)real;
     else ((int32_t *)to->data)[i] = (int32_t)real;

@@ -13,6 +13,8 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 static const xai_op_case CASES[] = {
     {"block", {"4x3", "=2", "3", NULL}, "", 0},
     {"element_added", {"4x3", "=2,-1", "1", NULL}, "reduction=add", 16},
+    {"rows", {"4x3", "=2,0:2x1", "2x3", NULL}, "", 0},
+    {"rows_added", {"4x3", "=2,2:2x1", "2x3", NULL}, "reduction=add", 16},
     {0},
 };
 

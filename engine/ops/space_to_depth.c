@@ -1,13 +1,17 @@
-/* SpaceToDepth: squares of b x b pixels become channels, the square's place being the slow part of their number. */
+/* SpaceToDepth: squares of b x b pixels become channels: DepthToSpace the other way. */
 #include "depth_to_space.h"
 
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {
     (void)setup;
-    return xai_depth_setup(node, false, XAI_DEPTH_FIRST, err);
+    return xai_depth_setup(node, false, err);
 }
 
-static const xai_op_case CASES[] = {{"squares", {"2x3x4x6", NULL}, "blocksize=2", 0}, {0}};
+static const xai_op_case CASES[] = {
+    {"square_first", {"2x3x4x6", NULL}, "blocksize=2", 0},
+    {"square_last", {"2x3x4x6", NULL}, "blocksize=2;mode=CRD", 25},
+    {0},
+};
 
 const xai_op xai_op_space_to_depth = {
     .type = "SpaceToDepth",

@@ -9,7 +9,7 @@
     {                                                                                                      \
         (void)setup_;                                                                                      \
         xai_dtype dtype = node->in[0]->dtype;                                                              \
-        XAI_NODE_CHECK(dtype == XAI_F32 || dtype == XAI_F64, node, UNSUPPORTED_OP, err, "%s is not served",\
+        XAI_NODE_CHECK(dtype == XAI_F32, node, UNSUPPORTED_OP, err, "%s is not served",                    \
                        xai_dtype_name(dtype));                                                             \
         return xai_node_output(node, 0, XAI_BOOL, &node->in[0]->shape, err);                               \
     }                                                                                                      \

@@ -62,12 +62,9 @@ static void join_row(void *context, const int64_t *at, int64_t n)
            r->z + at[0] * r->size, n);
 }
 
-static void divide(xai_dtype dtype, void *y, int64_t count, int divisor)
+static void divide(float *y, int64_t count, int divisor)
 {
-    for (int64_t i = 0; i < count; i++) {
-        if (dtype == XAI_F64) ((double *)y)[i] /= divisor;
-        else ((float *)y)[i] /= (float)divisor;
-    }
+    for (int64_t i = 0; i < count; i++) y[i] /= (float)divisor;
 }
 
 static void copy_only_input(const xai_node *node, const xai_exec *exec)
@@ -91,7 +88,7 @@ void xai_variadic_forward(const xai_node *node, const xai_exec *exec)
         r.b = xai_in_data(exec, node, i);
         xai_nest_run(r.nest, exec->par, 0, join_row, &r);
     }
-    if (s->rule->mean) divide(dtype, r.z, xai_value_count(node->out[0]), node->in_count);
+    if (s->rule->mean) divide(xai_out_f32(exec, node, 0), xai_value_count(node->out[0]), node->in_count);
 }
 
 /* ---------------------------------------------------------------- backward */

@@ -9,7 +9,7 @@
 
 typedef struct xai_variadic_rule {
     xai_binary_row row[XAI_DTYPE_COUNT]; /* NULL: the type is refused */
-    bool mean;                           /* the result is divided by the number of inputs */
+    bool mean;                           /* the result, a float, is divided by the number of inputs */
     bool picks; /* the gradient goes to the inputs that are the result, in equal shares; else all get it */
 } xai_variadic_rule;
 

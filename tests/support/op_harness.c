@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD = 256, GUARD_BYTE = 0xa5, MAX_THREADS = 8 };
+enum { GUARD = 256, GUARD_BYTE = 0xff, MAX_THREADS = 8 };
 
 /* ---------------------------------------------------------------- buffers */
 
@@ -57,7 +57,7 @@ static void parse_shape(const char *text, xai_shape *shape)
 static size_t parse_list(const char *text, int64_t *out)
 {
     size_t n = 0;
-    while (*text) {
+    while (*text && *text != ':') {
         char *end;
         ck_assert(n < OP_LIST);
         out[n++] = strtoll(text, &end, 10);
@@ -107,9 +107,12 @@ static void make_input(op_bench *b, int i, const char *text, xai_rng *rng)
     xai_value *v = &b->values[i];
     int64_t list[OP_LIST];
     *v = (xai_value){.name = text, .id = i, .dtype = kind == '=' ? XAI_I64 : kind == '?' ? XAI_BOOL : XAI_F32};
+    const char *shape = kind == '=' ? strchr(text, ':') : NULL;
     if (kind == '=')
         v->shape = (xai_shape){1, {(int64_t)parse_list(text + 1, list)}};
-    else
+    if (shape)
+        parse_shape(shape + 1, &v->shape);
+    else if (kind != '=')
         parse_shape(kind ? text + 1 : text, &v->shape);
     b->data[i] = buffer_new((size_t)xai_value_count(v) * xai_dtype_size(v->dtype));
     if (kind == '=')

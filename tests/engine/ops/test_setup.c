@@ -50,7 +50,7 @@ static const refusal REFUSALS[] = {
     {"LRN", {"size", {"1x2x3"}, "", 0}, XAI_E_BAD_MODEL, "size"},
     {"NonZero", {"variable", {"2x3"}, "", 0}, XAI_E_UNSUPPORTED_OP, "depends on the image"},
     {"OneHot", {"depth", {"=1", "=0", "~2"}, "", 0}, XAI_E_BAD_MODEL, "depth"},
-    {"Pad", {"mode", {"2", "=1,1"}, "mode=wrap", 0}, XAI_E_UNSUPPORTED_OP, "mode 'wrap'"},
+    {"Pad", {"mode", {"2", "=1,1"}, "mode=symmetric", 0}, XAI_E_UNSUPPORTED_OP, "mode 'symmetric'"},
     {"Pad", {"count", {"2x2", "=1,1"}, "", 0}, XAI_E_BAD_MODEL, "2 entries for 2 axes"},
     {"Pad", {"reflect", {"2", "=2,0"}, "mode=reflect", 0}, XAI_E_UNSUPPORTED_OP, "axis 0"},
     {"Pad", {"cut", {"2", "=-3,0"}, "", 0}, XAI_E_UNSUPPORTED_OP, "axis 0"},
