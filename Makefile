@@ -23,8 +23,9 @@ SUBMAKE  = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOB
 # ---------------------------------------------------------------- packages, by what needs them (Debian 12)
 DEPS_BUILD = gcc make pkg-config libc6-dev libprotobuf-c-dev protobuf-c-compiler libstb-dev \
              libpng-dev libcairo2-dev fonts-dejavu-core libmicrohttpd-dev libjansson-dev libsqlite3-dev libseccomp-dev
-DEPS_TEST  = check curl openssl python3 python3-pytest python3-numpy python3-pil python3-selenium chromium chromium-driver
-DEPS_DEV   = clang clang-format libclang-rt-14-dev python3-venv libonnx-testdata
+DEPS_TEST  = check curl openssl python3 python3-pytest python3-numpy python3-pil python3-selenium chromium chromium-driver \
+             libonnx-testdata
+DEPS_DEV   = clang clang-format libclang-rt-14-dev python3-venv
 
 # ---------------------------------------------------------------- flags
 X86   = $(filter x86_64,$(shell uname -m))
@@ -207,13 +208,16 @@ $(VENV)-%/done: tests/conformance/requirements-%.txt
 	$(PYTHON) -m venv $(@D)
 	$(@D)/bin/pip install -q -r $<
 	@touch $@
-conformance: deps-dev ## families of networks from PyTorch, Keras and Paddle against their numbers (downloads them by pip)
+conformance: deps-dev ## ONNX's own cases; networks from PyTorch, Keras and Paddle against their numbers (from pip)
 	@$(SUBMAKE) $(BUILD)/xai $(VENV)/done $(VENV)-keras/done $(VENV)-paddle/done
 	$(VENV)/bin/python tests/conformance/export_families.py $(BUILD)/conformance
 	$(VENV)-keras/bin/python tests/conformance/export_keras.py $(BUILD)/conformance
 	$(VENV)-paddle/bin/python tests/conformance/export_paddle.py $(BUILD)/conformance
 	$(VENV)/bin/python tests/conformance/check_families.py $(BUILD)/conformance --xai $(BUILD)/xai
-	$(if $(wildcard tests/conformance/run_onnx_testdata.py),$(VENV)/bin/python tests/conformance/run_onnx_testdata.py --xai $(BUILD)/xai)
+	$(VENV)/bin/python tests/conformance/run_onnx_testdata.py --xai $(BUILD)/xai
+	$(VENV)/bin/python tests/conformance/write_onnx_cases.py $(BUILD)/conformance/onnx-cases
+	$(VENV)/bin/python tests/conformance/run_onnx_testdata.py --xai $(BUILD)/xai --title 'cases newer than opset 17' \
+	    --data $(BUILD)/conformance/onnx-cases
 
 # The benchmark. A part (ROWS=regex of row ids, ROUNDS=n, QUICK=1) publishes nothing. A peer that cannot be installed is
 # left out here, and shown as failed there.

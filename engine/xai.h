@@ -267,7 +267,7 @@ void xai_array_clear(xai_array *array);
 typedef struct xai_run_request {
     const xai_array *inputs; /* named after the graph's inputs */
     size_t input_count;
-    const char *const *fetch; /* further tensors; the graph's outputs always come first */
+    const char *const *fetch; /* further tensors, weights too; the graph's outputs always come first */
     size_t fetch_count;
     const char *gradient_output; /* NULL: no gradient; else d output[index] / d inputs and fetched tensors */
     int64_t gradient_index;      /* flat over one sample; summed over the samples of the batch */
@@ -314,9 +314,9 @@ typedef enum xai_space { XAI_SPACE_DEFAULT, XAI_SPACE_LOGIT, XAI_SPACE_PROBABILI
  *   NEURON  a channel of a layer: at one position, or its sum over all, as Captum sums over a slice
  *   OUTPUT  one element of any output of the graph, as the graph gives it
  *
- * A cell of a dense output counts with the share of it that lies inside the box or mask: with 1 or 0 where both have the
- * same resolution, as in pytorch-grad-cam's SemanticSegmentationTarget. In probability space each cell's probability is
- * summed. NEURON, OUTPUT and regression heads have no probability: their space is always LOGIT, the raw value.
+ * A cell of a dense output counts with the share of it that lies inside the box or mask: with 1 or 0 where both have
+ * the same resolution, as in pytorch-grad-cam's SemanticSegmentationTarget. In probability space each cell's
+ * probability is summed. NEURON, OUTPUT and regression heads have none: their space is LOGIT, the raw value.
  */
 typedef enum xai_target_kind {
     XAI_TARGET_CLASS,

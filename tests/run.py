@@ -4,7 +4,8 @@
 usage: run.py [--sanitizer] PROGRAM-OR-FOLDER...
 
 Each suite prints one line, and its whole output if anything in it failed. The last line is 'N passed, N failed';
-the exit status is 1 if anything failed, ended by a signal, took too long, or held no test at all.
+the exit status is 1 if anything failed, ended by a signal, took too long, or held no test at all. The programs of the
+operators run once for each instruction set that the machine has (XAI_ISA); their lines say under which.
 """
 import argparse
 import os
@@ -19,6 +20,20 @@ ROOT = Path(__file__).resolve().parent.parent
 PROGRAM_S, FOLDER_S = 300, 900  # per suite
 CHECK_LINE = re.compile(r"^\d+%: Checks: (\d+), Failures: (\d+), Errors: (\d+)", re.M)
 PYTEST_COUNT = re.compile(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)\b")
+
+# Instruction sets by what the kernel says of the processor; test_isa compares them all by itself.
+ISA_FLAGS = {"avx2": {"avx2", "fma"}, "avx512": {"avx2", "fma", "avx512f", "avx512bw", "avx512vl", "avx512dq"}}
+BY_ISA = re.compile(r"/tests/engine/ops/test_(?!isa$)\w+$")
+
+
+def isas_for(suite: str) -> list:
+    """The instruction sets under which a suite is to run; None: as it is."""
+    if not BY_ISA.search(suite):
+        return [None]
+    cpuinfo = Path("/proc/cpuinfo")
+    flags = set(re.findall(r"^flags\s*:(.*)$", cpuinfo.read_text(), re.M)[:1]) if cpuinfo.exists() else set()
+    have = set(" ".join(flags).split())
+    return ["scalar", *(isa for isa, needed in ISA_FLAGS.items() if needed <= have)]
 
 
 def environment(sanitizer: bool) -> dict:
@@ -57,9 +72,11 @@ def count_folder(output: str) -> tuple:
     return counts.get("passed", 0), counts.get("failed", 0) + counts.get("error", 0) + counts.get("errors", 0)
 
 
-def run_suite(suite: str, env: dict, slow: int) -> tuple:
-    """`slow`: by what the time limits are stretched."""
+def run_suite(suite: str, isa, env: dict, slow: int) -> tuple:
+    """`isa`: None, or the instruction set that is forced. `slow`: by what the time limits are stretched."""
     started = time.monotonic()
+    if isa:
+        env = {**env, "XAI_ISA": isa}
     if (ROOT / suite).is_dir():
         code, output = run([sys.executable, "-m", "pytest", "-q", "--durations=3", suite], env, slow * FOLDER_S)
         passed, failed = count_folder(output)
@@ -68,7 +85,8 @@ def run_suite(suite: str, env: dict, slow: int) -> tuple:
         passed, failed = count_program(output)
     if failed == 0 and (code != 0 or passed == 0):
         failed = 1  # crashed, ran out of time, or there was nothing to run
-    print(f"{'ok  ' if failed == 0 else 'FAIL'} {suite}: {passed} of {passed + failed} in "
+    name = f"{suite} under {isa}" if isa else suite
+    print(f"{'ok  ' if failed == 0 else 'FAIL'} {name}: {passed} of {passed + failed} in "
           f"{time.monotonic() - started:.1f} s" + ("" if code in (0, 1, 2) else f", ended with {code}"), flush=True)
     if failed:
         print(output, flush=True)
@@ -81,7 +99,7 @@ def main() -> int:
     parser.add_argument("suites", nargs="+")
     options = parser.parse_args()
     env, slow = environment(options.sanitizer), 4 if options.sanitizer else 1
-    results = [run_suite(suite, env, slow) for suite in options.suites]
+    results = [run_suite(suite, isa, env, slow) for suite in options.suites for isa in isas_for(suite)]
     passed, failed = (sum(column) for column in zip(*results))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0

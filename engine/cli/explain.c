@@ -74,7 +74,8 @@ static xai_status decode_base64(const json_t *text, xai_image **out, xai_error *
 /* {"mask":{"file":F}} or {"mask":{"b64":...}} of a target becomes the runs of the picture. */
 static xai_status read_mask(cli_call *call, json_t *target, xai_error *err)
 {
-    json_t *mask = json_object_get(target, "mask"), *file = json_object_get(mask, "file"), *b64 = json_object_get(mask, "b64");
+    json_t *mask = json_object_get(target, "mask");
+    json_t *file = json_object_get(mask, "file"), *b64 = json_object_get(mask, "b64");
     if (!json_is_string(file) && !json_is_string(b64)) return XAI_OK;
     int64_t *runs = XAI_NEW(call->arena, int64_t, XAI_MAX_MASK_RUNS);
     if (!runs) XAI_NO_MEMORY(err);

@@ -1,6 +1,6 @@
 /*
- * Cells: what the scores of the model's own output say, cell by cell and summed up. A classifier has one cell, a dense
- * output one for every place of its map. Pure; sums run in the order of the cells, in double precision.
+ * Cells: what the scores of the model's own output say, cell by cell and summed up. A classifier has one cell, a
+ * dense output one for every place of its map. Pure; sums run in the order of the cells, in double precision.
  */
 #ifndef XAI_EXPLAIN_CELLS_H
 #define XAI_EXPLAIN_CELLS_H

@@ -6,7 +6,7 @@
 
 #include "context.h"
 
-/* Checks a target of kind BOX or MASK against the model's input. Errors: BAD_PARAM, where "target.box" or "target.mask". */
+/* Checks a target of kind BOX or MASK against the model's input. Errors: BAD_PARAM, where "target.box", "target.mask". */
 xai_status xai_coverage_check(const xai_model *model, const xai_target *target, xai_error *err);
 
 /* shares[rows * cols of the model's cells], 0 to 1; of another kind of target all 1. */

@@ -25,7 +25,7 @@ typedef struct xai_variants {
 
 typedef struct xai_scores {
     float *values; /* count: the target's value */
-    int32_t *top1; /* count: the class with the highest score; may be NULL, and is where the target is none of a class */
+    int32_t *top1; /* count: the class with the highest score; NULL: not wanted, or the target is no class's */
     float *gradients; /* count x elements of the varied tensor: d target / d tensor at each variant; may be NULL */
     xai_policy policy; /* of the gradients */
     size_t done;   /* leading variants that are complete */

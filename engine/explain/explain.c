@@ -38,7 +38,8 @@ static xai_status resolve_layers(plan *p, const xai_method *method, const char *
         if (row->type != XAI_PARAM_LAYER) continue;
         const char *text, **layer = &p->layers[p->wants.layer_count++];
         memcpy(&text, (const char *)params + row->offset, sizeof text);
-        XAI_TRY(text ? xai_model_find_layer(model, text, layer, err) : xai_model_default_layer(model, tensor, layer, err));
+        XAI_TRY(text ? xai_model_find_layer(model, text, layer, err)
+                     : xai_model_default_layer(model, tensor, layer, err));
         XAI_TRY(xai_model_check_reaches(model, *layer, tensor, err));
         memcpy((char *)params + row->offset, layer, sizeof *layer);
     }

@@ -5,8 +5,8 @@
 #include "context.h"
 
 /*
- * The first `top` (0: 5) predictions after the base forward, into the result: classes with the highest logits; of a dense
- * output those with the most cells, then the highest mean logits; the numbers of a regression in the model's order.
+ * The first `top` (0: 5) predictions after the base forward, into the result: classes with the highest logits; of a
+ * dense output those with the most cells, then the highest mean logits; of a regression all in the model's order.
  */
 xai_status xai_context_predict(const xai_context *context, int top, xai_result *result, xai_error *err);
 

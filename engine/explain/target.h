@@ -1,6 +1,6 @@
 /*
- * Target: what is explained, as a number and as a gradient. Every method asks through an aim, which is a target resolved
- * against a model: the tensor that it is made of, and how. So a new kind of target is served by all methods at once.
+ * Target: what is explained, as a number and as a gradient. Every method asks through an aim, which is a target
+ * resolved against a model: the tensor that it is made of, and how. So a new kind is served by all methods at once.
  */
 #ifndef XAI_EXPLAIN_TARGET_H
 #define XAI_EXPLAIN_TARGET_H

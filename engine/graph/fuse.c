@@ -82,6 +82,34 @@ static const float *constant(const xai_node *node, int i, int64_t count)
     return t && t->dtype == XAI_F32 && xai_tensor_count(t) == count ? t->data : NULL;
 }
 
+/* Input i becomes a constant of its own. */
+static xai_status set_constant(fuser *f, xai_node *node, int i, const xai_shape *shape, float *data, xai_error *err)
+{
+    xai_value *v = XAI_NEW(f->program->arena, xai_value, 1);
+    xai_tensor *t = XAI_NEW(f->program->arena, xai_tensor, 1);
+    if (!v || !t) XAI_NO_MEMORY(err);
+    *t = (xai_tensor){XAI_F32, *shape, data};
+    *v = (xai_value){.name = node->in[i] ? node->in[i]->name : "", .id = -1, .dtype = XAI_F32, .shape = *shape,
+                     .constant = t};
+    node->in[i] = v;
+    return XAI_OK;
+}
+
+static xai_status set_weights(fuser *f, xai_node *conv, float *weight, float *bias, xai_error *err)
+{
+    xai_conv *c = conv->state;
+    xai_value **in = XAI_NEW(f->program->arena, xai_value *, 3);
+    if (!in) XAI_NO_MEMORY(err);
+    for (int i = 0; i < conv->in_count; i++) in[i] = conv->in[i];
+    conv->in = in;
+    conv->in_count = 3;
+    XAI_TRY(set_constant(f, conv, 1, &in[1]->shape, weight, err));
+    XAI_TRY(set_constant(f, conv, 2, &(xai_shape){1, {c->channels}}, bias, err));
+    c->weight = weight;
+    c->bias = bias;
+    return XAI_OK;
+}
+
 /* w' = w * s, b' = (b - mean) * s + beta, with s = gamma / sqrt(variance + epsilon), in double precision. */
 static xai_status merge_normalization(fuser *f, xai_node *conv, xai_error *err)
 {
@@ -101,10 +129,8 @@ static xai_status merge_normalization(fuser *f, xai_node *conv, xai_error *err)
         bias[m] = (float)((b - (double)mean[m]) * s + (double)beta[m]);
         for (size_t i = 0; i < span; i++) weight[m * span + i] = (float)((double)c->weight[m * span + i] * s);
     }
-    c->weight = weight;
-    c->bias = bias;
     absorb(f, conv, bn);
-    return XAI_OK;
+    return set_weights(f, conv, weight, bias, err);
 }
 
 static void merge_clamp(fuser *f, xai_node *conv)
@@ -112,6 +138,13 @@ static void merge_clamp(fuser *f, xai_node *conv)
     const xai_node *node = only_user(f, conv->out[0]);
     xai_conv *c = conv->state;
     if (node && xai_node_clamp(node, &c->act)) absorb(f, conv, node);
+}
+
+/* Weights that are trained keep what follows them apart; those that are only open (for relevance) are constants. */
+static bool is_fusable(const xai_program *p, const xai_node *conv)
+{
+    const xai_conv *c = conv->state;
+    return !c->open || (p->plain && c->weight && (c->bias || !xai_has_input(conv, 2)));
 }
 
 static bool same_shape(const xai_value *a, const xai_value *b)
@@ -161,9 +194,10 @@ xai_status xai_program_fuse(xai_program *p, const bool *kept, xai_error *err)
     index_uses(&f);
     for (int i = 0; i < p->node_count; i++) {
         xai_node *node = p->nodes[i];
-        if (!is(node, "Conv") || node->in_count > XAI_CONV_RESIDUAL) continue; /* a sum stands between */
-        merge_pad(&f, node);
+        if (!is(node, "Conv") || node->in_count > XAI_CONV_RESIDUAL || !is_fusable(p, node)) continue;
+        if (!p->plain) merge_pad(&f, node);
         XAI_TRY(merge_normalization(&f, node, err));
+        if (p->plain) continue;
         merge_clamp(&f, node);
         XAI_TRY(merge_sum(&f, node, err));
     }

@@ -199,7 +199,8 @@ static xai_status set_up(xai_model *m, const char *path, const xai_model_config 
     XAI_TRY(xai_model_read_head(m, c, err));
     XAI_TRY(xai_model_list_layers(m, err));
     XAI_TRY(build_program(m, err));
-    return xai_model_read_labels(m, c, err);
+    XAI_TRY(xai_model_read_labels(m, c, err));
+    return xai_model_trim_outline(m, err);
 }
 
 xai_status xai_model_load(const char *path, const xai_model_config *config, xai_model **out, xai_error *err)

@@ -26,7 +26,7 @@ struct xai_model {
     xai_program *program;   /* batch 1; keeps output, logits and default layer */
     xai_shape *shapes;      /* of every graph input, at batch 1 */
     int input_index;        /* the image's among the graph's inputs */
-    xai_program *outline;   /* every output that can be computed: names and shapes, nothing fused; cannot run */
+    xai_program *outline;   /* every output that can be computed: names and shapes alone, nothing fused; cannot run */
     const bool *channels_last; /* by the outline's value ids: 4-D tensors that are NHWC */
     const char *logits;     /* the tensor before the softmax */
     xai_cells cells;        /* of the logits */
@@ -80,6 +80,8 @@ xai_status xai_model_choose_output(xai_model *model, xai_error *err);
 xai_status xai_model_list_outputs(xai_model *model, xai_error *err);
 /* channels_last, from the outline. */
 xai_status xai_model_orient(xai_model *model, xai_error *err);
+/* Lets go of everything in the outline but names, shapes and edges: its constants may be as large as the weights. */
+xai_status xai_model_trim_outline(xai_model *model, xai_error *err);
 /* Fails if anything in the program depends on an input that is not the image. */
 xai_status xai_model_check_inputs(const xai_model *model, const xai_program *program, xai_error *err);
 /* Head, link, logits and their cells, classes: what the outline and the sidecar say of the output. */

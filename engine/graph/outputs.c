@@ -1,8 +1,8 @@
 /*
  * Outputs: all that a graph offers, and the outline of those that can be computed from the image alone.
  *
- * A model is served for the sake of one output. The others are told of, and may be targets, but what stands in their way
- * (an operator that is not known, another input) must not keep the model from being loaded. Pure.
+ * A model is served for the sake of one output. The others are told of, and may be targets, but what stands in their
+ * way (an operator that is not known, another input) must not keep the model from being loaded. Pure.
  */
 #include "model.h"
 
@@ -125,6 +125,68 @@ xai_status xai_model_list_outputs(xai_model *m, xai_error *err)
     m->info.outputs = list;
     m->info.output_count = n;
     return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- trim */
+
+/* The copies of those values that are not constant; NULL in place of the others. */
+static xai_status copy_edges(xai_program *to, xai_value *const *from, int count, xai_value ***out, xai_error *err)
+{
+    xai_value **list = *out = XAI_NEW(to->arena, xai_value *, (size_t)count);
+    if (!list) XAI_NO_MEMORY(err);
+    for (int i = 0; i < count; i++) list[i] = xai_value_runs(from[i]) ? to->values[from[i]->id] : NULL;
+    return XAI_OK;
+}
+
+static xai_status copy_values(const xai_program *from, xai_program *to, xai_error *err)
+{
+    if (!(to->values = XAI_NEW(to->arena, xai_value *, (size_t)from->value_count))) XAI_NO_MEMORY(err);
+    to->value_count = from->value_count;
+    for (int i = 0; i < from->value_count; i++) {
+        if (!xai_value_runs(from->values[i])) continue;
+        xai_value *v = to->values[i] = XAI_NEW(to->arena, xai_value, 1);
+        if (!v) XAI_NO_MEMORY(err);
+        *v = *from->values[i];
+        XAI_TRY(xai_names_put(to->names, v->name, v, err));
+    }
+    to->input_count = from->input_count;
+    return copy_edges(to, from->inputs, from->input_count, &to->inputs, err);
+}
+
+static xai_status copy_nodes(const xai_program *from, xai_program *to, xai_error *err)
+{
+    xai_node *copies = XAI_NEW(to->arena, xai_node, (size_t)from->node_count);
+    to->nodes = XAI_NEW(to->arena, xai_node *, (size_t)from->node_count);
+    if (!copies || !to->nodes) XAI_NO_MEMORY(err);
+    for (int i = 0; i < from->node_count; i++) {
+        const xai_node *n = from->nodes[i];
+        to->nodes[i] = &copies[i];
+        copies[i] = (xai_node){.op = n->op, .name = n->name, .index = n->index, .in_count = n->in_count,
+                               .out_count = n->out_count};
+        XAI_TRY(copy_edges(to, n->in, n->in_count, &copies[i].in, err));
+        XAI_TRY(copy_edges(to, n->out, n->out_count, &copies[i].out, err));
+    }
+    to->node_count = from->node_count;
+    return XAI_OK;
+}
+
+xai_status xai_model_trim_outline(xai_model *m, xai_error *err)
+{
+    xai_arena *arena = xai_arena_new(0);
+    xai_program *p = arena ? XAI_NEW(arena, xai_program, 1) : NULL;
+    if (p) p->names = xai_names_new(arena);
+    if (!p || !p->names) {
+        xai_arena_free(arena);
+        XAI_NO_MEMORY(err);
+    }
+    p->arena = arena;
+    p->graph = m->graph;
+    pthread_mutex_init(&p->lock, NULL);
+    xai_status status = copy_values(m->outline, p, err);
+    if (status == XAI_OK) status = copy_nodes(m->outline, p, err);
+    xai_program_free(status == XAI_OK ? m->outline : p);
+    if (status == XAI_OK) m->outline = p;
+    return status;
 }
 
 xai_status xai_model_find_output(const xai_model *m, const char *name, const char **tensor, xai_error *err)

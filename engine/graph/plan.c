@@ -125,7 +125,8 @@ static int choose_data(planner *pl, xai_plan_mode mode)
     bool partial = pl->part->nodes != p->nodes; /* then a base run fills the inputs once, for all runs */
     find_lifetimes(p, pl->part, pl->root, pl->spans);
     for (int i = 0; i < p->value_count; i++)
-        if (pl->kept[i]) pl->spans[pl->root[i]].last = p->node_count;
+        if (pl->kept[i] || (p->values[i]->initial && (!partial || pl->spans[i].last != UNUSED)))
+            pl->spans[pl->root[i]].last = p->node_count;
     for (int i = 0; partial && i < pl->part->input_count; i++)
         pl->spans[pl->part->inputs[i]->id].last = p->node_count;
     for (int i = 0; i < p->value_count; i++) {

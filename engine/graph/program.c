@@ -111,6 +111,28 @@ static xai_status add_inputs(builder *b, xai_error *err)
     return XAI_OK;
 }
 
+/* Initializers that are to be trained stay values: nothing folds or packs them. */
+static xai_status add_variables(builder *b, xai_error *err)
+{
+    xai_program *p = b->program;
+    size_t count = b->spec->variable_count;
+    if (!(p->variables = XAI_NEW(p->arena, xai_value *, count))) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < count; i++) {
+        const char *name = b->spec->variables[i];
+        const xai_tensor *tensor = xai_names_get(b->graph->constants, name);
+        XAI_CHECK(tensor && tensor->dtype == XAI_F32, err, BAD_TENSOR, name,
+                  "'%s' is no float32 weight of the model: it cannot be trained", name);
+        if (xai_names_get(p->names, name)) continue; /* named twice */
+        xai_value *v;
+        XAI_TRY(add_value(b, name, &v, err));
+        v->dtype = XAI_F32;
+        v->shape = tensor->shape;
+        v->initial = tensor;
+        p->variables[p->variable_count++] = v;
+    }
+    return XAI_OK;
+}
+
 /* ---------------------------------------------------------------- nodes */
 
 static xai_status check_arity(const xai_node *node, const xai_graph_node *from, xai_error *err)
@@ -239,9 +261,11 @@ static xai_status run_once(builder *b, xai_node *node, xai_error *err)
     for (int i = 0; i < node->out_count; i++) add_slot(&s, node->out[i]);
     if (node->op->prepare) XAI_TRY(node->op->prepare(node, &b->setup, err));
     unsigned char *scratch = xai_arena_alloc(b->setup.arena, 1, node->scratch);
-    if (!scratch) XAI_NO_MEMORY(err);
+    unsigned char *shared = xai_arena_alloc(b->setup.arena, 1, node->shared);
+    if (!scratch || !shared) XAI_NO_MEMORY(err);
     xai_par serial = {NULL};
-    xai_exec exec = {&serial, s.data, grads, XAI_POLICY_PLAIN, scratch, node->scratch};
+    xai_exec exec = {.par = &serial, .data = s.data, .grads = grads, .scratch = scratch,
+                     .scratch_stride = node->scratch, .shared = shared};
     node->op->forward(node, &exec);
     return XAI_OK;
 }
@@ -289,11 +313,12 @@ static void number_value(xai_program *p, xai_value *v)
 static xai_status number_values(builder *b, xai_error *err)
 {
     xai_program *p = b->program;
-    size_t most = (size_t)p->input_count + b->spec->output_count + b->spec->keep_count;
+    size_t most = (size_t)(p->input_count + p->variable_count) + b->spec->output_count + b->spec->keep_count;
     for (int i = 0; i < p->node_count; i++) most += (size_t)(p->nodes[i]->in_count + p->nodes[i]->out_count);
     p->value_count = 0;
     if (!(p->values = XAI_NEW(p->arena, xai_value *, most))) XAI_NO_MEMORY(err);
     for (int i = 0; i < p->input_count; i++) number_value(p, p->inputs[i]);
+    for (int i = 0; i < p->variable_count; i++) number_value(p, p->variables[i]);
     for (int i = 0; i < p->node_count; i++) {
         for (int k = 0; k < p->nodes[i]->in_count; k++) number_value(p, p->nodes[i]->in[k]);
         for (int k = 0; k < p->nodes[i]->out_count; k++) number_value(p, p->nodes[i]->out[k]);
@@ -319,7 +344,7 @@ static xai_status optimise(builder *b, xai_error *err)
         kept[xai_program_find(p, name)->id] = true;
     }
     XAI_TRY(xai_program_fuse(p, kept, err));
-    return xai_program_lay_out(p, kept, err);
+    return p->plain ? XAI_OK : xai_program_lay_out(p, kept, err);
 }
 
 static xai_status prepare(builder *b, xai_error *err)
@@ -350,6 +375,7 @@ static xai_status build(builder *b, xai_error *err)
 {
     XAI_TRY(prune(b, err));
     XAI_TRY(add_inputs(b, err));
+    XAI_TRY(add_variables(b, err));
     XAI_TRY(add_nodes(b, err));
     XAI_TRY(number_values(b, err));
     XAI_TRY(count_work(b->program, err));
@@ -370,8 +396,10 @@ xai_status xai_program_build(const xai_graph *graph, const xai_program_spec *spe
     }
     p->arena = arena;
     p->graph = graph;
+    p->plain = spec->plain;
+    p->open_weights = spec->open_weights;
     pthread_mutex_init(&p->lock, NULL);
-    builder b = {.graph = graph, .spec = spec, .program = p, .setup = {arena}};
+    builder b = {.graph = graph, .spec = spec, .program = p, .setup = {.arena = arena, .open_weights = spec->open_weights}};
     xai_status status = build(&b, err);
     if (status != XAI_OK) xai_program_free(p);
     else *out = p;
@@ -391,19 +419,22 @@ xai_value *xai_program_find(const xai_program *program, const char *name)
     return v && is_numbered(program, v) && !v->channels_last ? v : NULL;
 }
 
-size_t xai_program_scratch(xai_program *program, xai_node *const *nodes, int count)
+size_t xai_program_scratch(xai_program *program, xai_node *const *nodes, int count, size_t *shared)
 {
     size_t scratch = 0;
     pthread_mutex_lock(&program->lock); /* another thread may be preparing backward passes */
-    for (int i = 0; i < count; i++)
+    *shared = 0;
+    for (int i = 0; i < count; i++) {
         if (nodes[i]->scratch > scratch) scratch = nodes[i]->scratch;
+        if (nodes[i]->shared > *shared) *shared = nodes[i]->shared;
+    }
     pthread_mutex_unlock(&program->lock);
     return scratch;
 }
 
 static xai_status pack_backward(xai_program *program, xai_node *const *nodes, int count, xai_error *err)
 {
-    xai_setup setup = {program->arena};
+    xai_setup setup = {.arena = program->arena};
     for (int i = 0; i < count; i++) {
         xai_node *node = nodes[i];
         if (node->backward_ready) continue;

@@ -16,6 +16,10 @@ typedef struct xai_program_spec {
     const char *const *keep; /* further tensors that must exist, whatever could be fused */
     size_t keep_count;
     bool outline; /* only names and shapes: nothing is fused or packed, and the program cannot run */
+    const char *const *variables; /* float initializers that sessions own and may change: they have gradients */
+    size_t variable_count;
+    bool open_weights; /* op.h, xai_setup; for relevance */
+    bool plain;   /* nothing is fused but BatchNormalization, or reordered: as tangents and relevance know operators */
 } xai_program_spec;
 
 typedef struct xai_program {
@@ -27,8 +31,11 @@ typedef struct xai_program {
     int node_count;
     xai_value **inputs; /* as in the graph; an input that nothing needs is there all the same */
     int input_count;
+    xai_value **variables; /* in the order of the spec; each has a place in a session, needed or not */
+    int variable_count;
     xai_names *names; /* tensor name -> xai_value, those that were folded away or fused too */
     double macs;
+    bool plain, open_weights;
     pthread_mutex_t lock; /* of the nodes' scratch and backward_ready */
 } xai_program;
 
@@ -39,15 +46,16 @@ void xai_program_free(xai_program *program);
  * channels last. */
 xai_value *xai_program_find(const xai_program *program, const char *name);
 
-/* Scratch bytes a thread that these nodes need; more once backward passes are prepared. */
-size_t xai_program_scratch(xai_program *program, xai_node *const *nodes, int count);
+/* Scratch bytes a thread that these nodes need, and of all threads together; more once backward passes are prepared. */
+size_t xai_program_scratch(xai_program *program, xai_node *const *nodes, int count, size_t *shared);
 
 /* Packs what backward passes through these nodes need; for each once, on any thread. */
 xai_status xai_program_prepare_backward(xai_program *program, xai_node *const *nodes, int count, xai_error *err);
 
 /* ---- between the files of this folder */
 
-/* Fuses Pad + Conv, Conv + BatchNormalization, Conv + Relu/Clip where no kept value is lost. `kept` by value id. */
+/* Fuses Pad + Conv, Conv + BatchNormalization, Conv + Relu/Clip where no kept value is lost; in a plain program the
+ * second alone. `kept` by value id. */
 xai_status xai_program_fuse(xai_program *program, const bool *kept, xai_error *err);
 
 /* Says which tensors lie channels last, and puts Reorder nodes between the orders; after fusion. `kept` by value id. */

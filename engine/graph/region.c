@@ -6,7 +6,7 @@
  */
 #include "region.h"
 
-#include "session_inner.h"
+#include "session_inside.h"
 
 #include <assert.h>
 #include <stdlib.h>

@@ -20,6 +20,8 @@ typedef struct run {
     xai_session *session;
     const char **wanted; /* outputs, then fetched tensors */
     size_t wanted_count;
+    const char **weights; /* of the fetched ones, if gradients are asked for */
+    size_t weight_count;
     xai_array *out;
     size_t out_count;
     int threads;
@@ -73,10 +75,16 @@ static xai_status list_wanted(run *r, xai_error *err)
     const xai_graph *g = r->graph;
     const xai_run_request *q = r->request;
     r->wanted = XAI_NEW(r->arena, const char *, g->output_count + q->fetch_count + 1);
-    if (!r->wanted) XAI_NO_MEMORY(err);
+    r->weights = XAI_NEW(r->arena, const char *, q->fetch_count + 1);
+    if (!r->wanted || !r->weights) XAI_NO_MEMORY(err);
     for (size_t i = 0; i < g->output_count; i++) r->wanted[r->wanted_count++] = g->outputs[i];
-    for (size_t i = 0; i < q->fetch_count; i++)
-        XAI_TRY(xai_graph_find_tensor(r->graph, q->fetch[i], &r->wanted[r->wanted_count++], err));
+    for (size_t i = 0; i < q->fetch_count; i++) {
+        const xai_tensor *weight = xai_names_get(g->constants, q->fetch[i]);
+        const char **name = &r->wanted[r->wanted_count++];
+        *name = q->fetch[i];
+        if (!weight) XAI_TRY(xai_graph_find_tensor(g, q->fetch[i], name, err));
+        else if (q->gradient_output && weight->dtype == XAI_F32) r->weights[r->weight_count++] = *name;
+    }
     return XAI_OK;
 }
 
@@ -87,7 +95,8 @@ static xai_status build(run *r, xai_error *err)
     XAI_TRY(list_wanted(r, err));
     const char *target = r->request->gradient_output;
     xai_program_spec spec = {.shapes = shapes, .outputs = r->wanted, .output_count = r->wanted_count, .keep = &target,
-                             .keep_count = target ? 1 : 0};
+                             .keep_count = target ? 1 : 0, .variables = r->weights,
+                             .variable_count = r->weight_count};
     XAI_TRY(xai_program_build(r->graph, &spec, &r->program, err));
     const char **runs = XAI_NEW(r->arena, const char *, r->wanted_count + 1);
     if (!runs) XAI_NO_MEMORY(err);
@@ -167,7 +176,7 @@ static bool is_input(const run *r, const xai_value *v)
     return false;
 }
 
-/* By every input, then by the fetched tensors. */
+/* By every input, then by the fetched tensors and weights. */
 static xai_status differentiate(run *r, const xai_par *par, xai_error *err)
 {
     xai_seed seed;

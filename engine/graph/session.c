@@ -5,7 +5,7 @@
  * fixed order. A gradient buffer is cleared when the first node (from the end) is about to add to it, which is where
  * its planned lifetime begins. Not thread-safe; many sessions of one program run side by side.
  */
-#include "session_inner.h"
+#include "session_inside.h"
 
 #include "base/memory.h"
 
@@ -34,16 +34,17 @@ static xai_status plan(xai_session *s, const xai_session_spec *spec, xai_error *
         XAI_TRY(xai_program_prepare_backward(s->program, s->part.nodes, s->part.node_count, err));
     XAI_TRY(mark_kept(s, spec, err));
     XAI_TRY(xai_plan_make(s->program, &s->part, spec->mode, s->mark, s->arena, &s->plan, err));
-    s->scratch_stride = (xai_program_scratch(s->program, s->part.nodes, s->part.node_count) + ALIGN) / ALIGN * ALIGN;
-    XAI_TRY(xai_memory_check(s->scratch_stride, "the scratch memory of a layer", err));
-    s->block_bytes = s->plan.bytes + s->scratch_stride * (size_t)spec->threads;
+    size_t shared, scratch = xai_program_scratch(s->program, s->part.nodes, s->part.node_count, &shared);
+    XAI_TRY(xai_memory_check(scratch, "the scratch memory of a layer", err));
+    XAI_TRY(xai_memory_check(shared, "the scratch memory of a layer", err));
+    s->scratch_stride = (scratch + ALIGN) / ALIGN * ALIGN;
+    s->block_bytes = s->plan.bytes + s->scratch_stride * (size_t)spec->threads + shared;
     return xai_memory_check(s->block_bytes, "the model's buffers", err);
 }
 
-static xai_status allocate(xai_session *s, xai_error *err)
+static xai_status allocate(xai_session *s, const xai_session_spec *spec, xai_error *err)
 {
-    size_t n = (size_t)s->program->value_count;
-    size_t slots = s->plan.slots;
+    size_t n = (size_t)s->program->value_count, slots = s->plan.slots;
     s->data = XAI_NEW(s->arena, void *, n * slots);
     s->grads = XAI_NEW(s->arena, float *, n);
     s->execs = XAI_NEW(s->arena, xai_exec, slots);
@@ -57,13 +58,15 @@ static xai_status allocate(xai_session *s, xai_error *err)
     if (!s->block)
         XAI_FAIL(err, NO_MEMORY, "", "out of memory: the model's buffers need %zu MiB", s->block_bytes >> 20);
     s->scratch = s->block + s->plan.bytes;
+    s->shared = s->scratch + s->scratch_stride * (size_t)spec->threads;
     for (size_t i = 0; i < n * slots; i++) {
         const xai_value *v = s->program->values[i % n];
         size_t at = s->plan.data_offset[i % n];
         if (v->constant) s->data[i] = v->constant->data;
         else if (at != SIZE_MAX) s->data[i] = s->block + at + i / n * xai_plan_step(v);
+        if (v->initial && s->data[i]) memcpy(s->data[i], v->initial->data, (size_t)xai_value_count(v) * sizeof(float));
     }
-    s->shared = xai_part_first_shared(&s->part);
+    s->first_shared = xai_part_first_shared(&s->part);
     return XAI_OK;
 }
 
@@ -98,6 +101,7 @@ static xai_session *start(xai_program *program, const xai_session_spec *spec)
                        .part = spec->part ? *spec->part : xai_part_whole(program),
                        .base = spec->base,
                        .mode = spec->mode,
+                       .fast = spec->base ? spec->base->fast : spec->mode == XAI_PLAN_FORWARD,
                        .plan = {.slots = spec->slots > 1 ? (size_t)spec->slots : 1}};
     return s;
 }
@@ -107,7 +111,9 @@ xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, x
     xai_session *s = start(program, spec);
     if (!s) XAI_NO_MEMORY(err);
     xai_status status = plan(s, spec, err);
-    if (status == XAI_OK) status = allocate(s, err);
+    if (status == XAI_OK) status = allocate(s, spec, err);
+    if (status == XAI_OK && spec->tangents) status = xai_session_add_twin(s, err);
+    if (status == XAI_OK && spec->relevance) status = xai_session_add_relevance(s, err);
     if (status != XAI_OK) {
         xai_session_free(s);
         return status;
@@ -130,6 +136,7 @@ xai_status xai_session_plan_bytes(xai_program *program, const xai_session_spec *
 void xai_session_free(xai_session *session)
 {
     if (!session) return;
+    if (session->twin) free(session->twin->block);
     free(session->block);
     xai_arena_free(session->arena);
 }
@@ -155,8 +162,10 @@ xai_exec xai_session_exec(xai_session *s, xai_policy policy, const xai_par *par)
                       .data = s->data,
                       .grads = s->grads,
                       .policy = policy,
+                      .fast = s->fast,
                       .scratch = s->scratch,
-                      .scratch_stride = s->scratch_stride};
+                      .scratch_stride = s->scratch_stride,
+                      .shared = s->shared};
 }
 
 void xai_session_observe(xai_session *s, const xai_observer *observer) { s->observer = *observer; }
@@ -192,21 +201,21 @@ void xai_session_forward_slot(xai_session *s, int slot, const xai_par *par)
 {
     assert((size_t)slot < s->plan.slots);
     set_slot(s, slot, par);
-    for (int i = 0; i < s->shared; i++) xai_session_run_node(s, s->part.nodes[i], &s->execs[slot]);
+    for (int i = 0; i < s->first_shared; i++) xai_session_run_node(s, s->part.nodes[i], &s->execs[slot]);
 }
 
 void xai_session_forward_slots(xai_session *s, int count, const xai_par *par)
 {
     assert(count > 0 && (size_t)count <= s->plan.slots);
     for (int k = 0; k < count; k++) set_slot(s, k, par);
-    for (int i = s->shared; i < s->part.node_count; i++) {
+    for (int i = s->first_shared; i < s->part.node_count; i++) {
         const xai_node *node = s->part.nodes[i];
         if (node->op->forward_slots) node->op->forward_slots(node, s->execs, count);
         for (int k = 0; k < count && !node->op->forward_slots; k++) xai_session_run_node(s, node, &s->execs[k]);
     }
 }
 
-static bool any_marked(const bool *mark, xai_value *const *values, int count)
+bool xai_any_marked(const bool *mark, xai_value *const *values, int count)
 {
     for (int i = 0; i < count; i++)
         if (values[i] && mark[values[i]->id]) return true;
@@ -231,23 +240,27 @@ typedef struct backward {
 } backward;
 
 /* Marks the values that depend on a wanted one: only they need gradients. */
-static void mark_needed(backward *b)
+void xai_session_mark_needed(xai_session *s, const xai_wanted *wanted, size_t count)
 {
-    xai_session *s = b->session;
     memset(s->mark, 0, (size_t)s->program->value_count);
-    for (size_t i = 0; i < b->wanted_count; i++) s->mark[b->wanted[i].value->id] = true;
+    for (size_t i = 0; i < count; i++) s->mark[wanted[i].value->id] = true;
     for (int i = 0; i < s->part.node_count; i++) {
         const xai_node *node = s->part.nodes[i];
-        if (any_marked(s->mark, node->in, node->in_count)) mark_all(s->mark, node->out, node->out_count);
+        if (xai_any_marked(s->mark, node->in, node->in_count)) mark_all(s->mark, node->out, node->out_count);
     }
 }
 
 /* The gradient of a value becomes live: cleared, to be added to. */
+void xai_session_open_gradient(const xai_session *s, const xai_value *v, unsigned char *block, float **grads)
+{
+    if (grads[v->id] || !s->mark[v->id] || s->plan.grad_offset[v->id] == SIZE_MAX) return;
+    grads[v->id] = (float *)(block + s->plan.grad_offset[v->id]);
+    memset(grads[v->id], 0, (size_t)xai_value_count(v) * sizeof(float));
+}
+
 static void open_gradient(xai_session *s, const xai_value *v)
 {
-    if (s->grads[v->id] || !s->mark[v->id] || s->plan.grad_offset[v->id] == SIZE_MAX) return;
-    s->grads[v->id] = (float *)(s->block + s->plan.grad_offset[v->id]);
-    memset(s->grads[v->id], 0, (size_t)xai_value_count(v) * sizeof(float));
+    xai_session_open_gradient(s, v, s->block, s->grads);
 }
 
 /* Everything that uses the value has been differentiated: add its seeds, hand it out. */
@@ -268,8 +281,12 @@ static void close_gradient(backward *b, const xai_value *v)
     }
 }
 
-static void add_view_gradient(const xai_node *node, const xai_exec *exec)
+void xai_node_backward(const xai_node *node, const xai_exec *exec)
 {
+    if (!node->op->view) {
+        node->op->backward(node, exec);
+        return;
+    }
     const float *from = exec->grads[node->out[0]->id];
     float *to = xai_grad_in(exec, node, 0);
     size_t count = (size_t)xai_value_count(node->out[0]);
@@ -285,13 +302,12 @@ static xai_status step_back(backward *b, const xai_node *node, xai_error *err)
         close_gradient(b, node->out[k]);
         reached = reached || s->grads[node->out[k]->id];
     }
-    if (!reached || !any_marked(s->mark, node->in, node->in_count)) return XAI_OK;
+    if (!reached || !xai_any_marked(s->mark, node->in, node->in_count)) return XAI_OK;
     XAI_NODE_CHECK(node->op->backward || node->op->view, node, UNSUPPORTED_METHOD, err, "it has no derivative");
     for (int k = 0; k < node->in_count; k++)
         if (xai_value_runs(node->in[k])) open_gradient(s, node->in[k]);
     tell(s, node, true, true);
-    if (node->op->view) add_view_gradient(node, &b->exec);
-    else node->op->backward(node, &b->exec);
+    xai_node_backward(node, &b->exec);
     tell(s, node, true, false);
     return XAI_OK;
 }
@@ -302,8 +318,9 @@ xai_status xai_session_backward(xai_session *s, const xai_seed *seeds, size_t se
     assert(s->mode == XAI_PLAN_GRADIENT);
     backward b = {s, seeds, seed_count, wanted, wanted_count, xai_session_exec(s, policy, par)};
     memset(s->grads, 0, (size_t)s->program->value_count * sizeof *s->grads);
-    mark_needed(&b);
+    xai_session_mark_needed(s, wanted, wanted_count);
     for (int i = s->part.node_count; i-- > 0;) XAI_TRY(step_back(&b, s->part.nodes[i], err));
     for (int i = 0; i < s->part.input_count; i++) close_gradient(&b, s->part.inputs[i]);
+    for (int i = 0; i < s->program->variable_count; i++) close_gradient(&b, s->program->variables[i]);
     return XAI_OK;
 }

@@ -21,6 +21,8 @@ typedef struct xai_session_spec {
     const char *const *keep; /* tensors that are readable after a forward; the program's kept ones */
     size_t keep_count;
     int threads; /* that may work inside one run; 1 for a lane */
+    bool tangents; /* GRADIENT mode: room for xai_session_hvp, as much again; the program must be plain */
+    bool relevance; /* GRADIENT mode: room for xai_session_relevance; the program must be plain, its weights open */
     int slots;   /* samples that lie side by side, for xai_session_forward_slots; 0: one. FORWARD only */
     const xai_part *part; /* NULL: the whole program; else what is run, as long as the session lives */
     xai_session *base;    /* NULL: none; else a session that has run with the part's inputs kept (or everything): what
@@ -29,15 +31,15 @@ typedef struct xai_session_spec {
 } xai_session_spec;
 
 /* Bytes of the buffers that such a session will take. GRADIENT: packs the program's backward weights first, since
- * they decide how much scratch is needed. */
+ * they decide how much scratch is needed. Without the room for tangents and relevance, which come on top. */
 xai_status xai_session_plan_bytes(xai_program *program, const xai_session_spec *spec, size_t *bytes, xai_error *err);
 
 xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, xai_session **out, xai_error *err);
 void xai_session_free(xai_session *session);
 size_t xai_session_bytes(const xai_session *session);
 
-/* The data of a tensor: an input before the run, a kept one (GRADIENT, KEEP: any) after it. NULL: not in this program
- * or part. */
+/* The data of a tensor: an input before the run, a kept one (GRADIENT, KEEP: any) after it; a variable weight at any
+ * time, to be read or trained. NULL: not in this program or part. */
 float *xai_session_data(xai_session *session, const char *name);
 void *xai_session_value_data(xai_session *session, const xai_value *value);
 
@@ -78,5 +80,21 @@ typedef struct xai_wanted {
 xai_status xai_session_backward(xai_session *session, const xai_seed *seeds, size_t seed_count,
                                 const xai_wanted *wanted, size_t wanted_count, xai_policy policy, const xai_par *par,
                                 xai_error *err);
+
+/*
+ * Hessian-vector product: with the target t = sum of seeds * values, as a function of the value `at` alone,
+ *     gradient = dt / d at,    product = (d^2 t / d at^2) direction
+ * both exact (forward mode over reverse mode; see ops/tangent.h). `at`, direction, gradient and product have one
+ * shape; gradient may be NULL. Over the last forward; the session's spec asked for tangents. Costs about two forwards
+ * and two backwards; one forward and one backward where the graph after `at` is piecewise linear: then the product
+ * is 0. UNSUPPORTED_METHOD, naming the operator, where one has no second derivative.
+ */
+typedef struct xai_hvp {
+    const xai_value *at;
+    const float *direction;
+    float *gradient, *product;
+} xai_hvp;
+xai_status xai_session_hvp(xai_session *session, const xai_seed *seeds, size_t seed_count, const xai_hvp *hvp,
+                           const xai_par *par, xai_error *err);
 
 #endif

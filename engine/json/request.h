@@ -36,7 +36,7 @@ typedef struct xai_json_request {
     unsigned outputs; /* xai_output bits; 0: all */
     int64_t top;      /* 0: 5 */
     int64_t wait_ms;  /* -1: not given */
-    bool masks_later; /* set by who decodes masks' pictures after binding: until then all is inside; else they are refused */
+    bool masks_later; /* set by who decodes masks' pictures after binding: till then all is inside; else refused */
 } xai_json_request;
 
 /* Reads the form. Errors: BAD_REQUEST or UNSUPPORTED, where = JSON pointer of the offending member. */

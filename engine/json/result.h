@@ -32,7 +32,8 @@ typedef struct xai_json_context {
 json_t *xai_json_result_head(const xai_json_head *head);
 json_t *xai_json_result_body(const xai_result *result, const xai_json_context *context);
 
-/* {"class","name","probability","logit"}; of a dense output with "share"; of a regression {"class","name","value","logit"}. */
+/* {"class","name","probability","logit"}, of a dense output with "share"; of a regression {"class","name","value",
+ * "logit"}. */
 json_t *xai_json_prediction(const xai_prediction *prediction, xai_head head);
 
 /* Head and body in one object. */

@@ -192,7 +192,8 @@ json_t *xai_json_model(const xai_model_info *m, json_t *methods)
         xai_json_text(m->licence), "provenance", xai_json_text(m->provenance), "input", "name",
         xai_json_text(m->input_name), "shape", shape_of(m->input_shape, 4), "layout", layout_name(m->layout),
         "channels", channels_name(m->channels), "preprocess", steps_of(m), "output", "name",
-        xai_json_text(m->output_name), "head", head_name(m->head), "classes", (json_int_t)m->classes, "outputs", outputs_of(m), "parameters",
+        xai_json_text(m->output_name), "head", head_name(m->head), "classes", (json_int_t)m->classes, "outputs",
+        outputs_of(m), "parameters",
         (json_int_t)m->parameters, "macs", m->macs, "default_layer", xai_json_text(m->default_layer), "operators",
         operators_of(m), "methods", methods, "warnings", texts_of(m->warnings, m->warning_count), "layers",
         layers_of(m), "labels", texts_of(m->labels, (size_t)m->classes));

@@ -2,11 +2,11 @@
  * Target: what to explain, as JSON and as text (xai.h tells what the kinds mean).
  *
  *     {"class": 504 | "coffee mug" | null, "space": "logit" | "probability", "contrast": 968}    null: the top class
- *     {"class": 15, "box": [top, left, bottom, right]}       in pixels of the model's input, the latter two excluded
+ *     {"class": 15, "box": [top, left, bottom, right]}    in pixels of the model's input, the latter two excluded
  *     {"class": 15, "mask": {"size": [rows, cols], "runs": [n, n, ...]}}   row by row: n outside, then n inside, ...
- *     {"class": 15, "mask": {"b64": "..."}}                  a picture over the model's input; inside is what is not black
+ *     {"class": 15, "mask": {"b64": "..."}}               a picture over the model's input; inside is what is not black
  *     {"neuron": {"layer": "conv5", "channel": 12, "position": [row, col]}}   without a position: the sum over all
- *     {"output": {"name": "steering", "index": 0}}           one element, flat over one sample; without a name: the model's own
+ *     {"output": {"name": "steering", "index": 0}}        flat over one sample; without a name: of the model's own
  *
  * A result tells its target in the same form, with "name" and "value" besides, so that it can be asked again.
  */
@@ -44,8 +44,8 @@ json_t *xai_json_target_form(const xai_target *target, const char *name);
  *     504 | espresso | box:CLASS:TOP,LEFT,BOTTOM,RIGHT | mask:CLASS:FILE | neuron:LAYER:CHANNEL[:ROW,COL] |
  *     output:NAME:INDEX | {"class": ...}
  *
- * CLASS may be empty: the top class. A mask's file becomes {"mask": {"file": FILE}}, which the command line replaces by
- * what is in it, and nobody else accepts. Errors: BAD_REQUEST.
+ * CLASS may be empty: the top class. A mask's file becomes {"mask": {"file": FILE}}, which the command line replaces
+ * by what is in it, and nobody else accepts. Errors: BAD_REQUEST.
  */
 xai_status xai_json_targets_of_text(const char *text, json_t **out, xai_error *err);
 

@@ -1,8 +1,8 @@
 /*
  * Targets as text: "504,neuron:conv5:12:3,4". No state.
  *
- * Fields are counted from the end, since names of layers may hold colons themselves. A comma ends a target, unless what
- * follows is a number that the box or the position before it still lacks.
+ * Fields are counted from the end, since names of layers may hold colons themselves. A comma ends a target, unless
+ * what follows is a number that the box or the position before it still lacks.
  */
 #include <stdio.h>
 #include <stdlib.h>

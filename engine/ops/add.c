@@ -6,7 +6,6 @@ XAI_BINARY_ROW(add_spread, float, float, x + y)
 XAI_BINARY_ROW(add_i64, uint64_t, uint64_t, x + y)
 XAI_BINARY_ROW(add_i32, uint32_t, uint32_t, x + y)
 XAI_BINARY_ROW(add_u8, uint8_t, uint8_t, x + y)
-XAI_BINARY_ROW(add_f64, double, double, x + y)
 XAI_BINARY_SLOPE(slope, g)
 
 static void add_f32(const void *a, int64_t sa, const void *b, int64_t sb, void *z, int64_t n)
@@ -16,7 +15,7 @@ static void add_f32(const void *a, int64_t sa, const void *b, int64_t sb, void *
 }
 
 static const xai_binary_rule RULE = {
-    .row = {[XAI_F32] = add_f32, [XAI_F64] = add_f64, [XAI_I64] = add_i64, [XAI_I32] = add_i32, [XAI_U8] = add_u8},
+    .row = {[XAI_F32] = add_f32, [XAI_I64] = add_i64, [XAI_I32] = add_i32, [XAI_U8] = add_u8},
     .slope = {slope, slope},
 };
 
@@ -32,4 +31,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_BINARY_OP(add, "Add", RULE, CASES);
+XAI_BINARY_OP(add, "Add", RULE, CASES, .flow = XAI_FLOW_SHARE);

@@ -222,6 +222,8 @@ const xai_op xai_op_average_pool = {
     .backward = backward,
     .reach = reach,
     .forward_box = forward_box,
+    .linear = 1,
+    .flow = XAI_FLOW_SHARE,
     .order = order,
     .cases = CASES,
 };

@@ -6,7 +6,9 @@
 
 typedef struct xai_batch_normalization {
     int64_t channels;
-    const float *scale, *shift; /* channels; set by setup */
+    const float *scale, *shift; /* channels; set by setup; NULL where gamma or beta vary: then every run makes them */
+    const float *mean;
+    double epsilon;
 } xai_batch_normalization;
 
 #endif

@@ -1,6 +1,8 @@
 /* Element-wise operators of two inputs: rules run over a loop nest. Sums over repeated inputs have one order. */
 #include "binary.h"
 
+#include <string.h>
+
 /* The second shape as it lies in the first where it begins at `axis`: ones follow. */
 static xai_status align(const xai_node *node, const xai_shape *a, int64_t axis, xai_shape *b, xai_error *err)
 {
@@ -134,39 +136,75 @@ void xai_binary_forward_box(const xai_node *node, const xai_exec *exec, const xa
 
 typedef struct back {
     xai_binary_slope slope;
-    xai_slope_row row;
-    int operand;
+    xai_binary_bend bend;
+    xai_bend_row row;
+    int operand_gz, operand_g; /* of the nest: where gz and g walk */
 } back;
 
-static void backward_row(void *context, const int64_t *at, int64_t n)
+static void back_row(void *context, const int64_t *at, int64_t n)
 {
     const back *b = context;
-    xai_slope_row row = b->row;
-    row.gz += at[0];
-    row.a += at[1];
-    row.b += at[2];
-    row.g += at[b->operand];
-    row.n = n;
-    b->slope(&row);
+    xai_bend_row row = b->row;
+    xai_slope_row *slope = &row.slope;
+    slope->gz += at[b->operand_gz];
+    slope->a += at[1];
+    slope->b += at[2];
+    slope->g += at[b->operand_g];
+    slope->n = n;
+    if (row.da) row.da += at[1];
+    if (row.db) row.db += at[2];
+    if (b->bend) b->bend(&row);
+    else b->slope(slope);
 }
 
-static void backward_input(const xai_node *node, const xai_exec *exec, int i)
+static void run_back(const xai_node *node, const xai_exec *exec, back *b)
 {
-    const xai_binary *s = node->state;
-    bool rectified = i == 0 && exec->policy != XAI_POLICY_PLAIN && s->rule->rectified;
-    back b = {.slope = rectified ? s->rule->rectified : s->rule->slope[i], .operand = i + 1};
-    b.row = (xai_slope_row){.a = xai_in_f32(exec, node, 0),
-                            .b = xai_in_f32(exec, node, 1),
-                            .gz = xai_grad_out(exec, node, 0),
-                            .sa = xai_nest_step(&s->nest, 1),
-                            .sb = xai_nest_step(&s->nest, 2),
-                            .sz = xai_nest_step(&s->nest, 0),
-                            .g = xai_grad_in(exec, node, i),
-                            .sg = xai_nest_step(&s->nest, i + 1)};
-    if (b.slope && b.row.g && b.row.gz) xai_nest_run(&s->nest, exec->par, i + 1, backward_row, &b);
+    const xai_nest *nest = &((const xai_binary *)node->state)->nest;
+    xai_slope_row *row = &b->row.slope;
+    row->a = xai_in_f32(exec, node, 0);
+    row->b = xai_in_f32(exec, node, 1);
+    row->sa = xai_nest_step(nest, 1);
+    row->sb = xai_nest_step(nest, 2);
+    row->sz = xai_nest_step(nest, b->operand_gz);
+    row->sg = xai_nest_step(nest, b->operand_g);
+    if (row->g && row->gz && (b->slope || b->bend)) xai_nest_run(nest, exec->par, b->operand_g, back_row, b);
 }
 
 void xai_binary_backward(const xai_node *node, const xai_exec *exec)
 {
-    for (int i = 0; i < 2; i++) backward_input(node, exec, i);
+    const xai_binary_rule *rule = ((const xai_binary *)node->state)->rule;
+    for (int i = 0; i < 2; i++) {
+        bool rectified = i == 0 && exec->policy != XAI_POLICY_PLAIN && rule->rectified;
+        back b = {.slope = rectified ? rule->rectified : rule->slope[i], .operand_g = i + 1};
+        b.row.slope.gz = xai_grad_out(exec, node, 0);
+        b.row.slope.g = xai_grad_in(exec, node, i);
+        run_back(node, exec, &b);
+    }
+}
+
+/* A slope is linear in g: with an input's tangent in its place it adds to the result's tangent. */
+void xai_binary_tangent(const xai_node *node, const xai_exec *exec)
+{
+    const xai_binary_rule *rule = ((const xai_binary *)node->state)->rule;
+    float *dz = xai_tangent_out(exec, node, 0);
+    memset(dz, 0, (size_t)xai_value_count(node->out[0]) * sizeof *dz);
+    for (int i = 0; i < 2; i++) {
+        back b = {.slope = rule->slope[i], .operand_gz = i + 1};
+        b.row.slope.gz = xai_tangent_in(exec, node, i);
+        b.row.slope.g = dz;
+        run_back(node, exec, &b);
+    }
+}
+
+void xai_binary_curve(const xai_node *node, const xai_exec *exec)
+{
+    const xai_binary_rule *rule = ((const xai_binary *)node->state)->rule;
+    for (int i = 0; i < 2; i++) {
+        back b = {.bend = rule->bend[i], .operand_g = i + 1};
+        b.row.da = xai_tangent_in(exec, node, 0);
+        b.row.db = xai_tangent_in(exec, node, 1);
+        b.row.slope.gz = xai_first_out(exec, node, 0);
+        b.row.slope.g = xai_grad_in(exec, node, i);
+        run_back(node, exec, &b);
+    }
 }

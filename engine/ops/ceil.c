@@ -5,4 +5,4 @@ XAI_UNARY_RULE(RULE, ceilf(x), 0, false);
 
 static const xai_op_case CASES[] = {{"any_shape", {"2x3x4", NULL}, "", 0}, {0}};
 
-XAI_UNARY_OP(ceil, "Ceil", RULE, CASES);
+XAI_UNARY_OP(ceil, "Ceil", RULE, CASES, XAI_STRAIGHT);

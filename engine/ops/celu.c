@@ -3,6 +3,7 @@
 
 XAI_UNARY_RULE(RULE, x > 0 ? x : s->alpha * expm1f(x / s->alpha),
                x > 0 ? 1 : y / s->alpha + 1, true);
+XAI_UNARY_CURVE(curve, x > 0 ? 0 : expf(x / s->alpha) / s->alpha)
 
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {
@@ -18,4 +19,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_UNARY_TABLE(celu, "Celu", CASES);
+XAI_UNARY_TABLE(celu, "Celu", CASES, XAI_SMOOTH(curve));

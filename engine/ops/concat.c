@@ -153,6 +153,8 @@ const xai_op xai_op_concat = {
     .backward = backward,
     .reach = reach,
     .forward_box = forward_box,
+    .linear = XAI_ALL_INPUTS,
+    .flow = XAI_FLOW_ROUTE,
     .order = order,
     .cases = CASES,
 };

@@ -1,8 +1,8 @@
 /*
- * Conv: 1-D and 2-D convolution with a constant weight; any group, stride, dilation and padding.
+ * Conv: 1-D and 2-D convolution; any group, stride, dilation and padding.
  *
  * The work is done in one of the four ways of conv_plan.h; a clamp may be fused, and, channels last, the tensor that is
- * added before it.
+ * added before it. conv_open.c serves weights that are no constants.
  */
 #include "conv_plan.h"
 #include "rectifier.h"
@@ -11,27 +11,23 @@
 
 static xai_status check_weight(const xai_node *node, xai_error *err)
 {
-    const xai_tensor *weight = node->in[1]->constant;
-    const xai_tensor *bias = xai_has_input(node, 2) ? node->in[2]->constant : NULL;
-    XAI_NODE_CHECK(weight && (bias || !xai_has_input(node, 2)), node, UNSUPPORTED_OP, err,
-                   "weight and bias must be constants of the model");
+    const xai_value *weight = node->in[1], *bias = xai_has_input(node, 2) ? node->in[2] : NULL;
     XAI_NODE_CHECK(node->in[0]->dtype == XAI_F32 && weight->dtype == XAI_F32 && (!bias || bias->dtype == XAI_F32),
                    node, UNSUPPORTED_OP, err, "only float32 is served");
     XAI_NODE_CHECK(weight->shape.rank == node->in[0]->shape.rank, node, BAD_MODEL, err,
                    "weight and input differ in rank");
-    XAI_NODE_CHECK(!bias || xai_tensor_count(bias) == weight->shape.dim[0], node, BAD_MODEL, err,
-                   "the bias has %lld elements", bias ? (long long)xai_tensor_count(bias) : 0LL);
+    XAI_NODE_CHECK(!bias || xai_value_count(bias) == weight->shape.dim[0], node, BAD_MODEL, err,
+                   "the bias has %lld elements", bias ? (long long)xai_value_count(bias) : 0LL);
     return XAI_OK;
 }
 
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {
-    (void)setup;
     xai_conv *conv = node->state;
     xai_plane in;
     XAI_TRY(xai_plane_of(node, &node->in[0]->shape, &in, err));
     XAI_TRY(check_weight(node, err));
-    const xai_tensor *weight = node->in[1]->constant;
+    const xai_value *weight = node->in[1], *bias = xai_has_input(node, 2) ? node->in[2] : NULL;
     const int64_t *dim = weight->shape.dim;
     const int64_t kernel[2] = {weight->shape.rank == 4 ? dim[2] : 1, dim[weight->shape.rank - 1]};
     int64_t out[2];
@@ -42,8 +38,9 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
                        in.c / conv->group == dim[1] && dim[1] >= 1,
                    node, BAD_MODEL, err, "%lld input channels do not fit a weight of %lld x %lld in %lld groups",
                    (long long)in.c, (long long)dim[0], (long long)dim[1], (long long)conv->group);
-    conv->weight = weight->data;
-    conv->bias = xai_has_input(node, 2) ? node->in[2]->constant->data : NULL;
+    conv->open = setup->open_weights || !weight->constant || (bias && !bias->constant);
+    conv->weight = weight->constant ? weight->constant->data : NULL;
+    conv->bias = bias && bias->constant ? bias->constant->data : NULL;
     conv->act = xai_clamp_none();
     xai_shape shape = xai_window_shape(&node->in[0]->shape, dim[0], out);
     XAI_TRY(xai_node_output(node, 0, XAI_F32, &shape, err));
@@ -90,12 +87,16 @@ static xai_status prepare(xai_node *node, xai_setup *setup, xai_error *err)
     XAI_TRY(xai_plane_of(node, &node->in[0]->shape, &plan->in, err));
     XAI_TRY(xai_plane_of(node, &node->out[0]->shape, &plan->out, err));
     XAI_TRY(xai_conv_check_extents(node, plan, &conv->window, err));
-    plan->depthwise = conv->group == plan->in.c && conv->group > 1;
+    plan->depthwise = conv->group == plan->in.c && conv->group > 1 && !conv->open;
     plan->pixels = node->channels_last;
     XAI_TRY(xai_lattice_forward(&conv->window, &plan->out, setup->arena, &plan->forward.lattice, err));
+    if (conv->open) return xai_conv_open_reserve(node, false, &plan->forward, 1, err);
     XAI_TRY(pack(conv, false, &plan->forward, setup, err));
     node->scratch = scratch_of(conv, &plan->forward, 1);
-    return XAI_OK;
+    if (!xai_conv_takes_winograd(conv)) return XAI_OK;
+    size_t scratch = xai_conv_winograd_scratch(conv);
+    if (scratch > node->scratch) node->scratch = scratch;
+    return xai_conv_winograd_pack(conv, &plan->winograd, setup->arena, err);
 }
 
 static xai_status prepare_backward(xai_node *node, xai_setup *setup, xai_error *err)
@@ -108,17 +109,23 @@ static xai_status prepare_backward(xai_node *node, xai_setup *setup, xai_error *
     if (!plan->backward) XAI_NO_MEMORY(err);
     for (int i = 0; i < plan->backward_count; i++) {
         plan->backward[i].lattice = lattices[i];
-        XAI_TRY(pack(conv, true, &plan->backward[i], setup, err));
+        if (!conv->open) XAI_TRY(pack(conv, true, &plan->backward[i], setup, err));
+    }
+    if (conv->open) {
+        XAI_TRY(xai_conv_open_reserve_gradient(node, err));
+        return xai_conv_open_reserve(node, true, plan->backward, plan->backward_count, err);
     }
     size_t scratch = scratch_of(conv, plan->backward, plan->backward_count);
     if (scratch > node->scratch) node->scratch = scratch;
     return XAI_OK;
 }
 
-static void run(const xai_conv_run *run)
+static void run(const xai_node *node, const xai_conv_run *run)
 {
     const xai_conv_plan *plan = run->conv->plan;
-    if (plan->pixels && plan->depthwise) xai_conv_pixels_depthwise_run(run);
+    if (run->conv->open) xai_conv_open_run(run, xai_in_f32(run->exec, node, 1));
+    else if (plan->pixels && plan->depthwise) xai_conv_pixels_depthwise_run(run);
+    else if (plan->winograd && run->exec->fast && run->parts == &plan->forward) xai_conv_winograd_run(run);
     else if (plan->pixels) xai_conv_pixels_run(run);
     else if (plan->depthwise) xai_conv_depthwise_run(run);
     else xai_conv_gemm_run(run);
@@ -127,7 +134,9 @@ static void run(const xai_conv_run *run)
 static void forward_part(const xai_node *node, const xai_exec *exec, const xai_conv_part *part)
 {
     const xai_conv *conv = node->state;
-    run(&(xai_conv_run){
+    const float *bias = exec->homogeneous ? NULL : conv->bias;
+    if (conv->open) bias = xai_has_input(node, 2) ? xai_in_f32(exec, node, 2) : NULL;
+    run(node, &(xai_conv_run){
         .conv = conv,
         .parts = part,
         .part_count = 1,
@@ -135,6 +144,7 @@ static void forward_part(const xai_node *node, const xai_exec *exec, const xai_c
         .from = conv->plan->in,
         .to = conv->plan->out,
         .source = xai_in_f32(exec, node, 0),
+        .bias = bias,
         .residual = xai_has_input(node, XAI_CONV_RESIDUAL) ? xai_in_f32(exec, node, XAI_CONV_RESIDUAL) : NULL,
         .target = xai_out_f32(exec, node, 0),
     });
@@ -150,9 +160,9 @@ static void forward(const xai_node *node, const xai_exec *exec)
 static void reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
 {
     *out = *in;
-    if (i == XAI_CONV_RESIDUAL) return; /* weight and bias are constants */
+    if (i == XAI_CONV_RESIDUAL) return;
     *out = xai_box_whole(&node->out[0]->shape);
-    xai_window_reach(&((const xai_conv *)node->state)->window, &node->out[0]->shape, in, out);
+    if (i == 0) xai_window_reach(&((const xai_conv *)node->state)->window, &node->out[0]->shape, in, out);
 }
 
 static void forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
@@ -198,6 +208,15 @@ static void gate_in_place(const xai_node *node, const xai_exec *exec, float *gy)
     xai_par_for(exec->par, (g.count + GATING_PIECE - 1) / GATING_PIECE, gate_piece, &g);
 }
 
+static void weight_gradients(const xai_node *node, const xai_exec *exec)
+{
+    const xai_conv *conv = node->state;
+    const float *gy = xai_grad_out(exec, node, 0);
+    float *gw = xai_grad_in(exec, node, 1), *gb = xai_grad_in(exec, node, 2);
+    if (gy && gw) xai_conv_open_weight_gradient(conv, exec, xai_in_f32(exec, node, 0), gy, gw);
+    if (gy && gb) xai_conv_open_bias_gradient(&conv->plan->out, gy, gb);
+}
+
 static void backward(const xai_node *node, const xai_exec *exec)
 {
     const xai_conv *conv = node->state;
@@ -214,23 +233,25 @@ static void backward(const xai_node *node, const xai_exec *exec)
         .policy = exec->policy,
         .target = xai_grad_in(exec, node, 0),
     };
+    if (conv->open) weight_gradients(node, exec);
     if (!r.source || !r.target || r.part_count == 0) return;
     if (!xai_clamp_is_none(conv->act) && !conv->plan->pixels)
         r.gate_y = exec->policy == XAI_POLICY_DECONV ? r.source : xai_out_f32(exec, node, 0);
-    run(&r);
+    run(node, &r);
 }
 
 static xai_order order(const xai_node *node)
 {
     const xai_shape *in = &node->in[0]->shape;
-    return in->rank == 4 && xai_conv_takes_pixels(node->state, in->dim[1]) ? XAI_ORDER_LAST : XAI_ORDER_PLAIN;
+    const xai_conv *conv = node->state;
+    return in->rank == 4 && !conv->open && xai_conv_takes_pixels(node->state, in->dim[1]) ? XAI_ORDER_LAST : XAI_ORDER_PLAIN;
 }
 
 static void describe(const xai_node *node, char *text, size_t size)
 {
     const xai_conv *conv = node->state;
     const xai_conv_plan *plan = conv->plan;
-    const char *way = plan->depthwise ? "depthwise" : plan->pixels ? "dense" : "gemm";
+    const char *way = plan->depthwise ? "depthwise" : plan->winograd ? "winograd or dense" : plan->pixels ? "dense" : "gemm";
     snprintf(text, size, "%s%s%s", plan->pixels ? "channels last, " : "", way,
              xai_has_input(node, XAI_CONV_RESIDUAL) ? ", sum" : "");
 }
@@ -251,6 +272,11 @@ static const xai_op_case CASES[] = {
      0},
     {"grouped_dilated", {"2x6x8x9", "~4x3x3x2", "~4", NULL}, "group=2;dilations=2,3;pads=2,1,0,2", 0},
     {"stride_beyond_kernel", {"1x2x9x9", "~3x2x2x2", NULL}, "strides=3,4", 0},
+    {"open_weight", {"2x3x5x6", "4x3x3x3", "4", NULL}, "auto_pad=SAME_UPPER;strides=2,2", 0},
+    {"open_weight_grouped_dilated", {"2x6x8x9", "4x3x3x2", NULL}, "group=2;dilations=2,3;pads=2,1,0,2", 0},
+    {"open_weight_depthwise", {"2x3x7x7", "6x1x3x3", "6", NULL}, "group=3;pads=1,1,1,1;strides=2,1", 0},
+    {"open_weight_in_several_bands", {"1x64x24x40", "3x64x5x5", NULL}, "pads=2,2,2,2", 0},
+    {"open_bias", {"2x3x5x4", "~4x3x1x1", "4", NULL}, "", 0},
     {"picture_stem", {"1x3x11x10", "~20x3x7x7", "~20", NULL}, "strides=2,2;pads=3,3,3,3", 0},
     {"several_panels_and_blocks", {"1x70x3x4", "~70x70x1x1", "~70", NULL}, "", 0},
     {"long_taps", {"1x33x4x4", "~52x33x3x3", NULL}, "pads=1,1,1,1", 0},
@@ -271,6 +297,8 @@ const xai_op xai_op_conv = {
     .backward = backward,
     .reach = reach,
     .forward_box = forward_box,
+    .bilinear = true,
+    .flow = XAI_FLOW_WEIGH,
     .order = order,
     .describe = describe,
     .cases = CASES,

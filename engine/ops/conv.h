@@ -13,7 +13,8 @@ typedef struct xai_conv {
     int64_t group;
     int64_t channels;    /* of the output */
     xai_window window;
-    const float *weight; /* channels x (in / group) x kernel height x kernel width */
+    bool open;           /* weight and bias are read when it runs (conv_open.c), and nothing is fused */
+    const float *weight; /* channels x (in / group) x kernel height x kernel width; NULL where it varies */
     const float *bias;   /* channels, or NULL */
     xai_clamp act;       /* applied to the output; xai_clamp_none() after setup */
     struct xai_conv_plan *plan; /* conv_plan.h; made by prepare */

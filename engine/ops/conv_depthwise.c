@@ -197,7 +197,7 @@ static void filter(const job *j, const xai_conv_part *part, size_t channel, cons
         .offset = offset,
         .weight = part->packed + channel * (size_t)l->taps,
         .taps = l->taps,
-        .bias = conv->bias && !j->run->backward ? conv->bias[channel] : 0,
+        .bias = j->run->bias ? j->run->bias[channel] : 0,
         .clamp = j->run->backward ? xai_clamp_none() : conv->act,
         .out = out,
         .out_pitch = pitch,

@@ -20,24 +20,44 @@ static sides sides_of(const xai_conv *conv, bool backward)
     return backward ? (sides){in, out} : (sides){out, in};
 }
 
-xai_status xai_conv_gemm_pack(const xai_conv *conv, bool backward, xai_conv_part *part, xai_arena *arena,
-                              xai_error *err)
+/* Of one group. */
+static size_t group_size(const xai_conv *conv, bool backward, const xai_lattice *lattice)
+{
+    sides s = sides_of(conv, backward);
+    return xai_gemm_packed_size(s.rows, s.channels * (size_t)lattice->taps);
+}
+
+size_t xai_conv_gemm_packed(const xai_conv *conv, bool backward, const xai_lattice *lattice)
+{
+    size_t size = group_size(conv, backward, lattice);
+    return size ? size * (size_t)conv->group + XAI_PANEL_SLACK : 0;
+}
+
+void xai_conv_gemm_pack_into(const xai_conv *conv, const float *weight, bool backward, const xai_lattice *lattice,
+                             float *packed)
 {
     sides s = sides_of(conv, backward);
     size_t taps = (size_t)(conv->window.kernel[0] * conv->window.kernel[1]), per_row = sides_of(conv, false).channels;
-    size_t k = s.channels * (size_t)part->lattice.taps, size = xai_gemm_packed_size(s.rows, k);
-    float *packed = size ? XAI_NEW(arena, float, size *(size_t)conv->group + XAI_PANEL_SLACK) : NULL;
-    if (!packed) XAI_NO_MEMORY(err);
+    size_t size = group_size(conv, backward, lattice);
     for (size_t g = 0; g < (size_t)conv->group; g++) {
         xai_gemm_weights weights = {
-            .data = conv->weight + g * sides_of(conv, false).rows * per_row * taps,
+            .data = weight + g * sides_of(conv, false).rows * per_row * taps,
             .row_step = backward ? taps : per_row * taps,
             .channel_step = backward ? per_row * taps : taps,
-            .tap = part->lattice.weight,
-            .taps = part->lattice.taps,
+            .tap = lattice->weight,
+            .taps = lattice->taps,
         };
-        xai_gemm_pack(&weights, s.rows, k, packed + g * size);
+        xai_gemm_pack(&weights, s.rows, s.channels * (size_t)lattice->taps, packed + g * size);
     }
+}
+
+xai_status xai_conv_gemm_pack(const xai_conv *conv, bool backward, xai_conv_part *part, xai_arena *arena,
+                              xai_error *err)
+{
+    size_t floats = xai_conv_gemm_packed(conv, backward, &part->lattice);
+    float *packed = floats ? XAI_NEW(arena, float, floats) : NULL;
+    if (!packed) XAI_NO_MEMORY(err);
+    xai_conv_gemm_pack_into(conv, conv->weight, backward, &part->lattice, packed);
     part->packed = packed;
     return XAI_OK;
 }
@@ -77,7 +97,7 @@ static void run_part(const xai_conv_run *run, const xai_conv_part *part)
         .rows = s.rows,
         .k = s.channels * (size_t)l->taps,
         .packed = part->packed,
-        .bias = run->backward ? NULL : run->conv->bias,
+        .bias = run->bias,
         .clamp = run->backward ? xai_clamp_none() : run->conv->act,
         .accumulate = run->backward || run->add,
         .gather = {.channel = from,

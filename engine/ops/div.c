@@ -5,13 +5,15 @@ XAI_BINARY_ROW(div_f32, float, float, x / y)
 XAI_BINARY_ROW(div_i64, int64_t, int64_t, y == 0 ? 0 : y == -1 ? (int64_t)(0 - (uint64_t)x) : x / y)
 XAI_BINARY_ROW(div_i32, int32_t, int32_t, y == 0 ? 0 : y == -1 ? (int32_t)(0 - (uint32_t)x) : x / y)
 XAI_BINARY_ROW(div_u8, uint8_t, uint8_t, y == 0 ? 0 : x / y)
-XAI_BINARY_ROW(div_f64, double, double, x / y)
 XAI_BINARY_SLOPE(slope_a, g / y)
 XAI_BINARY_SLOPE(slope_b, -g * x / (y * y))
+XAI_BINARY_BEND(bend_a, -g * dy / (y * y))
+XAI_BINARY_BEND(bend_b, g * (2 * x * dy / y - dx) / (y * y))
 
 static const xai_binary_rule RULE = {
-    .row = {[XAI_F32] = div_f32, [XAI_F64] = div_f64, [XAI_I64] = div_i64, [XAI_I32] = div_i32, [XAI_U8] = div_u8},
+    .row = {[XAI_F32] = div_f32, [XAI_I64] = div_i64, [XAI_I32] = div_i32, [XAI_U8] = div_u8},
     .slope = {slope_a, slope_b},
+    .bend = {bend_a, bend_b},
 };
 
 static const xai_op_case CASES[] = {
@@ -21,4 +23,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_BINARY_OP(div, "Div", RULE, CASES);
+XAI_BINARY_OP(div, "Div", RULE, CASES, .flow = XAI_FLOW_GATE);

@@ -2,6 +2,7 @@
 #include "unary.h"
 
 XAI_UNARY_RULE(RULE, x < 0 ? s->alpha * expm1f(x) : x, x < 0 ? y + s->alpha : 1, true);
+XAI_UNARY_CURVE(curve, x < 0 ? y + s->alpha : 0)
 
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {
@@ -16,4 +17,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_UNARY_TABLE(elu, "Elu", CASES);
+XAI_UNARY_TABLE(elu, "Elu", CASES, XAI_SMOOTH(curve));

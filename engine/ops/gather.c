@@ -109,5 +109,7 @@ const xai_op xai_op_gather = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

@@ -89,6 +89,18 @@ static void run_backward(block_fn slope, bool cut, const float *x, const float *
 GELU_RULE(ERF_RULE, exact, exact_slope);
 GELU_RULE(TANH_RULE, approximate, approximate_slope);
 
+/* The second derivatives, 2 P' + x P''. */
+static inline float exact_bend(float x) { return DENSITY * expf(-0.5F * x * x) * (2 - x * x); }
+
+static inline float approximate_bend(float x)
+{
+    float cube = 0.044715F, t = tanhf(ROOT_TWO_BY_PI * (x + cube * x * x * x));
+    float inner = ROOT_TWO_BY_PI * (1 + 3 * cube * x * x), bend = ROOT_TWO_BY_PI * 6 * cube * x;
+    return (1 - t * t) * (inner + 0.5F * x * (bend - 2 * t * inner * inner));
+}
+
+XAI_UNARY_CURVE(curve, s->rule == &ERF_RULE ? exact_bend(x) : approximate_bend(x))
+
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {
     (void)setup;
@@ -105,4 +117,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_UNARY_TABLE(gelu, "Gelu", CASES);
+XAI_UNARY_TABLE(gelu, "Gelu", CASES, XAI_SMOOTH(curve));

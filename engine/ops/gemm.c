@@ -116,5 +116,7 @@ const xai_op xai_op_gemm = {
     .forward = forward,
     .forward_slots = forward_slots,
     .backward = backward,
+    .bilinear = true,
+    .flow = XAI_FLOW_WEIGH,
     .cases = CASES,
 };

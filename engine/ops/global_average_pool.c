@@ -122,6 +122,8 @@ const xai_op xai_op_global_average_pool = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 1,
+    .flow = XAI_FLOW_SHARE,
     .order = order,
     .cases = CASES,
 };

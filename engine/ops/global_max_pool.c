@@ -42,6 +42,14 @@ static void backward(const xai_node *node, const xai_exec *exec)
     for (int64_t p = 0; p < planes; p++) gx[p * size + first_maximum(x + p * size, size)] += gy[p];
 }
 
+static void tangent(const xai_node *node, const xai_exec *exec)
+{
+    const float *x = xai_in_f32(exec, node, 0), *dx = xai_tangent_in(exec, node, 0);
+    float *dy = xai_tangent_out(exec, node, 0);
+    int64_t size = plane_size(node), planes = xai_value_count(node->out[0]);
+    for (int64_t p = 0; p < planes; p++) dy[p] = dx[p * size + first_maximum(x + p * size, size)];
+}
+
 static const xai_op_case CASES[] = {
     {"square", {"2x3x7x7", NULL}, "", 0},
     {"one_dimensional", {"2x3x9", NULL}, "", 0},
@@ -56,5 +64,7 @@ const xai_op xai_op_global_max_pool = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .tangent = tangent,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

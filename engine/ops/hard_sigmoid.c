@@ -19,4 +19,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_UNARY_TABLE(hard_sigmoid, "HardSigmoid", CASES);
+XAI_UNARY_TABLE(hard_sigmoid, "HardSigmoid", CASES, XAI_STRAIGHT);

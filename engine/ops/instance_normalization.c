@@ -28,5 +28,7 @@ const xai_op xai_op_instance_normalization = {
     .setup = setup,
     .forward = xai_normalize_forward,
     .backward = xai_normalize_backward,
+    .tangent = xai_normalize_tangent,
+    .curve = xai_normalize_curve,
     .cases = CASES,
 };

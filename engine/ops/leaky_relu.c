@@ -16,4 +16,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_UNARY_TABLE(leaky_relu, "LeakyRelu", CASES);
+XAI_UNARY_TABLE(leaky_relu, "LeakyRelu", CASES, XAI_STRAIGHT);

@@ -4,11 +4,9 @@
 XAI_BINARY_ROW(less_or_equal_f32, float, uint8_t, x <= y)
 XAI_BINARY_ROW(less_or_equal_i64, int64_t, uint8_t, x <= y)
 XAI_BINARY_ROW(less_or_equal_i32, int32_t, uint8_t, x <= y)
-XAI_BINARY_ROW(less_or_equal_f64, double, uint8_t, x <= y)
 
 static const xai_binary_rule RULE = {
-    .row = {[XAI_F32] = less_or_equal_f32, [XAI_F64] = less_or_equal_f64,
-            [XAI_I64] = less_or_equal_i64, [XAI_I32] = less_or_equal_i32},
+    .row = {[XAI_F32] = less_or_equal_f32, [XAI_I64] = less_or_equal_i64, [XAI_I32] = less_or_equal_i32},
     .is_test = true,
 };
 

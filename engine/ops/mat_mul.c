@@ -165,5 +165,7 @@ const xai_op xai_op_mat_mul = {
     .forward = forward,
     .forward_slots = forward_slots,
     .backward = backward,
+    .bilinear = true,
+    .flow = XAI_FLOW_WEIGH,
     .cases = CASES,
 };

@@ -2,13 +2,12 @@
 #include "variadic.h"
 
 XAI_BINARY_ROW(max_f32, float, float, x > y || x != x ? x : y)
-XAI_BINARY_ROW(max_f64, double, double, x > y || x != x ? x : y)
 XAI_BINARY_ROW(max_i64, int64_t, int64_t, x > y ? x : y)
 XAI_BINARY_ROW(max_i32, int32_t, int32_t, x > y ? x : y)
 XAI_BINARY_ROW(max_u8, uint8_t, uint8_t, x > y ? x : y)
 
 static const xai_variadic_rule RULE = {
-    .row = {[XAI_F32] = max_f32, [XAI_F64] = max_f64, [XAI_I64] = max_i64, [XAI_I32] = max_i32, [XAI_U8] = max_u8},
+    .row = {[XAI_F32] = max_f32, [XAI_I64] = max_i64, [XAI_I32] = max_i32, [XAI_U8] = max_u8},
     .picks = true,
 };
 
@@ -21,4 +20,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_VARIADIC_OP(max, "Max", RULE, CASES);
+XAI_VARIADIC_OP(max, "Max", RULE, CASES, .flow = XAI_FLOW_ROUTE);

@@ -1,7 +1,7 @@
 /*
  * MaxPool: the largest value of each window; padding never wins. The gradient goes to the first maximum in scan
- * order, as in PyTorch; it is found again in the backward pass. One piece of work is one plane, so no two threads add
- * into the same gradient.
+ * order, as in PyTorch; it is found again in the backward pass. A second output has the places of these maxima in the
+ * whole input, as MaxUnpool wants them. One piece of work is one plane, so no two threads add into the same gradient.
  */
 #include "kernels/kernels.h"
 #include "window.h"
@@ -16,16 +16,21 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     XAI_NODE_CHECK(node->in[0]->dtype == XAI_F32, node, UNSUPPORTED_OP, err, "only float32 is served");
     XAI_TRY(xai_window_read(node, NULL, xai_attr_int(node, "ceil_mode", 0) != 0, window, out, err));
     xai_shape shape = xai_window_shape(&node->in[0]->shape, node->in[0]->shape.dim[1], out);
-    return xai_node_output(node, 0, XAI_F32, &shape, err);
+    XAI_TRY(xai_node_output(node, 0, XAI_F32, &shape, err));
+    return xai_node_output(node, 1, XAI_I64, &shape, err);
 }
+
+static bool gives_places(const xai_node *node) { return node->out_count > 1 && node->out[1]; }
 
 typedef struct run {
     const xai_window *window;
     const xai_kernels *kernels;
     xai_plane in, out;
     int64_t top, left, bottom, right; /* of the outputs that are wanted */
-    const float *x, *gy;
+    const float *x, *gy, *dx;
     float *y, *gx;
+    int64_t *places; /* of the maxima */
+    bool columns_first;
 } run;
 
 static run begin(const xai_node *node, const xai_exec *exec)
@@ -87,6 +92,38 @@ static void forward_pixels(void *context, size_t index, int thread)
     }
 }
 
+/* Pixel of the first maximum of a window, or -1 when the window sees padding only; pixels are `pitch` floats apart. */
+static int64_t first_maximum(const run *r, const float *x, int64_t pitch, int64_t oy, int64_t ox)
+{
+    const xai_window *w = r->window;
+    int64_t best = -1;
+    for (int64_t ky = 0; ky < w->kernel[0]; ky++) {
+        int64_t iy = oy * w->stride[0] + ky * w->dilation[0] - w->pads[0];
+        if (iy < 0 || iy >= r->in.h) continue;
+        for (int64_t kx = 0; kx < w->kernel[1]; kx++) {
+            int64_t ix = ox * w->stride[1] + kx * w->dilation[1] - w->pads[1];
+            if (ix < 0 || ix >= r->in.w) continue;
+            int64_t at = iy * r->in.w + ix;
+            if (best < 0 || x[at * pitch] > x[best * pitch] || x[at * pitch] != x[at * pitch]) best = at;
+        }
+    }
+    return best;
+}
+
+static void find_places(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    int64_t size = r->in.h * r->in.w, base = (int64_t)index * size;
+    int64_t *place = r->places + (int64_t)index * r->out.h * r->out.w;
+    for (int64_t oy = 0; oy < r->out.h; oy++)
+        for (int64_t ox = 0; ox < r->out.w; ox++) {
+            int64_t at = first_maximum(r, r->x + base, 1, oy, ox);
+            if (at > 0 && r->columns_first) at = at % r->in.w * r->in.h + at / r->in.w;
+            *place++ = base + at;
+        }
+}
+
 static void run_forward(const xai_node *node, const xai_exec *exec, run *r)
 {
     if (node->channels_last) xai_par_for(exec->par, (size_t)(r->out.n * (r->bottom - r->top)), forward_pixels, r);
@@ -98,6 +135,10 @@ static void forward(const xai_node *node, const xai_exec *exec)
     run r = begin(node, exec);
     r.y = xai_out_f32(exec, node, 0);
     run_forward(node, exec, &r);
+    if (!gives_places(node)) return;
+    r.places = xai_out_data(exec, node, 1);
+    r.columns_first = xai_attr_int(node, "storage_order", 0) != 0;
+    xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), find_places, &r);
 }
 
 static void reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
@@ -119,24 +160,6 @@ static void forward_box(const xai_node *node, const xai_exec *exec, const xai_bo
         r.bottom = box->end[2];
     }
     run_forward(node, exec, &r);
-}
-
-/* Pixel of the first maximum of a window, or -1 when the window sees padding only; pixels are `pitch` floats apart. */
-static int64_t first_maximum(const run *r, const float *x, int64_t pitch, int64_t oy, int64_t ox)
-{
-    const xai_window *w = r->window;
-    int64_t best = -1;
-    for (int64_t ky = 0; ky < w->kernel[0]; ky++) {
-        int64_t iy = oy * w->stride[0] + ky * w->dilation[0] - w->pads[0];
-        if (iy < 0 || iy >= r->in.h) continue;
-        for (int64_t kx = 0; kx < w->kernel[1]; kx++) {
-            int64_t ix = ox * w->stride[1] + kx * w->dilation[1] - w->pads[1];
-            if (ix < 0 || ix >= r->in.w) continue;
-            int64_t at = iy * r->in.w + ix;
-            if (best < 0 || x[at * pitch] > x[best * pitch] || x[at * pitch] != x[at * pitch]) best = at;
-        }
-    }
-    return best;
 }
 
 static void backward_plane(void *context, size_t index, int thread)
@@ -183,7 +206,28 @@ static void backward(const xai_node *node, const xai_exec *exec)
 
 static xai_order order(const xai_node *node)
 {
-    return node->in[0]->shape.rank == 4 ? XAI_ORDER_EITHER : XAI_ORDER_PLAIN;
+    return node->in[0]->shape.rank == 4 && !gives_places(node) ? XAI_ORDER_EITHER : XAI_ORDER_PLAIN;
+}
+
+static void tangent_plane(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    const float *x = r->x + (int64_t)index * r->in.h * r->in.w, *dx = r->dx + (int64_t)index * r->in.h * r->in.w;
+    float *dy = r->y + (int64_t)index * r->out.h * r->out.w;
+    for (int64_t oy = 0; oy < r->out.h; oy++)
+        for (int64_t ox = 0; ox < r->out.w; ox++) {
+            int64_t at = first_maximum(r, x, 1, oy, ox);
+            *dy++ = at >= 0 ? dx[at] : 0;
+        }
+}
+
+static void tangent(const xai_node *node, const xai_exec *exec)
+{
+    run r = begin(node, exec);
+    r.dx = xai_tangent_in(exec, node, 0);
+    r.y = xai_tangent_out(exec, node, 0);
+    xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), tangent_plane, &r);
 }
 
 static const xai_op_case CASES[] = {
@@ -191,6 +235,7 @@ static const xai_op_case CASES[] = {
     {"ceil_mode", {"1x2x6x7", NULL}, "kernel_shape=3,3;strides=2,2;ceil_mode=1", 0},
     {"dilated_uneven_pads", {"1x2x9x10", NULL}, "kernel_shape=2,3;dilations=3,2;pads=1,0,2,1", 0},
     {"same_upper", {"1x2x5x7", NULL}, "kernel_shape=2,2;strides=2,2;auto_pad=SAME_UPPER", 0},
+    {"with_places", {"2x2x5x6", NULL}, "kernel_shape=3,3;strides=2,2;pads=1,1,1,1;outputs=2", 0},
     {"one_dimensional", {"2x3x9", NULL}, "kernel_shape=3;strides=2", 0},
     {0},
 };
@@ -199,13 +244,15 @@ const xai_op xai_op_max_pool = {
     .type = "MaxPool",
     .min_in = 1,
     .max_in = 1,
-    .max_out = 1,
+    .max_out = 2,
     .state_size = sizeof(xai_window),
     .setup = setup,
     .forward = forward,
     .backward = backward,
     .reach = reach,
     .forward_box = forward_box,
+    .tangent = tangent,
+    .flow = XAI_FLOW_ROUTE,
     .order = order,
     .cases = CASES,
 };

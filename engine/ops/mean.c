@@ -2,10 +2,9 @@
 #include "variadic.h"
 
 XAI_BINARY_ROW(mean_f32, float, float, x + y)
-XAI_BINARY_ROW(mean_f64, double, double, x + y)
 
 static const xai_variadic_rule RULE = {
-    .row = {[XAI_F32] = mean_f32, [XAI_F64] = mean_f64},
+    .row = {[XAI_F32] = mean_f32},
     .mean = true,
 };
 
@@ -18,4 +17,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_VARIADIC_OP(mean, "Mean", RULE, CASES);
+XAI_VARIADIC_OP(mean, "Mean", RULE, CASES, .flow = XAI_FLOW_SHARE);

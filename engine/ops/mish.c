@@ -46,6 +46,15 @@ static void mish_backward(const xai_unary *s, xai_policy policy, const float *x,
     }
 }
 
+/* With t the fraction and s = e^x / (1 + e^x): t' = (1 - t^2) s, and the second derivative is 2 t' + x t''. */
+static inline float bend_at(float x)
+{
+    float e = expf(x > 20 ? 20 : x), n = e * (e + 2), t = n / (n + 2), s = e / (1 + e), slope = (1 - t * t) * s;
+    return 2 * slope + x * ((1 - s) * slope - 2 * t * s * slope);
+}
+
+XAI_UNARY_CURVE(curve, bend_at(x))
+
 static const xai_unary_rule RULE = {mish_forward, mish_backward};
 
 static const xai_op_case CASES[] = {
@@ -54,4 +63,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_UNARY_OP(mish, "Mish", RULE, CASES);
+XAI_UNARY_OP(mish, "Mish", RULE, CASES, XAI_SMOOTH(curve));

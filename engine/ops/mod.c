@@ -6,7 +6,6 @@
 #include "binary.h"
 
 XAI_BINARY_ROW(cut_f32, float, float, fmodf(x, y))
-XAI_BINARY_ROW(cut_f64, double, double, fmod(x, y))
 XAI_BINARY_ROW(cut_i64, int64_t, int64_t, y == 0 || y == -1 ? 0 : x % y)
 XAI_BINARY_ROW(cut_i32, int32_t, int32_t, y == 0 || y == -1 ? 0 : x % y)
 XAI_BINARY_ROW(cut_u8, uint8_t, uint8_t, y == 0 ? 0 : x % y)
@@ -18,7 +17,7 @@ XAI_BINARY_SLOPE(slope_a, g)
 XAI_BINARY_SLOPE(slope_b, -g * truncf(x / y))
 
 static const xai_binary_rule CUT = {
-    .row = {[XAI_F32] = cut_f32, [XAI_F64] = cut_f64, [XAI_I64] = cut_i64, [XAI_I32] = cut_i32, [XAI_U8] = cut_u8},
+    .row = {[XAI_F32] = cut_f32, [XAI_I64] = cut_i64, [XAI_I32] = cut_i32, [XAI_U8] = cut_u8},
     .slope = {slope_a, slope_b},
 };
 
@@ -45,5 +44,6 @@ const xai_op xai_op_mod = {
     .setup = setup,
     .forward = xai_binary_forward,
     .backward = xai_binary_backward,
+    .tangent = xai_binary_tangent,
     .cases = CASES,
 };

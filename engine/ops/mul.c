@@ -5,13 +5,15 @@ XAI_BINARY_ROW(mul_f32, float, float, (x * y))
 XAI_BINARY_ROW(mul_i64, uint64_t, uint64_t, (x * y))
 XAI_BINARY_ROW(mul_i32, uint32_t, uint32_t, (x * y))
 XAI_BINARY_ROW(mul_u8, uint8_t, uint8_t, (x * y))
-XAI_BINARY_ROW(mul_f64, double, double, (x * y))
 XAI_BINARY_SLOPE(slope_a, (g * y))
 XAI_BINARY_SLOPE(slope_b, (g * x))
+XAI_BINARY_BEND(bend_a, (g * dy))
+XAI_BINARY_BEND(bend_b, (g * dx))
 
 static const xai_binary_rule RULE = {
-    .row = {[XAI_F32] = mul_f32, [XAI_F64] = mul_f64, [XAI_I64] = mul_i64, [XAI_I32] = mul_i32, [XAI_U8] = mul_u8},
+    .row = {[XAI_F32] = mul_f32, [XAI_I64] = mul_i64, [XAI_I32] = mul_i32, [XAI_U8] = mul_u8},
     .slope = {slope_a, slope_b},
+    .bend = {bend_a, bend_b},
 };
 
 static const xai_op_case CASES[] = {
@@ -23,4 +25,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_BINARY_OP(mul, "Mul", RULE, CASES);
+XAI_BINARY_OP(mul, "Mul", RULE, CASES, .flow = XAI_FLOW_GATE);

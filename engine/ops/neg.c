@@ -38,5 +38,7 @@ const xai_op xai_op_neg = {
     .setup = setup,
     .forward = forward,
     .backward = xai_unary_backward,
+    XAI_STRAIGHT,
+    .flow = XAI_FLOW_PASS,
     .cases = CASES,
 };

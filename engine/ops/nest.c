@@ -87,19 +87,23 @@ void xai_nest_broadcast(xai_nest *nest, const xai_shape *out, const xai_shape *c
     xai_nest_broadcast_box(nest, out, in, in_count, &whole);
 }
 
-void xai_nest_pair(xai_nest *nest, int rank, const int64_t *dim, xai_nest_side out, xai_nest_side in)
+void xai_nest_make(xai_nest *nest, int rank, const int64_t *dim, const xai_nest_side *sides, int operands)
 {
     memset(nest, 0, sizeof *nest);
     nest->rank = rank;
-    nest->operands = 2;
-    nest->offset[0] = out.offset;
-    nest->offset[1] = in.offset;
+    nest->operands = operands;
+    for (int k = 0; k < operands; k++) nest->offset[k] = sides[k].offset;
     for (int i = 0; i < rank; i++) {
         nest->dim[i] = dim[i];
-        nest->stride[0][i] = out.stride[i];
-        nest->stride[1][i] = in.stride[i];
+        for (int k = 0; k < operands; k++) nest->stride[k][i] = sides[k].stride[i];
     }
     merge(nest);
+}
+
+void xai_nest_pair(xai_nest *nest, int rank, const int64_t *dim, xai_nest_side out, xai_nest_side in)
+{
+    const xai_nest_side sides[] = {out, in};
+    xai_nest_make(nest, rank, dim, sides, 2);
 }
 
 void xai_nest_strided(xai_nest *nest, int rank, const int64_t *dim, const int64_t *stride, int64_t offset)

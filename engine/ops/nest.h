@@ -42,6 +42,9 @@ typedef struct xai_nest_side {
 } xai_nest_side;
 void xai_nest_pair(xai_nest *nest, int rank, const int64_t *dim, xai_nest_side out, xai_nest_side in);
 
+/* Any nest: the first of the `operands` sides is the output. */
+void xai_nest_make(xai_nest *nest, int rank, const int64_t *dim, const xai_nest_side *sides, int operands);
+
 /*
  * One run along the innermost axis: n steps of xai_nest_step, operand k beginning at element at[k]. Called for every
  * point of the outer axes.

@@ -21,5 +21,7 @@ xai_status xai_normalize_setup(xai_node *node, const xai_normalize *rows, xai_er
  * standard deviations of the rows. */
 void xai_normalize_forward(const xai_node *node, const xai_exec *exec);
 void xai_normalize_backward(const xai_node *node, const xai_exec *exec);
+void xai_normalize_tangent(const xai_node *node, const xai_exec *exec);
+void xai_normalize_curve(const xai_node *node, const xai_exec *exec);
 
 #endif

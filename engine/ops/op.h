@@ -16,6 +16,8 @@
 #include "kernels/activation.h"
 #include "tensor/tensor.h"
 
+#define XAI_ALL_INPUTS (~0U)
+
 typedef enum xai_attr_kind {
     XAI_ATTR_FLOAT,
     XAI_ATTR_INT,
@@ -45,6 +47,7 @@ typedef struct xai_value {
     xai_dtype dtype;
     xai_shape shape;
     const xai_tensor *constant; /* not NULL: known before the first run */
+    const xai_tensor *initial;  /* not NULL: a variable weight; what it is in a new session */
     bool channels_last;         /* 4-D: its bytes lie as N, H, W, C; `shape` is ONNX's all the same */
 } xai_value;
 
@@ -63,6 +66,7 @@ typedef struct xai_node {
     int out_count;
     void *state;    /* state_size bytes, zeroed before setup */
     size_t scratch; /* bytes per thread that forward or backward need; set by setup or prepare */
+    size_t shared;  /* the same, once for all threads */
     double macs;    /* multiply-accumulates (or comparisons) of one forward; set by setup */
     bool backward_ready; /* prepare_backward has run */
     bool channels_last; /* the 4-D tensors that it reads and writes are channels last; set before prepare */
@@ -77,8 +81,14 @@ typedef struct xai_exec {
     void *const *data;   /* by value id */
     float *const *grads; /* by value id; NULL: nobody needs this gradient */
     xai_policy policy;
+    bool fast; /* nothing will be differentiated at these values: faster arithmetic may round more */
     unsigned char *scratch; /* `threads` regions of `scratch_stride` bytes, 64-byte aligned */
     size_t scratch_stride;
+    unsigned char *shared; /* `shared` bytes of the node, 64-byte aligned; one node runs at a time */
+    /* What only `tangent` and `curve` see (tangent.h), by value id. */
+    float *const *tangents; /* NULL: the value does not move */
+    float *const *firsts;   /* the gradients, while `grads` are their tangents */
+    bool homogeneous;       /* a forward leaves out what does not depend on the inputs: shifts, padding values */
 } xai_exec;
 
 /* In which order of the axes an operator can work on 4-D tensors (graph/layout.c chooses). */
@@ -90,14 +100,25 @@ typedef enum xai_order {
 
 typedef struct xai_setup {
     xai_arena *arena; /* of the program: what is allocated here lives as long as the node */
+    bool open_weights; /* weights are read when a node runs, not packed before: a stage may replace them */
 } xai_setup;
+
+/* How relevance goes from an operator's outputs to its inputs (graph/relevance.h). */
+typedef enum xai_flow {
+    XAI_FLOW_NONE,  /* nobody knows: models that use it are refused */
+    XAI_FLOW_PASS,  /* element by element, to in[0]: activations */
+    XAI_FLOW_ROUTE, /* an output is a copy of some input element, which gets all: the backward pass */
+    XAI_FLOW_SHARE, /* an output is a sum: to each input by what it contributes */
+    XAI_FLOW_WEIGH, /* a product with weights, in[0] or in[1]: by a rule */
+    XAI_FLOW_GATE   /* a product with a gate, or a quotient: to the signal */
+} xai_flow;
 
 /* A case by which tests check the operator without knowing it: finite differences, adjoint, thread invariance. */
 typedef struct xai_op_case {
     const char *name;       /* reads as behaviour: "same_upper_odd_kernel" */
     const char *inputs[6];  /* "2x3x5x5" random floats, "*2x3" positive, "%2x3" within (-1, 1), "^2x3" above 1;
-                               constants: "=1,2" int64, "~4x3x3x3" random floats, "+4" positive ones, "?2x3" booleans,
-                               "~" a scalar; "" absent; NULL ends the list */
+                               constants: "=1,2" int64, "=1,2:2x1" with their shape, "~4x3x3x3" random floats, "~" a
+                               scalar, "+4" positive ones, "?2x3" booleans; "" absent; NULL ends the list */
     const char *attributes; /* "strides=2,2;auto_pad=SAME_UPPER;alpha=0.5;axis=1": integers, reals, lists, words;
                                "outputs=3" is how many outputs the node has, 1 if absent */
     int opset;              /* 0: 13 */
@@ -123,6 +144,18 @@ struct xai_op {
      * as it is. Both or neither; neither: any change reaches the whole output. The box is never empty. */
     void (*reach)(const xai_node *node, int i, const xai_box *in, xai_box *out);
     void (*forward_box)(const xai_node *node, const xai_exec *exec, const xai_box *out);
+    /*
+     * How tangents (tangent.h) follow from forward and backward: say what is true of the operator, as far as it is.
+     * Where nothing is, `tangent` writes the outputs' tangents; where that is NULL too, there are none.
+     */
+    unsigned linear; /* bit i: linear in in[i], in all of these together while the others stand still */
+    bool bilinear;   /* in[0] times in[1], plus in[2] if there is one: linear in each factor */
+    bool symmetric;  /* its Jacobian by in[0], the only input that moves, is: element-wise functions, Softmax */
+    void (*tangent)(const xai_node *node, const xai_exec *exec);
+    /* ADDS to `grads` what the second derivative does: the tangent of backward while the outputs' gradients stand
+     * still. NULL: nothing, the Jacobian is piecewise constant (or the operator bilinear). */
+    void (*curve)(const xai_node *node, const xai_exec *exec);
+    xai_flow flow;            /* of relevance; views route */
     xai_order (*order)(const xai_node *node); /* after setup; NULL: PLAIN */
     /* Names the kernel that forward runs, for measuring: "gemm". May be NULL: the operator has one way only. */
     void (*describe)(const xai_node *node, char *text, size_t size);
@@ -144,6 +177,18 @@ static inline float *xai_grad_in(const xai_exec *x, const xai_node *n, int i)
 static inline const float *xai_grad_out(const xai_exec *x, const xai_node *n, int i)
 {
     return x->grads[n->out[i]->id];
+}
+static inline float *xai_tangent_in(const xai_exec *x, const xai_node *n, int i)
+{
+    return i < n->in_count && n->in[i] ? x->tangents[n->in[i]->id] : NULL;
+}
+static inline float *xai_tangent_out(const xai_exec *x, const xai_node *n, int i)
+{
+    return x->tangents[n->out[i]->id];
+}
+static inline const float *xai_first_out(const xai_exec *x, const xai_node *n, int i)
+{
+    return x->firsts[n->out[i]->id];
 }
 static inline void *xai_scratch(const xai_exec *x, int thread)
 {

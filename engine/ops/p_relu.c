@@ -5,9 +5,12 @@ XAI_BINARY_ROW(p_relu_f32, float, float, x < 0 ? x * y : x)
 XAI_BINARY_SLOPE(slope_x, x < 0 ? g * y : g)
 XAI_BINARY_SLOPE(slope_slope, x < 0 ? g * x : 0)
 XAI_BINARY_SLOPE(rectified, g < 0 ? 0 : x < 0 ? g * y : g)
+XAI_BINARY_BEND(bend_a, x < 0 ? g * dy : 0)
+XAI_BINARY_BEND(bend_b, x < 0 ? g * dx : 0)
 
 static const xai_binary_rule RULE = {
-    .row = {[XAI_F32] = p_relu_f32}, .slope = {slope_x, slope_slope}, .rectified = rectified};
+    .row = {[XAI_F32] = p_relu_f32}, .slope = {slope_x, slope_slope}, .rectified = rectified,
+    .bend = {bend_a, bend_b}};
 
 static const xai_op_case CASES[] = {
     {"per_channel", {"2x3x4x5", "~3x1x1", NULL}, "", 0},
@@ -33,5 +36,8 @@ const xai_op xai_op_p_relu = {
     .setup = setup,
     .forward = xai_binary_forward,
     .backward = xai_binary_backward,
+    .tangent = xai_binary_tangent,
+    .curve = xai_binary_curve,
+    .flow = XAI_FLOW_PASS,
     .cases = CASES,
 };

@@ -1,5 +1,5 @@
 /*
- * Pad: constant, reflect and edge mode. Pads, and the value, are attributes before opset 11 and constant inputs
+ * Pad: constant, reflect, edge and wrap mode. Pads, and the value, are attributes before opset 11 and constant inputs
  * since. Any type; gradients for float32. A piece of work is one index of the leading axes that are not padded.
  */
 #include "pad.h"
@@ -8,9 +8,9 @@
 
 static xai_status read_mode(const xai_node *node, xai_pad *s, xai_error *err)
 {
-    static const char *const NAMES[] = {"constant", "reflect", "edge"};
+    static const char *const NAMES[] = {"constant", "reflect", "edge", "wrap"};
     const char *mode = xai_attr_text(node, "mode", NAMES[0]);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         if (strcmp(mode, NAMES[i]) != 0) continue;
         s->mode = (xai_pad_mode)i;
         return XAI_OK;
@@ -113,6 +113,7 @@ static int64_t source(xai_pad_mode mode, int64_t i, int64_t before, int64_t leng
     int64_t at = i - before;
     if (at >= 0 && at < length) return at;
     if (mode == XAI_PAD_EDGE) return at < 0 ? 0 : length - 1;
+    if (mode == XAI_PAD_WRAP) return at % length < 0 ? at % length + length : at % length;
     return at < 0 ? -at : 2 * (length - 1) - at;
 }
 
@@ -168,9 +169,9 @@ static void run_pieces(const xai_node *node, const xai_exec *exec, run *r, xai_p
     xai_par_for(exec->par, (size_t)xai_shape_span(r->in, 0, r->lead), body, r);
 }
 
-static void fill(const xai_pad *s, unsigned char *y, size_t count, size_t size)
+static void fill(const xai_pad *s, bool zeros, unsigned char *y, size_t count, size_t size)
 {
-    if (s->is_zero) memset(y, 0, count * size);
+    if (zeros) memset(y, 0, count * size);
     else
         for (size_t i = 0; i < count; i++) memcpy(y + i * size, s->value, size);
 }
@@ -184,7 +185,7 @@ static void forward(const xai_node *node, const xai_exec *exec)
         run_pieces(node, exec, &r, forward_piece);
         return;
     }
-    fill(s, r.y, (size_t)xai_value_count(node->out[0]), size);
+    fill(s, s->is_zero || exec->homogeneous, r.y, (size_t)xai_value_count(node->out[0]), size);
     xai_nest_copy(&s->inside, exec->par, r.x, r.y, size);
 }
 
@@ -203,6 +204,7 @@ static const xai_op_case CASES[] = {
     {"cuts_where_negative", {"3x4", "=-1,1,0,-2", NULL}, "", 0},
     {"reflect", {"2x2x4x5", "=0,0,2,1,0,0,1,3", NULL}, "mode=reflect", 0},
     {"edge", {"2x3", "=1,0,2,2", NULL}, "mode=edge", 0},
+    {"wrap", {"2x3", "=1,4,2,2", NULL}, "mode=wrap", 19},
     {"attributes", {"1x2x3x4", NULL}, "pads=0,0,1,1,0,0,1,1;value=0.5", 9},
     {"nothing_to_pad", {"2x3", "=0,0,0,0", NULL}, "mode=reflect", 0},
     {0},
@@ -217,5 +219,7 @@ const xai_op xai_op_pad = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

@@ -4,7 +4,7 @@
 
 #include "nest.h"
 
-typedef enum xai_pad_mode { XAI_PAD_CONSTANT, XAI_PAD_REFLECT, XAI_PAD_EDGE } xai_pad_mode;
+typedef enum xai_pad_mode { XAI_PAD_CONSTANT, XAI_PAD_REFLECT, XAI_PAD_EDGE, XAI_PAD_WRAP } xai_pad_mode;
 
 typedef struct xai_pad {
     xai_pad_mode mode;

@@ -16,15 +16,26 @@ static int64_t integer_power(int64_t x, int64_t y)
 
 /* Squares, the common case, without the rounding of powf. */
 XAI_BINARY_ROW(pow_f32, float, float, y == 2 ? x * x : powf(x, y))
-XAI_BINARY_ROW(pow_f64, double, double, pow(x, y))
 XAI_BINARY_ROW(pow_i64, int64_t, int64_t, integer_power(x, y))
 XAI_BINARY_ROW(pow_i32, int32_t, int32_t, integer_power(x, y))
 XAI_BINARY_SLOPE(slope_base, y == 0 ? 0 : y == 2 ? g * 2 * x : g * y * powf(x, y - 1))
 XAI_BINARY_SLOPE(slope_exponent, x > 0 ? g * powf(x, y) * logf(x) : 0)
 
+/* y (y - 1) x^(y - 2); 0 for a straight line. */
+static inline float bend_of_base(float x, float y)
+{
+    return y == 0 || y == 1 ? 0 : y == 2 ? 2 : y * (y - 1) * powf(x, y - 2);
+}
+/* x^(y - 1) (1 + y log x): what an exponent that moves does to the slope by the base, and the other way round. */
+static inline float cross(float x, float y) { return x > 0 ? powf(x, y - 1) * (1 + y * logf(x)) : 0; }
+
+XAI_BINARY_BEND(bend_base, g * (dx * bend_of_base(x, y) + (dy != 0 ? dy * cross(x, y) : 0)))
+XAI_BINARY_BEND(bend_exponent, x > 0 ? g * (dx * cross(x, y) + dy * powf(x, y) * logf(x) * logf(x)) : 0)
+
 static const xai_binary_rule RULE = {
-    .row = {[XAI_F32] = pow_f32, [XAI_F64] = pow_f64, [XAI_I64] = pow_i64, [XAI_I32] = pow_i32},
+    .row = {[XAI_F32] = pow_f32, [XAI_I64] = pow_i64, [XAI_I32] = pow_i32},
     .slope = {slope_base, slope_exponent},
+    .bend = {bend_base, bend_exponent},
 };
 
 /* Writes element i, and says whether it is still the same number. */
@@ -32,7 +43,6 @@ static bool convert(const xai_tensor *from, xai_tensor *to, int64_t i)
 {
     double real = xai_tensor_real(from, i);
     if (to->dtype == XAI_F32) ((float *)to->data)[i] = (float)real;
-    else if (to->dtype == XAI_F64) ((double *)to->data)[i] = real;
     else if (!(fabs(real) < 0x1p31)) return false;
     else if (to->dtype == XAI_I64) ((int64_t *)to->data)[i] = (int64_t)real;
     else ((int32_t *)to->data)[i] = (int32_t)real;
@@ -80,5 +90,8 @@ const xai_op xai_op_pow = {
     .setup = setup,
     .forward = xai_binary_forward,
     .backward = xai_binary_backward,
+    .tangent = xai_binary_tangent,
+    .curve = xai_binary_curve,
+    .flow = XAI_FLOW_PASS,
     .cases = CASES,
 };

@@ -73,19 +73,16 @@ typedef void (*reduce_row)(const void *x, int64_t sx, void *y, int64_t sy, int64
 /* The rows of one kind for all types; `wrap32` and `wrap64` are what integers are computed in. */
 #define REDUCE_ROWS(name, wrap32, wrap64, expression)                                           \
     REDUCE_ROW(name##_f32, float, double, expression)                                           \
-    REDUCE_ROW(name##_f64, double, double, expression)                                          \
     REDUCE_ROW(name##_i64, int64_t, wrap64, expression)                                         \
     REDUCE_ROW(name##_i32, int32_t, wrap32, expression)
-#define REDUCE_TABLE(name) \
-    {[XAI_F32] = name##_f32, [XAI_F64] = name##_f64, [XAI_I64] = name##_i64, [XAI_I32] = name##_i32}
-#define REDUCE_REALS(name) {[XAI_F32] = name##_f32, [XAI_F64] = name##_f64}
+#define REDUCE_TABLE(name) {[XAI_F32] = name##_f32, [XAI_I64] = name##_i64, [XAI_I32] = name##_i32}
+#define REDUCE_REALS(name) {[XAI_F32] = name##_f32}
 
 REDUCE_ROWS(sum, uint32_t, uint64_t, a + b)
 REDUCE_ROWS(max, int32_t, int64_t, b > a || b != b ? b : a)
 REDUCE_ROWS(min, int32_t, int64_t, b < a || b != b ? b : a)
 REDUCE_ROWS(prod, uint32_t, uint64_t, (a * b))
 REDUCE_ROW(magnitude_f32, float, double, a + fabs(b))
-REDUCE_ROW(magnitude_f64, double, double, a + fabs(b))
 REDUCE_ROW(magnitude_i64, int64_t, uint64_t, (int64_t)b < 0 ? a - b : a + b)
 REDUCE_ROW(magnitude_i32, int32_t, uint64_t, (int64_t)b < 0 ? a - b : a + b)
 REDUCE_ROWS(square, uint32_t, uint64_t, a + b * b)
@@ -116,14 +113,8 @@ static void start_results(xai_reduction kind, xai_dtype dtype, void *y, int64_t 
     for (int64_t i = 0; i < count; i++) switch (dtype) {
         case XAI_I64: ((int64_t *)y)[i] = low ? INT64_MIN : high ? INT64_MAX : (int64_t)v; break;
         case XAI_I32: ((int32_t *)y)[i] = low ? INT32_MIN : high ? INT32_MAX : (int32_t)v; break;
-        case XAI_F64: ((double *)y)[i] = v; break;
         default: ((float *)y)[i] = (float)v;
         }
-}
-
-static double real_at(xai_dtype dtype, const void *y, int64_t i)
-{
-    return dtype == XAI_F64 ? ((const double *)y)[i] : (double)((const float *)y)[i];
 }
 
 /* What remains to be done with a finished sum. `exps`: of exponentials, relative to the largest, which is y. */
@@ -138,13 +129,9 @@ static double finish(const xai_reduce *s, double y, const double *exps, int64_t 
     }
 }
 
-static void finish_results(const xai_reduce *s, xai_dtype dtype, const double *exps, void *y, int64_t count)
+static void finish_results(const xai_reduce *s, const double *exps, float *y, int64_t count)
 {
-    for (int64_t i = 0; i < count; i++) {
-        double v = finish(s, real_at(dtype, y, i), exps, i);
-        if (dtype == XAI_F64) ((double *)y)[i] = v;
-        else ((float *)y)[i] = (float)v;
-    }
+    for (int64_t i = 0; i < count; i++) y[i] = (float)finish(s, (double)y[i], exps, i);
 }
 
 typedef struct run {
@@ -157,7 +144,6 @@ typedef struct run {
     float *gx, *ties;
     float scale;
     double *exps;
-    xai_dtype dtype;
 } run;
 
 static void forward_row(void *context, const int64_t *at, int64_t n)
@@ -177,7 +163,7 @@ static void exps_row(void *context, const int64_t *at, int64_t n)
     const run *r = context;
     for (int64_t i = 0; i < n; i++) {
         int64_t out = at[1] + i * r->step_out;
-        r->exps[out] += exp(real_at(r->dtype, r->in, at[0] + i * r->step_in) - real_at(r->dtype, r->out, out));
+        r->exps[out] += exp((double)r->x[at[0] + i * r->step_in] - (double)r->y[out]);
     }
 }
 
@@ -188,19 +174,20 @@ void xai_reduce_forward(const xai_node *node, const xai_exec *exec)
     int64_t count = xai_value_count(node->out[0]);
     run r = begin(node);
     r.row = RULES[s->kind].row[dtype];
-    r.dtype = dtype;
     r.in = xai_in_data(exec, node, 0);
     r.out = xai_out_data(exec, node, 0);
     r.size = (int64_t)xai_dtype_size(dtype);
     start_results(s->kind, dtype, r.out, count);
     xai_nest_run(&s->nest, exec->par, 1, forward_row, &r);
     if (s->kind == XAI_REDUCE_LOG_SUM_EXP) {
+        r.x = xai_in_f32(exec, node, 0);
+        r.y = xai_out_f32(exec, node, 0);
         r.exps = xai_scratch(exec, 0);
         for (int64_t i = 0; i < count; i++) r.exps[i] = 0;
         xai_nest_run(&s->nest, exec->par, 1, exps_row, &r);
     }
     bool unfinished = s->kind == XAI_REDUCE_MEAN || s->kind == XAI_REDUCE_L2 || s->kind >= XAI_REDUCE_LOG_SUM;
-    if (unfinished) finish_results(s, dtype, r.exps, r.out, count);
+    if (unfinished) finish_results(s, r.exps, xai_out_f32(exec, node, 0), count);
 }
 
 /* ---------------------------------------------------------------- backward */
@@ -240,20 +227,50 @@ static void pick_row(void *context, const int64_t *at, int64_t n)
     }
 }
 
-void xai_reduce_backward_pick(const xai_node *node, const xai_exec *exec)
+/* The values of the last forward, and how many elements are each result. */
+static run begin_pick(const xai_node *node, const xai_exec *exec)
 {
-    const xai_reduce *s = node->state;
     run r = begin(node);
     int64_t count = xai_value_count(node->out[0]);
     r.x = xai_in_f32(exec, node, 0);
     r.y = xai_out_f32(exec, node, 0);
-    r.gy = xai_grad_out(exec, node, 0);
-    r.gx = xai_grad_in(exec, node, 0);
     r.ties = xai_scratch(exec, 0);
-    if (!r.gy || !r.gx) return;
     for (int64_t i = 0; i < count; i++) r.ties[i] = 0;
-    xai_nest_run(&s->nest, exec->par, 1, count_row, &r);
-    xai_nest_run(&s->nest, exec->par, 0, pick_row, &r);
+    xai_nest_run(&r.s->nest, exec->par, 1, count_row, &r);
+    return r;
+}
+
+void xai_reduce_backward_pick(const xai_node *node, const xai_exec *exec)
+{
+    const float *gy = xai_grad_out(exec, node, 0);
+    float *gx = xai_grad_in(exec, node, 0);
+    if (!gy || !gx) return;
+    run r = begin_pick(node, exec);
+    r.gy = gy;
+    r.gx = gx;
+    xai_nest_run(&r.s->nest, exec->par, 0, pick_row, &r);
+}
+
+/* ---------------------------------------------------------------- tangent of the largest and smallest */
+
+static void move_row(void *context, const int64_t *at, int64_t n)
+{
+    const run *r = context;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t in = at[0] + i * r->step_in, out = at[1] + i * r->step_out;
+        if (r->x[in] == r->y[out]) r->gx[out] += r->gy[in] / r->ties[out];
+    }
+}
+
+/* As the backward pass shares a gradient among those that tie, so they share in moving the result. */
+void xai_reduce_tangent_pick(const xai_node *node, const xai_exec *exec)
+{
+    int64_t count = xai_value_count(node->out[0]);
+    run r = begin_pick(node, exec);
+    r.gy = xai_tangent_in(exec, node, 0);
+    r.gx = xai_tangent_out(exec, node, 0);
+    for (int64_t i = 0; i < count; i++) r.gx[i] = 0;
+    xai_nest_run(&r.s->nest, exec->par, 1, move_row, &r);
 }
 
 /* d result / d element, of a result y and its element x. */

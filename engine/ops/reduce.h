@@ -32,11 +32,12 @@ xai_status xai_reduce_setup(xai_node *node, xai_setup *setup, xai_reduction kind
 void xai_reduce_forward(const xai_node *node, const xai_exec *exec);
 void xai_reduce_backward_sum(const xai_node *node, const xai_exec *exec);  /* sum and mean */
 void xai_reduce_backward_pick(const xai_node *node, const xai_exec *exec); /* largest and smallest */
+void xai_reduce_tangent_pick(const xai_node *node, const xai_exec *exec);
 void xai_reduce_backward_norm(const xai_node *node, const xai_exec *exec); /* L1 and all that follow it */
 
-#define XAI_REDUCE_OP(name, type_, kind, backward_) XAI_REDUCE_ON(name, type_, kind, backward_, "")
-/* `sign`: "" for operators of any numbers, "*" for those of positive ones. */
-#define XAI_REDUCE_ON(name, type_, kind, backward_, sign)                                                  \
+/* `...`: the derivatives (op.h). `sign`: "" for operators of any numbers, "*" for those of positive ones. */
+#define XAI_REDUCE_OP(name, type_, kind, ...) XAI_REDUCE_ON(name, type_, kind, "", __VA_ARGS__)
+#define XAI_REDUCE_ON(name, type_, kind, sign, ...)                                                        \
     static xai_status setup(xai_node *node, xai_setup *arena, xai_error *err)                              \
     {                                                                                                      \
         return xai_reduce_setup(node, arena, (kind), err);                                                 \
@@ -52,7 +53,7 @@ void xai_reduce_backward_norm(const xai_node *node, const xai_exec *exec); /* L1
     };                                                                                                     \
     const xai_op xai_op_##name = {                                                                         \
         .type = (type_), .min_in = 1, .max_in = 2, .max_out = 1, .state_size = sizeof(xai_reduce),         \
-        .setup = setup, .forward = xai_reduce_forward, .backward = (backward_), .cases = CASES,            \
+        .setup = setup, .forward = xai_reduce_forward, .cases = CASES, __VA_ARGS__,                        \
     }
 
 #endif

@@ -1,4 +1,5 @@
 /* ReduceMin: the smallest value over axes, NaN if there is one. */
 #include "reduce.h"
 
-XAI_REDUCE_OP(reduce_min, "ReduceMin", XAI_REDUCE_MIN, xai_reduce_backward_pick);
+XAI_REDUCE_OP(reduce_min, "ReduceMin", XAI_REDUCE_MIN, .backward = xai_reduce_backward_pick,
+              .tangent = xai_reduce_tangent_pick, .flow = XAI_FLOW_ROUTE);

@@ -14,4 +14,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_UNARY_TABLE(relu, "Relu", CASES);
+XAI_UNARY_TABLE(relu, "Relu", CASES, XAI_STRAIGHT);

@@ -27,14 +27,22 @@ static float coordinate(const xai_resample_rule *rule, const xai_resample_axis *
     }
 }
 
+/* To the nearest integer; what is half-way but for the rounding of its making goes up or down as is said. */
+static float round_to(float x, bool up)
+{
+    float low = floorf(x), beyond = x - low - 0.5F;
+    if (fabsf(beyond) <= 0x1p-22F * (1 + fabsf(x))) return up ? low + 1 : low;
+    return beyond > 0 ? low + 1 : low;
+}
+
 static float nearest(const xai_resample_rule *rule, const xai_resample_axis *a, float x)
 {
     switch (rule->rounding) {
     case XAI_RESAMPLE_FLOOR: return floorf(x);
     case XAI_RESAMPLE_CEIL: return ceilf(x);
-    case XAI_RESAMPLE_ROUND_PREFER_CEIL: return roundf(x); /* what lies below 0 is the first anyway */
+    case XAI_RESAMPLE_ROUND_PREFER_CEIL: return round_to(x, true);
     case XAI_RESAMPLE_SIMPLE: return a->scale < 1 ? ceilf(x) : floorf(x);
-    default: return x == floorf(x) + 0.5F ? floorf(x) : roundf(x);
+    default: return round_to(x, false);
     }
 }
 
@@ -249,7 +257,7 @@ static run begin(const xai_node *node, const xai_exec *exec)
     for (int i = 0; i < r.r->count; i++) {
         int axis = r.r->axes[i].axis;
         int64_t before = xai_shape_span(out, r.r->axes[0].axis, axis), inner = xai_shape_span(in, axis + 1, in->rank);
-        r.passes[i] = (pass){&r.r->axes[i], before, inner, r.r->extrapolation};
+        r.passes[i] = (pass){&r.r->axes[i], before, inner, exec->homogeneous ? 0 : r.r->extrapolation};
         r.sizes[i] = before * r.r->axes[i].in * inner;
     }
     return r;

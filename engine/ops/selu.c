@@ -3,6 +3,7 @@
 
 XAI_UNARY_RULE(RULE, x > 0 ? s->beta * x : s->beta * s->alpha * expm1f(x),
                x > 0 ? s->beta : y + s->beta * s->alpha, true);
+XAI_UNARY_CURVE(curve, x > 0 ? 0 : s->beta * s->alpha * expf(x))
 
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {
@@ -19,4 +20,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_UNARY_TABLE(selu, "Selu", CASES);
+XAI_UNARY_TABLE(selu, "Selu", CASES, XAI_SMOOTH(curve));

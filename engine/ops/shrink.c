@@ -19,4 +19,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_UNARY_TABLE(shrink, "Shrink", CASES);
+XAI_UNARY_TABLE(shrink, "Shrink", CASES, XAI_STRAIGHT);

@@ -2,7 +2,8 @@
 #include "unary.h"
 
 XAI_UNARY_RULE(RULE, sinf(x), cosf(x), false);
+XAI_UNARY_CURVE(curve, -y)
 
 static const xai_op_case CASES[] = {{"any_shape", {"2x3x4", NULL}, "", 0}, {0}};
 
-XAI_UNARY_OP(sin, "Sin", RULE, CASES);
+XAI_UNARY_OP(sin, "Sin", RULE, CASES, XAI_SMOOTH(curve));

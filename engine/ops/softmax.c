@@ -47,28 +47,48 @@ static void run_piece(void *context, size_t index, int thread)
         row.y += at;
         if (row.gy) row.gy += at;
         if (row.gx) row.gx += at;
+        if (row.dx) row.dx += at;
+        if (row.dy) row.dy += at;
         r->fn(&row);
     }
 }
 
-static void run_rows(const xai_node *node, const xai_exec *exec, xai_softmax_fn fn, const float *gy, float *gx)
+/* `row` with the passes' own vectors; those of the forward are added here. */
+static void run_rows(const xai_node *node, const xai_exec *exec, xai_softmax_fn fn, xai_softmax_row row)
 {
     const xai_softmax *s = node->state;
-    run r = {.fn = fn, .s = s, .group = 1 + PIECE / (s->n + 1), .count = s->outer * s->inner};
-    r.row = (xai_softmax_row){xai_in_f32(exec, node, 0), xai_out_f32(exec, node, 0), gy, gx, s->n, s->inner};
+    run r = {.fn = fn, .s = s, .row = row, .group = 1 + PIECE / (s->n + 1), .count = s->outer * s->inner};
+    r.row.x = xai_in_f32(exec, node, 0);
+    r.row.y = xai_out_f32(exec, node, 0);
+    r.row.n = s->n;
+    r.row.step = s->inner;
     if (s->n > 0) xai_par_for(exec->par, (size_t)((r.count + r.group - 1) / r.group), run_piece, &r);
 }
 
 void xai_softmax_run_forward(const xai_node *node, const xai_exec *exec, xai_softmax_fn fn)
 {
-    run_rows(node, exec, fn, NULL, NULL);
+    run_rows(node, exec, fn, (xai_softmax_row){0});
 }
 
 void xai_softmax_run_backward(const xai_node *node, const xai_exec *exec, xai_softmax_fn fn)
 {
-    const float *gy = xai_grad_out(exec, node, 0);
-    float *gx = xai_grad_in(exec, node, 0);
-    if (gy && gx) run_rows(node, exec, fn, gy, gx);
+    xai_softmax_row row = {.gy = xai_grad_out(exec, node, 0), .gx = xai_grad_in(exec, node, 0)};
+    if (row.gy && row.gx) run_rows(node, exec, fn, row);
+}
+
+void xai_softmax_run_tangent(const xai_node *node, const xai_exec *exec, xai_softmax_fn fn)
+{
+    xai_softmax_row row = {.dx = xai_tangent_in(exec, node, 0), .dy = xai_tangent_out(exec, node, 0)};
+    if (row.dx && row.dy) run_rows(node, exec, fn, row);
+}
+
+void xai_softmax_run_curve(const xai_node *node, const xai_exec *exec, xai_softmax_fn fn)
+{
+    xai_softmax_row row = {.dx = xai_tangent_in(exec, node, 0),
+                           .dy = xai_tangent_out(exec, node, 0),
+                           .gy = xai_first_out(exec, node, 0),
+                           .gx = xai_grad_in(exec, node, 0)};
+    if (row.dx && row.dy && row.gy && row.gx) run_rows(node, exec, fn, row);
 }
 
 static void forward_row(const xai_softmax_row *r)
@@ -87,12 +107,27 @@ static void backward_row(const xai_softmax_row *r)
         r->gx[i * r->step] += (float)((double)r->y[i * r->step] * ((double)r->gy[i * r->step] - dot));
 }
 
+/* gx = dy * (gy - sum(gy * y)) - y * sum(gy * dy) */
+static void curve_row(const xai_softmax_row *r)
+{
+    double by_y = 0, by_dy = 0;
+    for (int64_t i = 0; i < r->n; i++) {
+        by_y += (double)r->gy[i * r->step] * (double)r->y[i * r->step];
+        by_dy += (double)r->gy[i * r->step] * (double)r->dy[i * r->step];
+    }
+    for (int64_t i = 0; i < r->n; i++)
+        r->gx[i * r->step] += (float)((double)r->dy[i * r->step] * ((double)r->gy[i * r->step] - by_y) -
+                                      (double)r->y[i * r->step] * by_dy);
+}
+
 static void forward(const xai_node *node, const xai_exec *exec) { xai_softmax_run_forward(node, exec, forward_row); }
 
 static void backward(const xai_node *node, const xai_exec *exec)
 {
     xai_softmax_run_backward(node, exec, backward_row);
 }
+
+static void curve(const xai_node *node, const xai_exec *exec) { xai_softmax_run_curve(node, exec, curve_row); }
 
 static const xai_op_case CASES[] = {
     {"classes", {"3x10", NULL}, "", 0},
@@ -111,5 +146,7 @@ const xai_op xai_op_softmax = {
     .setup = xai_softmax_setup,
     .forward = forward,
     .backward = backward,
+    .symmetric = true,
+    .curve = curve,
     .cases = CASES,
 };

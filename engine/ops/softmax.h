@@ -10,6 +10,8 @@ typedef struct xai_softmax_row {
     float *y;
     const float *gy;
     float *gx;
+    const float *dx; /* tangents */
+    float *dy;
     int64_t n, step;
 } xai_softmax_row;
 
@@ -22,6 +24,8 @@ typedef struct xai_softmax {
 xai_status xai_softmax_setup(xai_node *node, xai_setup *setup, xai_error *err);
 void xai_softmax_run_forward(const xai_node *node, const xai_exec *exec, xai_softmax_fn fn);
 void xai_softmax_run_backward(const xai_node *node, const xai_exec *exec, xai_softmax_fn fn);
+void xai_softmax_run_tangent(const xai_node *node, const xai_exec *exec, xai_softmax_fn fn);
+void xai_softmax_run_curve(const xai_node *node, const xai_exec *exec, xai_softmax_fn fn); /* gy: the gradient itself */
 
 /* The largest of the vector and, relative to it, the sum of exponentials; summed in double, in order. */
 double xai_softmax_sum(const xai_softmax_row *row, float *largest);

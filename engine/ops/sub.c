@@ -5,12 +5,11 @@ XAI_BINARY_ROW(sub_f32, float, float, x - y)
 XAI_BINARY_ROW(sub_i64, uint64_t, uint64_t, x - y)
 XAI_BINARY_ROW(sub_i32, uint32_t, uint32_t, x - y)
 XAI_BINARY_ROW(sub_u8, uint8_t, uint8_t, x - y)
-XAI_BINARY_ROW(sub_f64, double, double, x - y)
 XAI_BINARY_SLOPE(slope_a, g)
 XAI_BINARY_SLOPE(slope_b, -g)
 
 static const xai_binary_rule RULE = {
-    .row = {[XAI_F32] = sub_f32, [XAI_F64] = sub_f64, [XAI_I64] = sub_i64, [XAI_I32] = sub_i32, [XAI_U8] = sub_u8},
+    .row = {[XAI_F32] = sub_f32, [XAI_I64] = sub_i64, [XAI_I32] = sub_i32, [XAI_U8] = sub_u8},
     .slope = {slope_a, slope_b},
 };
 
@@ -21,4 +20,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_BINARY_OP(sub, "Sub", RULE, CASES);
+XAI_BINARY_OP(sub, "Sub", RULE, CASES, .flow = XAI_FLOW_SHARE);

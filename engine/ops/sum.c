@@ -3,7 +3,6 @@
 #include "variadic.h"
 
 XAI_BINARY_ROW(sum_spread, float, float, x + y)
-XAI_BINARY_ROW(sum_f64, double, double, x + y)
 
 static void sum_f32(const void *a, int64_t sa, const void *b, int64_t sb, void *z, int64_t n)
 {
@@ -12,7 +11,7 @@ static void sum_f32(const void *a, int64_t sa, const void *b, int64_t sb, void *
 }
 
 static const xai_variadic_rule RULE = {
-    .row = {[XAI_F32] = sum_f32, [XAI_F64] = sum_f64},
+    .row = {[XAI_F32] = sum_f32},
 };
 
 static const xai_op_case CASES[] = {
@@ -24,4 +23,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_VARIADIC_OP(sum, "Sum", RULE, CASES);
+XAI_VARIADIC_OP(sum, "Sum", RULE, CASES, .flow = XAI_FLOW_SHARE);

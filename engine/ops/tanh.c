@@ -2,7 +2,8 @@
 #include "unary.h"
 
 XAI_UNARY_MAP(RULE, map_tanh, 1 - y * y, false);
+XAI_UNARY_CURVE(curve, -2 * y * (1 - y * y))
 
 static const xai_op_case CASES[] = {{"any_shape", {"2x3x4", NULL}, "", 0}, {0}};
 
-XAI_UNARY_OP(tanh, "Tanh", RULE, CASES);
+XAI_UNARY_OP(tanh, "Tanh", RULE, CASES, XAI_SMOOTH(curve));

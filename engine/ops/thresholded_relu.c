@@ -18,4 +18,4 @@ static const xai_op_case CASES[] = {
     {0},
 };
 
-XAI_UNARY_TABLE(thresholded_relu, "ThresholdedRelu", CASES);
+XAI_UNARY_TABLE(thresholded_relu, "ThresholdedRelu", CASES, XAI_STRAIGHT);

@@ -78,5 +78,7 @@ const xai_op xai_op_transpose = {
     .backward = xai_nest_backward,
     .reach = reach,
     .forward_box = forward_box,
+    .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

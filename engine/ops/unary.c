@@ -15,8 +15,9 @@ xai_status xai_unary_setup(xai_node *node, const xai_unary_rule *rule, xai_error
 typedef struct run {
     const xai_unary *state;
     xai_policy policy;
-    const float *x, *gy;
+    const float *x, *gy, *dx;
     float *y, *gx;
+    xai_unary_bend bend;
     size_t count;
 } run;
 
@@ -85,4 +86,22 @@ void xai_unary_backward(const xai_node *node, const xai_exec *exec)
     r.gy = xai_grad_out(exec, node, 0);
     r.gx = xai_grad_in(exec, node, 0);
     if (r.gx && r.gy) xai_par_for(exec->par, (r.count + CHUNK - 1) / CHUNK, backward_chunk, &r);
+}
+
+static void curve_chunk(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const run *r = context;
+    size_t at = index * CHUNK;
+    r->bend(r->state, r->x + at, r->y + at, r->dx + at, r->gy + at, r->gx + at, chunk_size(r, at));
+}
+
+void xai_unary_curve(const xai_node *node, const xai_exec *exec, xai_unary_bend bend)
+{
+    run r = begin(node, exec);
+    r.dx = xai_tangent_in(exec, node, 0);
+    r.gy = xai_first_out(exec, node, 0);
+    r.gx = xai_grad_in(exec, node, 0);
+    r.bend = bend;
+    if (r.dx && r.gx && r.gy) xai_par_for(exec->par, (r.count + CHUNK - 1) / CHUNK, curve_chunk, &r);
 }

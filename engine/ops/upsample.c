@@ -55,5 +55,7 @@ const xai_op xai_op_upsample = {
     .setup = setup,
     .forward = xai_resample_forward,
     .backward = xai_resample_backward,
+    .linear = 1,
+    .flow = XAI_FLOW_SHARE,
     .cases = CASES,
 };

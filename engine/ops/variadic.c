@@ -62,12 +62,9 @@ static void join_row(void *context, const int64_t *at, int64_t n)
            r->z + at[0] * r->size, n);
 }
 
-static void divide(xai_dtype dtype, void *y, int64_t count, int divisor)
+static void divide(float *y, int64_t count, int divisor)
 {
-    for (int64_t i = 0; i < count; i++) {
-        if (dtype == XAI_F64) ((double *)y)[i] /= divisor;
-        else ((float *)y)[i] /= (float)divisor;
-    }
+    for (int64_t i = 0; i < count; i++) y[i] /= (float)divisor;
 }
 
 static void copy_only_input(const xai_node *node, const xai_exec *exec)
@@ -91,7 +88,7 @@ void xai_variadic_forward(const xai_node *node, const xai_exec *exec)
         r.b = xai_in_data(exec, node, i);
         xai_nest_run(r.nest, exec->par, 0, join_row, &r);
     }
-    if (s->rule->mean) divide(dtype, r.z, xai_value_count(node->out[0]), node->in_count);
+    if (s->rule->mean) divide(xai_out_f32(exec, node, 0), xai_value_count(node->out[0]), node->in_count);
 }
 
 /* ---------------------------------------------------------------- backward */
@@ -120,12 +117,11 @@ static void share_row(void *context, const int64_t *at, int64_t n)
     if (in == 0) *gx += (float)sum;
 }
 
-void xai_variadic_backward(const xai_node *node, const xai_exec *exec)
+/* The parts of both passes that are the same for all inputs: the factor, and who ties. */
+static run begin_back(const xai_node *node, const xai_exec *exec)
 {
     const xai_variadic *s = node->state;
-    run r = {.y = xai_out_f32(exec, node, 0), .gy = xai_grad_out(exec, node, 0)};
-    if (!r.gy) return;
-    r.scale = s->rule->mean ? 1 / (float)node->in_count : 1;
+    run r = {.y = xai_out_f32(exec, node, 0), .scale = s->rule->mean ? 1 / (float)node->in_count : 1};
     if (s->rule->picks) r.ties = xai_scratch(exec, 0);
     for (int64_t i = 0; r.ties && i < xai_value_count(node->out[0]); i++) r.ties[i] = 0;
     for (int i = 0; r.ties && i < node->in_count; i++) {
@@ -133,10 +129,46 @@ void xai_variadic_backward(const xai_node *node, const xai_exec *exec)
         r.x = xai_in_f32(exec, node, i);
         xai_nest_run(r.nest, exec->par, 0, count_row, &r);
     }
+    return r;
+}
+
+void xai_variadic_backward(const xai_node *node, const xai_exec *exec)
+{
+    const xai_variadic *s = node->state;
+    const float *gy = xai_grad_out(exec, node, 0);
+    if (!gy) return;
+    run r = begin_back(node, exec);
+    r.gy = gy;
     for (int i = 0; i < node->in_count; i++) {
         r.nest = &s->nests[i];
         r.x = xai_in_f32(exec, node, i);
         r.gx = xai_grad_in(exec, node, i);
         if (r.gx) xai_nest_run(r.nest, exec->par, 2, share_row, &r);
+    }
+}
+
+/* gx is the output's tangent, gy an input's. */
+static void move_row(void *context, const int64_t *at, int64_t n)
+{
+    const run *r = context;
+    int64_t out = xai_nest_step(r->nest, 0), in = xai_nest_step(r->nest, 2);
+    for (int64_t i = 0; i < n; i++) {
+        float d = r->scale * r->gy[at[2] + i * in];
+        if (r->ties) d = r->x[at[2] + i * in] == r->y[at[0] + i * out] ? d / r->ties[at[0] + i * out] : 0;
+        r->gx[at[0] + i * out] += d;
+    }
+}
+
+void xai_variadic_tangent(const xai_node *node, const xai_exec *exec)
+{
+    const xai_variadic *s = node->state;
+    run r = begin_back(node, exec);
+    r.gx = xai_tangent_out(exec, node, 0);
+    for (int64_t i = 0; i < xai_value_count(node->out[0]); i++) r.gx[i] = 0;
+    for (int i = 0; i < node->in_count; i++) {
+        r.nest = &s->nests[i];
+        r.x = xai_in_f32(exec, node, i);
+        r.gy = xai_tangent_in(exec, node, i);
+        if (r.gy) xai_nest_run(r.nest, exec->par, 0, move_row, &r);
     }
 }

@@ -87,5 +87,7 @@ const xai_op xai_op_where = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 6, /* in both choices */
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

@@ -173,7 +173,7 @@ static void pad_to(xai_window *w, int axis, int64_t cover, int64_t want, bool up
     w->pads[2 + axis] = total - w->pads[axis];
 }
 
-xai_status xai_window_read_transposed(xai_node *node, const int64_t kernel[2], xai_window *window, int64_t out[2],
+xai_status xai_window_read_transposed(xai_node *node, const int64_t *kernel, xai_window *window, int64_t out[2],
                                       xai_error *err)
 {
     xai_plane in = {0};

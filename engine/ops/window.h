@@ -35,7 +35,7 @@ xai_status xai_window_read(xai_node *node, const int64_t *kernel, bool ceil_mode
  * From output_shape, or from auto_pad, follow the pads; where they would be negative, pixels that no window reaches
  * follow at the end.
  */
-xai_status xai_window_read_transposed(xai_node *node, const int64_t kernel[2], xai_window *window, int64_t out[2],
+xai_status xai_window_read_transposed(xai_node *node, const int64_t *kernel, xai_window *window, int64_t out[2],
                                       xai_error *err);
 
 /* The windows that see a part of the input, on the spatial axes of `out`; the other axes are left as they are. */

@@ -107,7 +107,8 @@ static xai_status make_task(api *a, api_request *request, const jobs_view *view,
     xai_status status = read_masks(body, regions, masks, err);
     if (status == XAI_OK) status = jobs_image(a->jobs, view->id, &image, err);
     if (status == XAI_OK && !image) status = XAI_ERROR_SET(err, INTERNAL, "", "the image is not stored any more");
-    if (status == XAI_OK) status = jobs_task_probe(&a->engine, a->models, model, sag, masks, image, request->client, task, err);
+    if (status == XAI_OK)
+        status = jobs_task_probe(&a->engine, a->models, model, sag, masks, image, request->client, task, err);
     jobs_bytes_unref(image);
     json_decref(masks);
     return status;

@@ -266,8 +266,8 @@ static xai_status fill_probe(const jobs_engine *engine, jobs_task *task, const j
     return read_target(engine, task, err);
 }
 
-xai_status jobs_task_probe(const jobs_engine *engine, const models *all, const char *model, const json_t *result, const json_t *masks,
-                           jobs_bytes *image, const char *owner, jobs_task **out, xai_error *err)
+xai_status jobs_task_probe(const jobs_engine *engine, const models *all, const char *model, const json_t *result,
+                           const json_t *masks, jobs_bytes *image, const char *owner, jobs_task **out, xai_error *err)
 {
     jobs_task *task = NULL;
     XAI_TRY(task_new(JOBS_PROBE, owner, &task, err));

@@ -53,8 +53,8 @@ xai_status jobs_task_explain(const jobs_engine *engine, const models *all, jobs_
  * A probe of a finished SAG: `result` is its element of "results" in the finished document, `masks` a JSON array of
  * mask ids. Both are only read.
  */
-xai_status jobs_task_probe(const jobs_engine *engine, const models *all, const char *model, const json_t *result, const json_t *masks,
-                           jobs_bytes *image, const char *owner, jobs_task **out, xai_error *err);
+xai_status jobs_task_probe(const jobs_engine *engine, const models *all, const char *model, const json_t *result,
+                           const json_t *masks, jobs_bytes *image, const char *owner, jobs_task **out, xai_error *err);
 
 void jobs_task_free(jobs_task *task);
 

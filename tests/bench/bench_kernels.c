@@ -112,7 +112,7 @@ static void prepare(bench *b)
                          .out = b->out,
                          .out_count = 1};
     b->node.state = xai_arena_alloc(b->arena, 1, b->node.op->state_size);
-    xai_setup setup = {b->arena};
+    xai_setup setup = {.arena = b->arena};
     xai_status status = b->node.op->setup(&b->node, &setup, &err);
     ((xai_conv *)b->node.state)->act = (xai_clamp){0, 6};
     if (!status) status = b->node.op->prepare(&b->node, &setup, &err);
@@ -132,7 +132,7 @@ static double measure(bench *b, xai_pool *pool, bool backward)
     unsigned char *scratch = aligned_alloc(64, stride * (size_t)xai_par_threads(&par) + 64);
     void *data[4] = {x, NULL, NULL, y};
     float *grads[4] = {gx, NULL, NULL, gy};
-    xai_exec exec = {&par, data, grads, XAI_POLICY_PLAIN, scratch, stride};
+    xai_exec exec = {.par = &par, .data = data, .grads = grads, .scratch = scratch, .scratch_stride = stride};
     double best = 1e30;
     for (int r = 0; scratch && r < REPEATS; r++) {
         int64_t start = xai_clock_ns();

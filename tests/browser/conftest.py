@@ -3,6 +3,7 @@
 BUILD names the folder of the built programs (default: build). EXPLAIND_URL names a server that runs already.
 """
 
+import contextlib
 import os
 import pathlib
 import shutil
@@ -44,17 +45,13 @@ def wait_until_ready(url, process):
     raise AssertionError("explaind was not ready in time")
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory):
-    """The base URL of a server with the shipped model."""
-    if os.environ.get("EXPLAIND_URL"):
-        yield os.environ["EXPLAIND_URL"].rstrip("/")
-        return
+@contextlib.contextmanager
+def serving(folder, *flags):
+    """The base URL of a server of our own, with its store in the folder."""
     program = ROOT / os.environ.get("BUILD", "build") / "explaind"
     assert program.exists(), f"{program} is missing: run make"
     port = free_port()
-    store = tmp_path_factory.mktemp("store") / "jobs.db"
-    process = subprocess.Popen([program, "--port", str(port), "--store", str(store)], cwd=ROOT)
+    process = subprocess.Popen([program, "--port", str(port), "--store", str(folder / "jobs.db"), *flags], cwd=ROOT)
     url = f"http://127.0.0.1:{port}"
     try:
         wait_until_ready(url, process)
@@ -66,6 +63,16 @@ def server(tmp_path_factory):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """The base URL of a server with the shipped model."""
+    if os.environ.get("EXPLAIND_URL"):
+        yield os.environ["EXPLAIND_URL"].rstrip("/")
+        return
+    with serving(tmp_path_factory.mktemp("store")) as url:
+        yield url
 
 
 @pytest.fixture(scope="session")

@@ -104,6 +104,11 @@ class Model:
         self.types = {one_of(parse(v), 1).decode(): self._element_type(v)
                       for v in all_of(self.graph, 11) + all_of(self.graph, 12)}
 
+    def operators(self) -> set[str]:
+        """Types of its nodes, those of other domains with their domain."""
+        nodes = [parse(node) for node in all_of(self.graph, 1)]
+        return {".".join(filter(None, (one_of(n, 7).decode(), one_of(n, 4).decode()))) for n in nodes}
+
     def _names(self, number: int) -> list[str]:
         return [one_of(parse(value), 1).decode() for value in all_of(self.graph, number)]
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { GUARD = 256, GUARD_BYTE = 0xa5, MAX_THREADS = 8 };
+enum { GUARD = 256, GUARD_BYTE = 0xff, MAX_THREADS = 8 };
 
 /* ---------------------------------------------------------------- buffers */
 
@@ -38,7 +38,7 @@ const char *op_bench_damage(const op_bench *b)
             snprintf(message, sizeof message, "written outside the %s of value %d", k ? "gradient" : "data", i);
             return message;
         }
-    return is_whole(&b->scratch) ? NULL : "written outside the scratch memory";
+    return is_whole(&b->scratch) && is_whole(&b->shared) ? NULL : "written outside the scratch memory";
 }
 
 /* ---------------------------------------------------------------- the case's grammar */
@@ -57,7 +57,7 @@ static void parse_shape(const char *text, xai_shape *shape)
 static size_t parse_list(const char *text, int64_t *out)
 {
     size_t n = 0;
-    while (*text) {
+    while (*text && *text != ':') {
         char *end;
         ck_assert(n < OP_LIST);
         out[n++] = strtoll(text, &end, 10);
@@ -107,9 +107,12 @@ static void make_input(op_bench *b, int i, const char *text, xai_rng *rng)
     xai_value *v = &b->values[i];
     int64_t list[OP_LIST];
     *v = (xai_value){.name = text, .id = i, .dtype = kind == '=' ? XAI_I64 : kind == '?' ? XAI_BOOL : XAI_F32};
+    const char *shape = kind == '=' ? strchr(text, ':') : NULL;
     if (kind == '=')
         v->shape = (xai_shape){1, {(int64_t)parse_list(text + 1, list)}};
-    else
+    if (shape)
+        parse_shape(shape + 1, &v->shape);
+    else if (kind != '=')
         parse_shape(kind ? text + 1 : text, &v->shape);
     b->data[i] = buffer_new((size_t)xai_value_count(v) * xai_dtype_size(v->dtype));
     if (kind == '=')
@@ -227,6 +230,7 @@ static void make_buffers(op_bench *b)
     }
     for (int i = 0; i < OP_VALUES; i++)
         if (b->differentiable[i]) b->grad[i] = buffer_new((size_t)op_bench_count(b, i) * sizeof(float));
+    b->shared = buffer_new(b->node.shared);
     b->scratch = buffer_new(MAX_THREADS * ((b->node.scratch + 63) / 64 * 64));
 }
 
@@ -237,7 +241,7 @@ xai_status op_bench_init(op_bench *b, const xai_op *op, const xai_op_case *c, ui
     b->arena = xai_arena_new(0);
     ck_assert_ptr_nonnull(b->arena);
     make_node(b, op, c, &rng);
-    xai_setup setup = {b->arena};
+    xai_setup setup = {.arena = b->arena};
     XAI_TRY(op->setup(&b->node, &setup, err));
     adopt_constants(b);
     if (op->prepare) XAI_TRY(op->prepare(&b->node, &setup, err));
@@ -253,6 +257,7 @@ void op_bench_free(op_bench *b)
         free(b->grad[i].block);
     }
     free(b->scratch.block);
+    free(b->shared.block);
     xai_arena_free(b->arena);
 }
 
@@ -264,7 +269,7 @@ float *op_bench_f32(op_bench *b, int id)
 {
     return (float *)(void *)b->data[id].data;
 }
-float *op_bench_grad(op_bench *b, int id)
+float *op_bench_grad(const op_bench *b, int id)
 {
     return b->differentiable[id] ? (float *)(void *)b->grad[id].data : NULL;
 }
@@ -282,12 +287,19 @@ static void session_begin(session *s, op_bench *b, xai_pool *pool, xai_policy po
 {
     *s = (session){.par = {pool}};
     ck_assert(xai_par_threads(&s->par) <= MAX_THREADS);
+    memset(b->shared.data, 0xff, b->shared.bytes);
     memset(b->scratch.data, 0xff, b->scratch.bytes); /* NaN: nothing may lean on old contents */
     for (int i = 0; i < OP_VALUES; i++) {
         s->data[i] = b->data[i].data;
         s->grads[i] = op_bench_grad(b, i);
     }
-    s->exec = (xai_exec){&s->par, s->data, s->grads, policy, b->scratch.data, (b->node.scratch + 63) / 64 * 64};
+    s->exec = (xai_exec){.par = &s->par,
+                         .data = s->data,
+                         .grads = s->grads,
+                         .policy = policy,
+                         .scratch = b->scratch.data,
+                         .scratch_stride = (b->node.scratch + 63) / 64 * 64,
+                         .shared = b->shared.data};
 }
 
 /* What the planner and the session do for a view: the same bytes, the same gradient. */

@@ -24,7 +24,7 @@ typedef struct op_bench {
     xai_value *in[6], *out[OP_VALUES - 6];
     bool differentiable[OP_VALUES]; /* float32 and not a constant */
     op_buffer data[OP_VALUES], grad[OP_VALUES];
-    op_buffer scratch;
+    op_buffer scratch, shared;
     xai_attr attrs[OP_ATTRS];
     int64_t integers[OP_ATTRS][OP_LIST];
     float reals[OP_ATTRS][OP_LIST];
@@ -37,7 +37,7 @@ void op_bench_free(op_bench *b);
 
 int op_bench_count(const op_bench *b, int id);      /* elements of a value */
 float *op_bench_f32(op_bench *b, int id);           /* its data */
-float *op_bench_grad(op_bench *b, int id);          /* its gradient; NULL unless differentiable */
+float *op_bench_grad(const op_bench *b, int id);          /* its gradient; NULL unless differentiable */
 static inline int op_bench_out(const op_bench *b, int i) { return b->node.out[i]->id; }
 
 /* Runs on the threads of `pool`, NULL: on the caller alone. Outputs are filled with NaN bytes before a forward. */

@@ -1,6 +1,6 @@
 /*
- * Coverage against counting: input and cells are cut into squares so small that every one lies in one cell, one pixel and
- * one place of the mask, and the squares inside are counted.
+ * Coverage against counting: input and cells are cut into squares so small that every one lies in one cell, one pixel
+ * and one place of the mask, and the squares inside are counted.
  */
 #include "explain/coverage.h"
 
@@ -66,7 +66,8 @@ END_TEST
 
 START_TEST(masks_of_any_resolution_cover_what_is_counted)
 {
-    static const int64_t FULL[] = {0, 60}, RAGGED[] = {7, 3, 2, 1, 0, 12, 11, 8}, SMALL[] = {1, 2, 2, 1}, LARGE[] = {33, 100};
+    static const int64_t FULL[] = {0, 60}, RAGGED[] = {7, 3, 2, 1, 0, 12, 11, 8}, SMALL[] = {1, 2, 2, 1};
+    static const int64_t LARGE[] = {33, 100};
     const struct {
         int64_t rows, cols;
         const int64_t *runs;
@@ -97,7 +98,8 @@ START_TEST(what_lies_outside_is_refused)
         ck_assert_str_eq(err.where, "target.box");
         ck_assert_int_eq(xai_coverage_check(&nhwc, &t, &err), XAI_E_BAD_PARAM);
     }
-    static const int64_t EMPTY[] = {4}, NONE[] = {4, 0}, LONG[] = {2, 3}, HUGE_RUN[] = {INT64_MAX, INT64_MAX}, BACK[] = {-1, 2};
+    static const int64_t EMPTY[] = {4}, NONE[] = {4, 0}, LONG[] = {2, 3}, HUGE_RUN[] = {INT64_MAX, INT64_MAX};
+    static const int64_t BACK[] = {-1, 2};
     const int64_t *runs[] = {EMPTY, NONE, LONG, HUGE_RUN, BACK};
     for (size_t i = 0; i < 5; i++) {
         xai_target t = {.kind = XAI_TARGET_MASK, .mask_rows = 2, .mask_cols = 2, .mask_runs = runs[i],

@@ -1,6 +1,6 @@
 /*
- * Targets of every kind by every method, on a dense net and one with two outputs: what they add up to, what raw runs say
- * of the same tensors, slopes, default layers, refusals. Maps are compared with the public implementations in tests/golden.
+ * Targets of every kind by every method, on a dense net and one with two outputs: what they add up to, what raw runs
+ * say of the same tensors, slopes, default layers, refusals. Maps are compared with others' in tests/golden.
  */
 #include "base/doc.h"
 #include "xai.h"
@@ -88,11 +88,11 @@ static const xai_named_value SMALL[] = {{.name = "window", .type = XAI_VALUE_NUM
                                         {.name = "stride", .type = XAI_VALUE_NUMBER, .number = 8}};
 static const xai_named_value GRID[] = {{.name = "grid", .type = XAI_VALUE_NUMBER, .number = 3},
                                        {.name = "max_evals", .type = XAI_VALUE_NUMBER, .number = 100}};
-static const xai_method_call ALL[] = {{"saliency", NULL, 0}, {"occlusion", SMALL, 2}, {"rise", FEW, 1}, {"gradcam", NULL, 0},
-                                      {"sag", GRID, 2}};
+static const xai_method_call ALL[] = {{"saliency", NULL, 0}, {"occlusion", SMALL, 2}, {"rise", FEW, 1},
+                                      {"gradcam", NULL, 0}, {"sag", GRID, 2}};
 
-static xai_result *explain_on(xai_model *m, const xai_method_call *calls, size_t n, const xai_target *targets, size_t count,
-                              xai_pool *on)
+static xai_result *explain_on(xai_model *m, const xai_method_call *calls, size_t n, const xai_target *targets,
+                              size_t count, xai_pool *on)
 {
     xai_result *r = NULL;
     xai_error err = {0};

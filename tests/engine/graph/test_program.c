@@ -18,7 +18,8 @@ static built build(onnx_builder *b, const char *const *keep, size_t keep_count, 
     built r = {0};
     xai_error err = {0};
     xai_shape shape = {4, {1, 3, 8, 8}};
-    xai_program_spec spec = {&shape, OUTPUT, 1, keep, keep_count, outline};
+    xai_program_spec spec = {.shapes = &shape, .outputs = OUTPUT, .output_count = 1, .keep = keep,
+                             .keep_count = keep_count, .outline = outline};
     ck_assert_msg(xai_graph_load(onnx_write(b), &r.graph, &err) == XAI_OK, "%s", err.msg);
     ck_assert_msg(xai_program_build(r.graph, &spec, &r.program, &err) == XAI_OK, "%s", err.msg);
     onnx_end(b);

@@ -2,7 +2,7 @@
  * Sessions of the part after a layer, for every layer of the tiny networks: bytes against a run of the whole, with the
  * activation as it was and changed; skip connections around the cut; gradients against the whole session's.
  */
-#include "graph/session_inner.h"
+#include "graph/session_inside.h"
 #include "nets.h"
 
 #include <stdlib.h>

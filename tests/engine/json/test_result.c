@@ -42,7 +42,8 @@ static json_t *body_of(const char *href)
     static const xai_prediction TOP = {.class_index = 7, .name = "caf\xe9", .probability = 0.1f, .logit = -INFINITY};
     xai_image image = {.width = 6, .height = 4, .orientation = 6, .sha256 = "ab"};
     xai_model_info model = {.id = "net", .sha256 = "cd"};
-    xai_explanation one = {.method = &METHOD, .partial = true, .target = {.class_index = 7, .contrast = 3, .space = XAI_SPACE_PROBABILITY}, .target_name = "x",
+    xai_explanation one = {.method = &METHOD, .partial = true, .target_name = "x",
+                           .target = {.class_index = 7, .contrast = 3, .space = XAI_SPACE_PROBABILITY},
                            .target_value = NAN, .forwards = 2, .warnings = WARNINGS, .warning_count = 1,
                            .artifacts = ARTIFACTS, .artifact_count = 3};
     xai_result result = {.crop = {25, 0, 350, 350}, .input_shape = {1, 3, 2, 2}, .isa = "avx2", .precision = "f32",

@@ -16,7 +16,7 @@ static double logistic(double x) { return 1 / (1 + exp(-x)); }
 
 static const curve FUNCTIONS[] = {
     {"exp", exp, 0x1p-126}, {"logistic", logistic, 0x1p-102}, {"tanh", tanh, 0x1p-126}, {"erf", erf, 0x1p-126}};
-enum { FUNCTION_COUNT = sizeof FUNCTIONS / sizeof FUNCTIONS[0], SAMPLES = 1 << 20 };
+enum { FUNCTION_COUNT = sizeof FUNCTIONS / sizeof FUNCTIONS[0], SAMPLES = 1 << 18 };
 
 static map map_of(const xai_kernels *k, int function)
 {
@@ -24,12 +24,12 @@ static map map_of(const xai_kernels *k, int function)
     return maps[function];
 }
 
-/* Every 4099th float by its bits, signs and exponents included; those that are not finite are 0. */
+/* Every 16411th float by its bits, signs and exponents included; those that are not finite are 0. */
 static float *samples(void)
 {
     float *x = new_floats(SAMPLES, 1);
     for (uint32_t i = 0; i < SAMPLES; i++) {
-        uint32_t bits = i * 4099U;
+        uint32_t bits = i * 16411U;
         memcpy(&x[i], &bits, sizeof bits);
         if (!isfinite(x[i])) x[i] = 0;
     }

@@ -100,7 +100,7 @@ static void fixture_init(fixture *f, const shape *s, xai_clamp act, uint64_t see
     describe(f);
     f->node.state = xai_arena_alloc(f->arena, 1, f->node.op->state_size);
     xai_error err = {0};
-    xai_setup setup = {f->arena};
+    xai_setup setup = {.arena = f->arena};
     ck_assert_msg(f->node.op->setup(&f->node, &setup, &err) == XAI_OK, "%s", err.msg);
     ((xai_conv *)f->node.state)->act = act;
     ck_assert_msg(f->node.op->prepare(&f->node, &setup, &err) == XAI_OK, "%s", err.msg);
@@ -128,7 +128,8 @@ static void run(fixture *f, xai_pool *pool, bool backward)
     memset(scratch, 0xff, stride * (size_t)xai_par_threads(&par)); /* NaN: nothing may lean on old contents */
     void *data[4] = {f->x, f->w, f->bias, f->y};
     float *grads[4] = {f->gx, NULL, NULL, f->gy};
-    xai_exec exec = {&par, data, grads, f->policy, scratch, stride};
+    xai_exec exec = {.par = &par, .data = data, .grads = grads, .policy = f->policy, .scratch = scratch,
+                     .scratch_stride = stride};
     if (backward)
         f->node.op->backward(&f->node, &exec);
     else
@@ -250,7 +251,7 @@ static void check_bytes(fixture *f, xai_pool *pool)
     memcpy(one.w, f->w, f->w_count * sizeof *y);
     memcpy(one.bias, f->bias, (size_t)s.m * sizeof *y);
     xai_error err;
-    xai_setup setup = {one.arena};
+    xai_setup setup = {.arena = one.arena};
     ck_assert(one.node.op->prepare(&one.node, &setup, &err) == XAI_OK);
     ck_assert(one.node.op->prepare_backward(&one.node, &setup, &err) == XAI_OK);
     for (int i = 0; i < f->s.n; i++) {

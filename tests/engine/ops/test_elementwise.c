@@ -34,7 +34,7 @@ UNARY(ref_asin, asin(x))
 UNARY(ref_asinh, asinh(x))
 UNARY(ref_atan, atan(x))
 UNARY(ref_atanh, atanh(x))
-UNARY(ref_cast, x)
+UNARY(ref_cast, xai_attr_int(&b->node, "to", 0) == 7 ? trunc(x) : x)
 UNARY(ref_ceil, ceil(x))
 UNARY(ref_celu, x < 0 ? ATTR("alpha", 1) * (exp(x / ATTR("alpha", 1)) - 1) : x)
 UNARY(ref_clip, fmin(fmax(x, bound(b, 1, "min", -INFINITY)), bound(b, 2, "max", INFINITY)))
@@ -273,7 +273,7 @@ static void run_integers(const char *type, xai_dtype dtype, const void *a, const
                      .out = out,
                      .out_count = 1,
                      .state = xai_arena_alloc(arena, 1, op->state_size)};
-    xai_setup setup = {arena};
+    xai_setup setup = {.arena = arena};
     xai_error err;
     ck_assert_msg(op->setup(&node, &setup, &err) == XAI_OK, "%s", err.msg);
     ck_assert_int_eq(v[2].dtype, dtype);

@@ -361,6 +361,7 @@ static void ref_pad(op_bench *b, double *y)
             int64_t n = shape_of(b, 0)->dim[d], at = p.c[d] - list_at(b, 1, "pads", d, 0);
             if (strcmp(mode, "reflect") == 0) at = mirrored(at, n);
             if (strcmp(mode, "edge") == 0) at = at < 0 ? 0 : at >= n ? n - 1 : at;
+            if (strcmp(mode, "wrap") == 0) at = (at + 10 * n) % n;
             inside = inside && at >= 0 && at < n;
             p.c[d] = at;
         }

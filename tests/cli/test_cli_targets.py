@@ -23,7 +23,8 @@ def tensor(tmp_path_factory):
 
 
 def explain(tensor, target, *args, model=FCN):
-    return ask("explain", "--model", model, "--tensor", tensor, "--method", "saliency", "--target", target, *args)["results"]
+    return ask("explain", "--model", model, "--tensor", tensor, "--method", "saliency", "--target", target,
+               *args)["results"]
 
 
 def rectangle(path, size, box, value):
@@ -62,7 +63,8 @@ def test_a_box_is_the_mask_of_the_same_rectangle_at_any_resolution(tensor, tmp_p
 
 def test_space_and_contrast_go_with_box_and_mask(tensor):
     (result,) = explain(tensor, "box:car:2,4,20,40", "--space", "probability", "--contrast", "road")
-    values = [explain(tensor, f"box:{c}:2,4,20,40", "--space", "probability")[0]["target"]["value"] for c in ("car", "road")]
+    values = [explain(tensor, f"box:{c}:2,4,20,40", "--space", "probability")[0]["target"]["value"]
+              for c in ("car", "road")]
     assert result["target"]["contrast"] == 0
     assert result["target"]["value"] == pytest.approx(values[0] - values[1], abs=1e-6)
 

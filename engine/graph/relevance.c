@@ -1,0 +1,254 @@
+/*
+ * The relevance pass (relevance.h): a walk over the nodes in reverse, like the backward pass, in the same buffers: what
+ * is a gradient there is relevance here. Runs allocate nothing. Not thread-safe, like the session.
+ */
+#include "relevance_inside.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+static size_t count_of(const xai_value *v) { return (size_t)xai_value_count(v); }
+static bool is_float(const xai_value *v) { return v && v->dtype == XAI_F32; }
+
+/* ---------------------------------------------------------------- memory */
+
+typedef struct sizes {
+    size_t input, weight, bias, out, grad;
+} sizes;
+
+static void measure(const xai_node *node, sizes *s)
+{
+    size_t all = 0;
+    for (int i = 0; i < node->in_count; i++)
+        if (is_float(node->in[i]) && xai_value_runs(node->in[i])) all += count_of(node->in[i]);
+    s->grad = larger(s->grad, all);
+    if (node->op->flow != XAI_FLOW_WEIGH) return;
+    bool left = node->in[0]->constant != NULL; /* the weights are on the left */
+    s->input = larger(s->input, count_of(node->in[left]));
+    s->weight = larger(s->weight, count_of(node->in[!left]));
+    s->out = larger(s->out, count_of(node->out[0]));
+    if (xai_has_input(node, 2)) s->bias = larger(s->bias, count_of(node->in[2]));
+}
+
+xai_status xai_session_add_relevance(xai_session *s, xai_error *err)
+{
+    const xai_program *p = s->program;
+    sizes z = {0};
+    XAI_CHECK(p->plain && p->open_weights, err, INTERNAL, "", "relevance needs a plain program with open weights");
+    for (int i = 0; i < p->node_count; i++) measure(p->nodes[i], &z);
+    xai_relevance_room *r = s->room = XAI_NEW(s->arena, xai_relevance_room, 1);
+    if (!r) XAI_NO_MEMORY(err);
+    r->input = XAI_NEW(s->arena, float, z.input);
+    r->weight = XAI_NEW(s->arena, float, z.weight);
+    r->bias = XAI_NEW(s->arena, float, z.bias);
+    r->sum = XAI_NEW(s->arena, float, z.out);
+    r->scaled = XAI_NEW(s->arena, float, z.out);
+    r->part = XAI_NEW(s->arena, float, z.out);
+    r->grad = XAI_NEW(s->arena, float, z.grad);
+    if (!r->input || !r->weight || !r->bias || !r->sum || !r->scaled || !r->part || !r->grad) XAI_NO_MEMORY(err);
+    s->block_bytes += (z.input + z.weight + z.bias + 3 * z.out + z.grad) * sizeof(float);
+    return xai_stage_new(p->nodes, p->node_count, s->arena, &r->stage, err);
+}
+
+/* ---------------------------------------------------------------- who makes a value */
+
+static const xai_node *maker_of(const xai_session *s, const xai_value *v)
+{
+    for (int i = 0; i < s->program->node_count; i++)
+        for (int k = 0; k < s->program->nodes[i]->out_count; k++)
+            if (s->program->nodes[i]->out[k] == v) return s->program->nodes[i];
+    return NULL;
+}
+
+static bool is_any(const xai_node *node, const char *types)
+{
+    char word[64];
+    if (!node || strlen(node->op->type) > sizeof word - 3) return false;
+    snprintf(word, sizeof word, " %s ", node->op->type);
+    return strstr(types, word) != NULL;
+}
+
+/* Whether the value is a gate: made by a function that ends, seen through views and constant factors. */
+static bool is_gate(const xai_session *s, const xai_value *v)
+{
+    for (;;) {
+        const xai_node *node = maker_of(s, v);
+        if (is_any(node, " Sigmoid HardSigmoid Softmax Clip ")) return true;
+        bool scaled = is_any(node, " Mul Div ") && (node->in[0]->constant || node->in[1]->constant);
+        if (!node || !(node->op->view || scaled)) return false;
+        v = node->in[scaled && node->in[0]->constant ? 1 : 0];
+    }
+}
+
+/* The input that takes all; -1: several do. Of a product of two gates, or of none, each factor takes half. */
+static int signal_of(const xai_session *s, const xai_node *node)
+{
+    const xai_value *a = node->in[0], *b = node->in_count > 1 ? node->in[1] : NULL;
+    xai_flow flow = node->op->flow;
+    if (flow == XAI_FLOW_PASS) return 0;
+    if (node->op->view || (flow != XAI_FLOW_GATE && flow != XAI_FLOW_WEIGH)) return -1;
+    if (a->constant || b->constant) return a->constant ? 1 : 0;
+    if (flow == XAI_FLOW_WEIGH) return is_gate(s, a) ? 1 : is_gate(s, b) ? 0 : -1;
+    if (strcmp(node->op->type, "Div") == 0) return 0;
+    if (count_of(a) != count_of(b)) return count_of(a) > count_of(b) ? 0 : 1;
+    bool gate_a = is_gate(s, a), gate_b = is_gate(s, b);
+    return gate_a == gate_b ? -1 : gate_a ? 1 : 0;
+}
+
+/* ---------------------------------------------------------------- one node */
+
+typedef struct walk {
+    xai_session *session;
+    xai_relevance_room *room;
+    const xai_relevance *request;
+    xai_exec exec; /* grads: relevance */
+} walk;
+
+/* Adds factor * R to the input, element by element; where it was repeated, its copies' relevance comes together. */
+static void pass(const xai_node *node, const walk *w, int i, float factor)
+{
+    const float *from = xai_grad_out(&w->exec, node, 0);
+    float *to = xai_grad_in(&w->exec, node, i);
+    const xai_shape *in = &node->in[i]->shape, *out = &node->out[0]->shape;
+    for (int64_t k = 0, n = xai_value_count(node->out[0]); to && k < n; k++) {
+        int64_t rest = k, at = 0, step = 1;
+        for (int axis = out->rank - 1, own = in->rank - 1; axis >= 0 && own >= 0; axis--, own--) {
+            at += rest % out->dim[axis] % in->dim[own] * step;
+            rest /= out->dim[axis];
+            step *= in->dim[own];
+        }
+        to[at] += factor * from[k];
+    }
+}
+
+static void pass_gate(const xai_node *node, const walk *w)
+{
+    int signal = signal_of(w->session, node);
+    for (int i = 0; i < 2; i++)
+        if (signal < 0 || signal == i) pass(node, w, i, signal < 0 ? 0.5F : 1);
+}
+
+/* R_i += x_i * J^T (R / [y]) */
+static void share(const xai_node *node, const walk *w)
+{
+    xai_relevance_room *r = w->room;
+    float *out = xai_out_f32(&w->exec, node, 0), *relevance = w->exec.grads[node->out[0]->id];
+    size_t used = 0;
+    for (size_t i = 0, n = count_of(node->out[0]); i < n; i++)
+        relevance[i] = xai_relevance_ratio(relevance[i], out[i], XAI_SHARE_EPSILON);
+    xai_stage_set(r->stage, node, &w->exec);
+    r->stage->grads[xai_stage_out(r->stage, 0)] = relevance;
+    for (int i = 0; i < node->in_count; i++) {
+        if (!xai_grad_in(&w->exec, node, i)) continue;
+        r->stage->grads[i] = r->grad + used;
+        used += count_of(node->in[i]);
+    }
+    memset(r->grad, 0, used * sizeof *r->grad);
+    xai_stage_backward(r->stage, &w->exec);
+    for (int i = 0; i < node->in_count; i++) {
+        float *to = xai_grad_in(&w->exec, node, i);
+        const float *x = to ? xai_in_f32(&w->exec, node, i) : NULL;
+        for (size_t k = 0, n = to ? count_of(node->in[i]) : 0; k < n; k++) to[k] += x[k] * r->stage->grads[i][k];
+    }
+}
+
+static xai_status weigh(const xai_node *node, const walk *w, const xai_rule *rule, xai_error *err)
+{
+    static const xai_rule EPSILON = {.kind = XAI_RULE_EPSILON, .epsilon = XAI_SHARE_EPSILON};
+    int signal = signal_of(w->session, node);
+    XAI_NODE_CHECK(signal >= 0, node, UNSUPPORTED_METHOD, err,
+                   "relevance does not pass a product of two tensors of which none is a gate");
+    if (!node->in[1 - signal]->constant) rule = &EPSILON; /* attention: the weights vary */
+    XAI_TRY(xai_relevance_check_rule(node, rule, err));
+    xai_weighing weighing = {.node = node, .exec = &w->exec, .room = w->room, .rule = rule, .signal = signal,
+                             .weight = 1 - signal, .from = xai_grad_out(&w->exec, node, 0),
+                             .to = xai_grad_in(&w->exec, node, signal)};
+    if (weighing.to) xai_relevance_weigh(&weighing);
+    return XAI_OK;
+}
+
+static xai_status hand_down(const walk *w, const xai_node *node, int position, xai_error *err)
+{
+    if (node->op->view) {
+        xai_node_backward(node, &w->exec);
+        return XAI_OK;
+    }
+    switch (node->op->flow) {
+    case XAI_FLOW_PASS: pass(node, w, 0, 1); return XAI_OK;
+    case XAI_FLOW_ROUTE: xai_node_backward(node, &w->exec); return XAI_OK;
+    case XAI_FLOW_SHARE: share(node, w); return XAI_OK;
+    case XAI_FLOW_GATE: pass_gate(node, w); return XAI_OK;
+    case XAI_FLOW_WEIGH: return weigh(node, w, &w->request->rules[position], err);
+    case XAI_FLOW_NONE: break;
+    }
+    return xai_node_fail(node, XAI_E_UNSUPPORTED_METHOD, err, "relevance does not pass it");
+}
+
+/* ---------------------------------------------------------------- the walk */
+
+static double total(const xai_exec *exec, xai_value *const *values, int count)
+{
+    double sum = 0;
+    for (int i = 0; i < count; i++) {
+        const float *r = values[i] ? exec->grads[values[i]->id] : NULL;
+        bool again = false; /* an input that is read twice counts once */
+        for (int k = 0; k < i; k++) again = again || values[k] == values[i];
+        for (size_t j = 0, n = r && !again ? count_of(values[i]) : 0; j < n; j++) sum += (double)r[j];
+    }
+    return sum;
+}
+
+static void close_relevance(walk *w, const xai_value *v)
+{
+    xai_session *s = w->session;
+    const xai_relevance *q = w->request;
+    size_t count = count_of(v);
+    for (size_t i = 0; i < q->seed_count; i++) {
+        if (q->seeds[i].value != v) continue;
+        xai_session_open_gradient(s, v, s->block, s->grads);
+        for (size_t k = 0; s->grads[v->id] && k < count; k++) s->grads[v->id][k] += q->seeds[i].grad[k];
+    }
+    for (size_t i = 0; i < q->wanted_count; i++) {
+        if (q->wanted[i].value != v) continue;
+        if (s->grads[v->id]) memcpy(q->wanted[i].out, s->grads[v->id], count * sizeof(float));
+        else memset(q->wanted[i].out, 0, count * sizeof(float));
+    }
+}
+
+static xai_status step_back(walk *w, int position, xai_error *err)
+{
+    xai_session *s = w->session;
+    const xai_node *node = s->program->nodes[position];
+    bool reached = false;
+    for (int k = 0; k < node->out_count; k++) {
+        if (!node->out[k]) continue;
+        close_relevance(w, node->out[k]);
+        reached = reached || s->grads[node->out[k]->id];
+    }
+    if (!reached || !xai_any_marked(s->mark, node->in, node->in_count)) return XAI_OK;
+    int signal = signal_of(s, node);
+    for (int k = 0; k < node->in_count; k++)
+        if (xai_value_runs(node->in[k]) && (signal < 0 || k == signal))
+            xai_session_open_gradient(s, node->in[k], s->block, s->grads);
+    double *leak = w->request->leak;
+    if (leak) leak[position] = total(&w->exec, node->out, node->out_count) + total(&w->exec, node->in, node->in_count);
+    XAI_TRY(hand_down(w, node, position, err));
+    if (leak) leak[position] -= total(&w->exec, node->in, node->in_count);
+    return XAI_OK;
+}
+
+xai_status xai_session_relevance(xai_session *s, const xai_relevance *request, const xai_par *par, xai_error *err)
+{
+    assert(s->room);
+    const xai_program *p = s->program;
+    walk w = {s, s->room, request, xai_session_exec(s, XAI_POLICY_PLAIN, par)};
+    memset(s->grads, 0, (size_t)p->value_count * sizeof *s->grads);
+    if (request->leak) memset(request->leak, 0, (size_t)p->node_count * sizeof *request->leak);
+    xai_session_mark_needed(s, request->wanted, request->wanted_count);
+    for (int i = p->node_count; i-- > 0;) XAI_TRY(step_back(&w, i, err));
+    for (int i = 0; i < p->input_count; i++) close_relevance(&w, p->inputs[i]);
+    return XAI_OK;
+}
