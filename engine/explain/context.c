@@ -119,18 +119,35 @@ xai_status xai_context_lanes(xai_context *c, xai_lanes **out, xai_error *err)
 
 /* ---------------------------------------------------------------- memory */
 
-xai_status xai_context_reserve(xai_context *c, const size_t sessions[XAI_PLAN_MODES], xai_error *err)
+static xai_status add_up(const xai_context *c, const size_t sessions[XAI_PLAN_MODES], size_t *sum, xai_error *err)
 {
-    size_t sum = 0;
+    *sum = 0;
     for (int mode = 0; mode < XAI_PLAN_MODES; mode++) {
         size_t one, all;
         if (!sessions[mode]) continue;
         xai_session_spec spec = spec_of(c, (xai_plan_mode)mode);
         spec.threads = xai_pool_threads(c->pool);
         XAI_TRY(xai_session_plan_bytes(c->program, &spec, &one, err));
-        if (__builtin_mul_overflow(one, sessions[mode], &all) || __builtin_add_overflow(sum, all, &sum)) sum = SIZE_MAX;
+        bool large = __builtin_mul_overflow(one, sessions[mode], &all) || __builtin_add_overflow(*sum, all, sum);
+        if (large) *sum = SIZE_MAX;
     }
+    return XAI_OK;
+}
+
+xai_status xai_context_reserve(xai_context *c, const size_t sessions[XAI_PLAN_MODES], xai_error *err)
+{
+    size_t sum;
+    XAI_TRY(add_up(c, sessions, &sum, err));
     return xai_lease_reserve(&c->lease, sum, err);
+}
+
+xai_status xai_context_could_hold(const xai_context *c, const size_t sessions[XAI_PLAN_MODES], bool *out,
+                                  xai_error *err)
+{
+    size_t sum;
+    XAI_TRY(add_up(c, sessions, &sum, err));
+    *out = xai_lease_could_take(&c->lease, sum);
+    return XAI_OK;
 }
 
 /* ---------------------------------------------------------------- the base forward */

@@ -61,6 +61,10 @@ void xai_context_deinit(xai_context *context);
  * middle. */
 xai_status xai_context_reserve(xai_context *context, const size_t sessions[XAI_PLAN_MODES], xai_error *err);
 
+/* Whether the memory budget could ever hold that many sessions more. */
+xai_status xai_context_could_hold(const xai_context *context, const size_t sessions[XAI_PLAN_MODES], bool *out,
+                                  xai_error *err);
+
 /* Runs the unperturbed input, unless that has been done: fills base_logits. */
 xai_status xai_context_base(xai_context *context, xai_error *err);
 

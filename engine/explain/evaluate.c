@@ -96,6 +96,14 @@ static xai_status mean_share(const xai_context *c, const xai_variants *v, xai_va
     return XAI_OK;
 }
 
+/* Changed regions need every activation once a lane, and a base: not where the budget is too small for that. */
+static xai_status check_room(const xai_context *c, bool *regions, xai_error *err)
+{
+    bool kept = c->ready[XAI_PLAN_GRADIENT] || c->ready[XAI_PLAN_KEEP];
+    size_t sessions[XAI_PLAN_MODES] = {[XAI_PLAN_KEEP] = (size_t)xai_pool_threads(c->pool) + !kept};
+    return *regions ? xai_context_could_hold(c, sessions, regions, err) : XAI_OK;
+}
+
 /* Which lanes the variants run on, and how much of a forward one is. */
 static xai_status choose(xai_context *c, job *j, xai_lanes **lanes, double *share, xai_error *err)
 {
@@ -104,6 +112,7 @@ static xai_status choose(xai_context *c, job *j, xai_lanes **lanes, double *shar
     *share = 1;
     if (!gradients) XAI_TRY(mean_share(c, j->variants, j->of, &left, err));
     j->regions = left <= XAI_REGION_PAYS;
+    XAI_TRY(check_room(c, &j->regions, err));
     if (j->of == c->in && !gradients && !j->regions) return xai_context_lanes(c, lanes, err);
     xai_context_part *part;
     xai_plan_mode mode = gradients ? XAI_PLAN_GRADIENT : j->regions ? XAI_PLAN_KEEP : XAI_PLAN_FORWARD;

@@ -69,6 +69,12 @@ static void hold_locked(xai_lease *l, size_t bytes)
     budget.held += bytes;
 }
 
+bool xai_lease_could_take(const xai_lease *l, size_t bytes)
+{
+    size_t limit = xai_memory_now().budget;
+    return l->used <= limit && bytes <= limit - l->used;
+}
+
 static void shrink_locked(xai_lease *l, size_t bytes)
 {
     l->held -= bytes;

@@ -33,6 +33,9 @@ void xai_lease_give(xai_lease *lease, size_t bytes);
 /* Holds at least `bytes`, or the whole budget if that is less, for what will be taken later. */
 xai_status xai_lease_reserve(xai_lease *lease, size_t bytes, xai_error *err);
 
+/* Whether `bytes` more than what is used could ever be taken. */
+bool xai_lease_could_take(const xai_lease *lease, size_t bytes);
+
 /* Gives back what is held. */
 void xai_lease_end(xai_lease *lease);
 

@@ -173,6 +173,17 @@ def test_methods_are_listed_with_schemas():
     assert call("methods", "--markdown").stdout.count("\n") == len(listed) + 2
 
 
+def test_memory_budget_refuses_what_never_fits_and_spares_what_can_do_with_less():
+    memory = ask("model", LITE0)["memory"]
+    assert 1e6 < memory["forward"] < memory["gradient"] / 2
+    done = call(*SAMPLE, "gradcam", "--memory", 1)
+    assert done.code == 5 and "[too-large]" in done.stderr and "budget is 1.0 MB" in done.stderr
+    least = int(2 * memory["forward"] / 1e6) + 3  # a lane for each of two threads; a base and regions do not fit
+    a, b = (xai.array(xai.artifact(ask(*SAMPLE, "occlusion", "--param", "stride=32", "--threads", 2, "--memory", mb)
+                                   ["results"][0])) for mb in (1000, least))
+    assert np.abs(a).max() > 0.01 and np.allclose(a, b, atol=1e-5)
+
+
 def test_model_describes_the_shipped_one():
     found = ask("model", LITE0)
     assert found["default_layer"] == "/_swish_1/Clip_output_0" and found["operators"]["Conv"] == 49
