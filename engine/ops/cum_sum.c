@@ -97,5 +97,6 @@ const xai_op xai_op_cum_sum = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 1,
     .cases = CASES,
 };

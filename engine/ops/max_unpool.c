@@ -86,5 +86,6 @@ const xai_op xai_op_max_unpool = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 1,
     .cases = CASES,
 };
