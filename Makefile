@@ -169,7 +169,7 @@ $(BUILD)/tests/server/decode/test_sandbox: $(BUILD)/obj/server/decode/sandbox.o
 $(BUILD)/tests/server/jobs/test_decode_client: | $(BUILD)/explaind-decode
 # Lets any allocation of our own objects fail.
 $(BUILD)/tests/fault/test_alloc_failure: \
-    LDHARD += $(foreach f,malloc calloc realloc aligned_alloc strdup free,-Wl,--wrap=$(f))
+    LDHARD += $(foreach f,malloc calloc realloc aligned_alloc strdup strndup free,-Wl,--wrap=$(f))
 # Programs that tests start.
 HELPERS = $(BUILD)/tests/server/http/echo
 SUITES  = $(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py))))

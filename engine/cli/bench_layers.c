@@ -165,7 +165,7 @@ static void print_layer(const layers *l, int pass, int at, const verdict *v)
     const xai_node *node = l->p.program->nodes[at];
     char kernel[KERNEL_SIZE], shape[SHAPE_SIZE];
     describe_kernel(node, pass, kernel);
-    printf("%3d %-20s %-18s %-20s", at, node->op->type, xai_shape_text(&node->out[0]->shape, shape, sizeof shape),
+    printf("%3d %-20s %-18s %-30s", at, node->op->type, xai_shape_text(&node->out[0]->shape, shape, sizeof shape),
            kernel);
     print_numbers(v, v->memory ? "memory" : "compute");
 }
@@ -175,7 +175,7 @@ static void tell_pass(const layers *l, int pass, json_t *list, json_t *totals)
 {
     verdict all = {0};
     if (!list)
-        printf("%s\n%-63s %13s %15s %11s %12s %7s %10s\n", PASS_NAMES[pass],
+        printf("%s\n%-73s %13s %15s %11s %12s %7s %10s\n", PASS_NAMES[pass],
                "    operator             output             kernel", "best", "rate", "moved", "roofline", "share",
                "gap");
     for (int at = 0; at < l->p.program->node_count; at++) {
@@ -189,7 +189,7 @@ static void tell_pass(const layers *l, int pass, json_t *list, json_t *totals)
         all.least_us += v.least_us;
     }
     if (list) json_object_set_new(totals, PASS_NAMES[pass], verdict_json(&all));
-    else printf("%-63s", "    all layers"), print_numbers(&all, "");
+    else printf("%-73s", "    all layers"), print_numbers(&all, "");
 }
 
 static void print_table(const layers *l)

@@ -175,8 +175,9 @@ static xai_status build_program(xai_model *m, xai_error *err)
 {
     m->keep[0] = m->info.output_name;
     m->keep[1] = m->logits;
+    m->keep[2] = m->info.default_layer; /* so that the most frequent request needs no program of its own */
     xai_program_spec spec = {.shapes = m->shapes, .outputs = m->keep, .output_count = 1, .keep = m->keep + 1,
-                             .keep_count = 1};
+                             .keep_count = m->info.default_layer ? 2 : 1};
     XAI_TRY(xai_program_build(m->graph, &spec, &m->program, err));
     m->info.macs = m->program->macs;
     return XAI_OK;
@@ -196,9 +197,9 @@ static xai_status set_up(xai_model *m, const char *path, const xai_model_config 
     XAI_TRY(xai_model_list_outputs(m, err));
     XAI_TRY(xai_model_orient(m, err));
     XAI_TRY(xai_model_read_head(m, c, err));
+    XAI_TRY(xai_model_list_layers(m, err));
     XAI_TRY(build_program(m, err));
-    XAI_TRY(xai_model_read_labels(m, c, err));
-    return xai_model_list_layers(m, err);
+    return xai_model_read_labels(m, c, err);
 }
 
 xai_status xai_model_load(const char *path, const xai_model_config *config, xai_model **out, xai_error *err)
@@ -256,7 +257,7 @@ xai_status xai_model_program(xai_model *m, const xai_wants *wants, xai_program *
     size_t n = 0;
     bool there = wants->kept_count == 0;
     for (size_t i = 0; i < wants->layer_count; i++) there = there && xai_program_find(m->program, wants->layers[i]);
-    *owned = !there;
+    *owned = false;
     *out = m->program;
     if (there) return XAI_OK;
     XAI_TRY(add_names(keep, &n, &m->logits, 1, err));
@@ -264,7 +265,9 @@ xai_status xai_model_program(xai_model *m, const xai_wants *wants, xai_program *
     XAI_TRY(add_names(keep, &n, wants->layers, wants->layer_count, err));
     xai_program_spec spec = {.shapes = m->shapes, .outputs = m->keep, .output_count = 1, .keep = keep,
                              .keep_count = n};
-    return xai_program_build(m->graph, &spec, out, err);
+    XAI_TRY(xai_program_build(m->graph, &spec, out, err));
+    *owned = true;
+    return XAI_OK;
 }
 
 static xai_lanes *take_idle(xai_model *m, xai_plan_mode mode, const xai_pool *pool)

@@ -35,7 +35,7 @@ struct xai_model {
     const char *logits;     /* the tensor before the softmax */
     xai_cells cells;        /* of the logits */
     xai_link link;
-    const char *keep[2];    /* output and logits: what every forward is asked for */
+    const char *keep[3];    /* output, logits, and the default layer if there is one */
     xai_model_info info;
 };
 

@@ -241,7 +241,7 @@ static xai_status run_once(builder *b, xai_node *node, xai_error *err)
     unsigned char *scratch = xai_arena_alloc(b->setup.arena, 1, node->scratch);
     if (!scratch) XAI_NO_MEMORY(err);
     xai_par serial = {NULL};
-    xai_exec exec = {&serial, s.data, grads, XAI_POLICY_PLAIN, scratch, node->scratch};
+    xai_exec exec = {&serial, s.data, grads, XAI_POLICY_PLAIN, false, scratch, node->scratch};
     node->op->forward(node, &exec);
     return XAI_OK;
 }

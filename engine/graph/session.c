@@ -112,6 +112,7 @@ static xai_exec exec_of(xai_session *s, xai_policy policy, const xai_par *par)
                       .data = s->data,
                       .grads = s->grads,
                       .policy = policy,
+                      .fast = s->mode == XAI_PLAN_FORWARD,
                       .scratch = s->scratch,
                       .scratch_stride = s->scratch_stride};
 }

@@ -117,6 +117,26 @@ typedef struct xai_pixel_taps {
     xai_clamp clamp;
 } xai_pixel_taps;
 
+/* B' d B of the 6 x 6 pixels x (row by row), `channels` floats each, to 36 vectors `pitch` floats apart. */
+typedef struct xai_winograd_in {
+    const float *const *x;
+    size_t channels;
+    float *out;
+    size_t pitch;
+} xai_winograd_in;
+
+/* y[i] = clamp(A' m A + bias + add[i]) for the 4 x 4 pixels i of a tile, `lanes` floats from `at` on; NULL: no pixel.
+ * m: 36 vectors `pitch` floats apart, whole vectors readable; bias likewise. */
+typedef struct xai_winograd_out {
+    const float *m;
+    size_t pitch, lanes;
+    const float *bias; /* or NULL */
+    float *const *y;
+    const float *const *add; /* or NULL */
+    size_t at;
+    xai_clamp clamp;
+} xai_winograd_out;
+
 typedef struct xai_kernels {
     const char *isa;
     size_t rows, cols; /* of a gemm panel: MR and NR */

@@ -11,6 +11,9 @@
 #include "elementwise_template.h"
 
 #include "pixels_template.h"
+
+#include "winograd_template.h"
+
 #include "map_template.h"
 
 extern const xai_kernels XAI_TABLE;

@@ -95,7 +95,10 @@ static xai_status prepare(xai_node *node, xai_setup *setup, xai_error *err)
     XAI_TRY(xai_lattice_forward(&conv->window, &plan->out, setup->arena, &plan->forward.lattice, err));
     XAI_TRY(pack(conv, false, &plan->forward, setup, err));
     node->scratch = scratch_of(conv, &plan->forward, 1);
-    return XAI_OK;
+    if (!xai_conv_takes_winograd(conv)) return XAI_OK;
+    size_t scratch = xai_conv_winograd_scratch(conv);
+    if (scratch > node->scratch) node->scratch = scratch;
+    return xai_conv_winograd_pack(conv, &plan->winograd, setup->arena, err);
 }
 
 static xai_status prepare_backward(xai_node *node, xai_setup *setup, xai_error *err)
@@ -119,6 +122,7 @@ static void run(const xai_conv_run *run)
 {
     const xai_conv_plan *plan = run->conv->plan;
     if (plan->pixels && plan->depthwise) xai_conv_pixels_depthwise_run(run);
+    else if (plan->winograd && run->exec->fast && !run->backward) xai_conv_winograd_run(run);
     else if (plan->pixels) xai_conv_pixels_run(run);
     else if (plan->depthwise) xai_conv_depthwise_run(run);
     else xai_conv_gemm_run(run);
@@ -204,7 +208,7 @@ static void describe(const xai_node *node, char *text, size_t size)
 {
     const xai_conv *conv = node->state;
     const xai_conv_plan *plan = conv->plan;
-    const char *way = plan->depthwise ? "depthwise" : plan->pixels ? "dense" : "gemm";
+    const char *way = plan->depthwise ? "depthwise" : plan->winograd ? "winograd or dense" : plan->pixels ? "dense" : "gemm";
     snprintf(text, size, "%s%s%s", plan->pixels ? "channels last, " : "", way,
              xai_has_input(node, XAI_CONV_RESIDUAL) ? ", sum" : "");
 }

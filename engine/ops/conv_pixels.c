@@ -33,12 +33,11 @@ bool xai_conv_takes_pixels(const xai_conv *conv, int64_t in_channels)
     return (dense || depthwise) && conv->window.kernel[0] * conv->window.kernel[1] <= MOST_TAPS;
 }
 
-static size_t panels_of(size_t vecs) { return ceil_div(vecs, XAI_PIXEL_VECS); }
+size_t xai_panels_of(size_t vecs) { return ceil_div(vecs, XAI_PIXEL_VECS); }
 
-/* First vector of a panel, and the end of the last: threes, but two twos at the end in place of a three and a one. */
-static size_t panel_start(size_t vecs, size_t panel)
+size_t xai_panel_start(size_t vecs, size_t panel)
 {
-    size_t panels = panels_of(vecs);
+    size_t panels = xai_panels_of(vecs);
     if (panel >= panels) return vecs;
     return panel > 0 && panel == panels - 1 && vecs % XAI_PIXEL_VECS == 1 ? vecs - 2 : panel * XAI_PIXEL_VECS;
 }
@@ -73,10 +72,10 @@ static xai_status pack_weights(const xai_conv *conv, bool backward, xai_conv_par
     float *out = fits ? XAI_NEW(arena, float, size) : NULL;
     part->packed = out;
     if (!out) XAI_NO_MEMORY(err);
-    for (size_t p = 0; p < panels_of(all); p++)
+    for (size_t p = 0; p < xai_panels_of(all); p++)
         for (size_t t = 0; t < part->taps; t++)
             for (size_t k = 0; k < part->k; k++)
-                for (size_t i = panel_start(all, p) * width; i < panel_start(all, p + 1) * width; i++)
+                for (size_t i = xai_panel_start(all, p) * width; i < xai_panel_start(all, p + 1) * width; i++)
                     *out++ = i < n ? weight_at(conv, part, backward, i, t, k) : 0;
     return XAI_OK;
 }
@@ -274,16 +273,16 @@ static void run_piece(void *context, size_t index, int thread)
     find_targets(j, &d, image, first, count);
     if (j->part->joined) join_rows(j, &d, image, first, count);
     else find_sources(j, &d, image, first, count);
-    for (size_t p = group * j->panels; p < (group + 1) * j->panels && p < panels_of(j->vecs); p++) {
-        size_t vec = panel_start(j->vecs, p);
-        run_panel(j, &d, count, vec, panel_start(j->vecs, p + 1) - vec);
+    for (size_t p = group * j->panels; p < (group + 1) * j->panels && p < xai_panels_of(j->vecs); p++) {
+        size_t vec = xai_panel_start(j->vecs, p);
+        run_panel(j, &d, count, vec, xai_panel_start(j->vecs, p + 1) - vec);
     }
 }
 
 static void cut(job *j)
 {
     size_t images = (size_t)j->run->from.n, threads = (size_t)xai_par_threads(j->run->exec->par);
-    size_t wanted = threads == 1 ? 1 : threads * PIECES_A_THREAD, panels = panels_of(j->vecs);
+    size_t wanted = threads == 1 ? 1 : threads * PIECES_A_THREAD, panels = xai_panels_of(j->vecs);
     size_t groups = ceil_div(wanted, j->pieces * images);
     if (groups > panels) groups = panels;
     j->panels = ceil_div(panels, groups);

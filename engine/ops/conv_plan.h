@@ -1,6 +1,6 @@
 /*
  * What prepare works out for a convolution, and the ways to run it. Channels last (the layout pass decides): dense
- * (conv_pixels.c) or every channel by itself (conv_pixels_depthwise.c). In ONNX's own order: as a product of matrices
+ * (conv_pixels.c; conv_winograd.c where only forward passes are run) or every channel by itself (conv_pixels_depthwise.c). In ONNX's own order: as a product of matrices
  * (conv_gemm.c) or, where every input channel has its own filters, plane by plane (conv_depthwise.c). The way follows
  * from the program and the shape alone.
  */
@@ -24,6 +24,7 @@ typedef struct xai_conv_plan {
     xai_plane in, out;
     bool depthwise, pixels; /* pixels: channels last */
     xai_conv_part forward;
+    const float *winograd; /* the transformed weights (conv_winograd.c), or NULL: not that way */
     xai_conv_part *backward;
     int backward_count;
 } xai_conv_plan;
@@ -58,7 +59,17 @@ xai_status xai_conv_pixels_pack(const xai_conv *conv, bool backward, xai_conv_pa
 xai_status xai_conv_pixels_depthwise_pack(const xai_conv *conv, xai_conv_part *part, xai_arena *arena,
                                           xai_error *err);
 
+/* Forward only, channels last; packs the transformed weights. */
+bool xai_conv_takes_winograd(const xai_conv *conv);
+xai_status xai_conv_winograd_pack(const xai_conv *conv, const float **packed, xai_arena *arena, xai_error *err);
+
+/* Output channels come in panels of vectors: how many panels, and the first vector of one (of the last: the end).
+ * Threes, but two twos at the end in place of a three and a one. */
+size_t xai_panels_of(size_t vecs);
+size_t xai_panel_start(size_t vecs, size_t panel);
+
 /* Scratch bytes a thread. */
+size_t xai_conv_winograd_scratch(const xai_conv *conv);
 size_t xai_conv_pixels_scratch(const xai_conv *conv, const xai_conv_part *parts, int count);
 size_t xai_conv_gemm_scratch(const xai_conv *conv);
 size_t xai_conv_depthwise_scratch(const xai_conv_part *parts, int count);
@@ -66,6 +77,7 @@ size_t xai_conv_depthwise_scratch(const xai_conv_part *parts, int count);
 void xai_conv_gemm_run(const xai_conv_run *run);
 void xai_conv_depthwise_run(const xai_conv_run *run);
 void xai_conv_pixels_run(const xai_conv_run *run);
+void xai_conv_winograd_run(const xai_conv_run *run);
 void xai_conv_pixels_depthwise_run(const xai_conv_run *run);
 
 #endif

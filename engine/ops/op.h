@@ -75,6 +75,7 @@ typedef struct xai_exec {
     void *const *data;   /* by value id */
     float *const *grads; /* by value id; NULL: nobody needs this gradient */
     xai_policy policy;
+    bool fast; /* nothing will be differentiated at these values: faster arithmetic may round more */
     unsigned char *scratch; /* `threads` regions of `scratch_stride` bytes, 64-byte aligned */
     size_t scratch_stride;
 } xai_exec;

@@ -132,7 +132,7 @@ static double measure(bench *b, xai_pool *pool, bool backward)
     unsigned char *scratch = aligned_alloc(64, stride * (size_t)xai_par_threads(&par) + 64);
     void *data[4] = {x, NULL, NULL, y};
     float *grads[4] = {gx, NULL, NULL, gy};
-    xai_exec exec = {&par, data, grads, XAI_POLICY_PLAIN, scratch, stride};
+    xai_exec exec = {&par, data, grads, XAI_POLICY_PLAIN, false, scratch, stride};
     double best = 1e30;
     for (int r = 0; scratch && r < REPEATS; r++) {
         int64_t start = xai_clock_ns();

@@ -26,16 +26,17 @@ def net_path(folder: Path, name: str) -> Path:
 def make(folder: Path, name: str) -> None:
     """Writes both files unless they are there."""
     import torch
-    import export_families as families
+    import export_families
+    from families import CASES
 
     if onnx_path(folder, name).exists() and net_path(folder, name).exists():
         return
     print(f"making {name}", file=sys.stderr, flush=True)
     if name == "lite0":
-        net, _ = families.lite0(str(ROOT / "models" / "samples" / "chelsea.png"))
+        net = export_families.lite0()
     else:
-        net = families.family(name)
-        families.export(net, onnx_path(folder, name))
+        net = export_families.network(CASES[name])
+        export_families.export(net, CASES[name], onnx_path(folder, name))
     torch.save(net, net_path(folder, name))
 
 

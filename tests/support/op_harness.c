@@ -287,7 +287,7 @@ static void session_begin(session *s, op_bench *b, xai_pool *pool, xai_policy po
         s->data[i] = b->data[i].data;
         s->grads[i] = op_bench_grad(b, i);
     }
-    s->exec = (xai_exec){&s->par, s->data, s->grads, policy, b->scratch.data, (b->node.scratch + 63) / 64 * 64};
+    s->exec = (xai_exec){&s->par, s->data, s->grads, policy, false, b->scratch.data, (b->node.scratch + 63) / 64 * 64};
 }
 
 /* What the planner and the session do for a view: the same bytes, the same gradient. */

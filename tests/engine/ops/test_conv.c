@@ -128,7 +128,7 @@ static void run(fixture *f, xai_pool *pool, bool backward)
     memset(scratch, 0xff, stride * (size_t)xai_par_threads(&par)); /* NaN: nothing may lean on old contents */
     void *data[4] = {f->x, f->w, f->bias, f->y};
     float *grads[4] = {f->gx, NULL, NULL, f->gy};
-    xai_exec exec = {&par, data, grads, f->policy, scratch, stride};
+    xai_exec exec = {&par, data, grads, f->policy, false, scratch, stride};
     if (backward)
         f->node.op->backward(&f->node, &exec);
     else

@@ -18,7 +18,7 @@ static const refusal REFUSALS[] = {
     {"Max", {"types", {"2", "=1,2"}, "", 0}, XAI_E_UNSUPPORTED_OP, "float32 and int64"},
     {"Mod", {"floats", {"2", "2"}, "", 0}, XAI_E_UNSUPPORTED_OP, "float32"},
     {"And", {"floats", {"2", "2"}, "", 0}, XAI_E_UNSUPPORTED_OP, "float32"},
-    {"Cast", {"half", {"2"}, "to=10", 0}, XAI_E_UNSUPPORTED_OP, "to = 10"},
+    {"Cast", {"complex", {"2"}, "to=14", 0}, XAI_E_UNSUPPORTED_OP, "to = 14"},
     {"Clip", {"variable", {"2", "", ""}, "", 0}, XAI_OK, ""},
     {"Clip", {"variable", {"2", "1"}, "", 0}, XAI_E_UNSUPPORTED_OP, "min must be a constant"},
     {"Concat", {"ranks", {"2x3", "2x3x1"}, "axis=1", 0}, XAI_E_BAD_MODEL, "input 1 does not fit"},
