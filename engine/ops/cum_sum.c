@@ -98,5 +98,6 @@ const xai_op xai_op_cum_sum = {
     .forward = forward,
     .backward = backward,
     .linear = 1,
+    .flow = XAI_FLOW_SHARE,
     .cases = CASES,
 };

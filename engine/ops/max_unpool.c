@@ -87,5 +87,6 @@ const xai_op xai_op_max_unpool = {
     .forward = forward,
     .backward = backward,
     .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };
