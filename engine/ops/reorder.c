@@ -58,6 +58,24 @@ static void forward(const xai_node *node, const xai_exec *exec)
     move(node, exec, xai_in_f32(exec, node, 0), xai_out_f32(exec, node, 0), node->out[0]->channels_last, false);
 }
 
+static void reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
+{
+    (void)node, (void)i;
+    *out = *in;
+}
+
+static void forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
+{
+    const int64_t *dim = node->in[0]->shape.dim;
+    run r = {xai_in_f32(exec, node, 0), xai_out_f32(exec, node, 0), (size_t)dim[1], (size_t)(dim[2] * dim[3]), 0,
+             node->out[0]->channels_last, false};
+    for (int64_t n = box->low[0]; n < box->end[0]; n++)
+        for (int64_t y = box->low[2]; y < box->end[2]; y++)
+            for (int64_t c = box->low[1]; c < box->end[1]; c += BLOCK)
+                move_block(&r, (size_t)n, (size_t)c, (size_t)(c + BLOCK < box->end[1] ? c + BLOCK : box->end[1]),
+                           (size_t)(y * dim[3] + box->low[3]), (size_t)(y * dim[3] + box->end[3]));
+}
+
 static void backward(const xai_node *node, const xai_exec *exec)
 {
     const float *gy = xai_grad_out(exec, node, 0);
@@ -74,5 +92,7 @@ const xai_op xai_op_reorder = {
     .max_out = 1,
     .forward = forward,
     .backward = backward,
+    .reach = reach,
+    .forward_box = forward_box,
     .cases = CASES,
 };
