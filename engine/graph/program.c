@@ -399,7 +399,8 @@ xai_status xai_program_build(const xai_graph *graph, const xai_program_spec *spe
     p->plain = spec->plain;
     p->open_weights = spec->open_weights;
     pthread_mutex_init(&p->lock, NULL);
-    builder b = {.graph = graph, .spec = spec, .program = p, .setup = {.arena = arena, .open_weights = spec->open_weights}};
+    builder b = {.graph = graph, .spec = spec, .program = p,
+                 .setup = {.arena = arena, .open_weights = spec->open_weights}};
     xai_status status = build(&b, err);
     if (status != XAI_OK) xai_program_free(p);
     else *out = p;

@@ -244,7 +244,8 @@ static xai_order order(const xai_node *node)
 {
     const xai_shape *in = &node->in[0]->shape;
     const xai_conv *conv = node->state;
-    return in->rank == 4 && !conv->open && xai_conv_takes_pixels(node->state, in->dim[1]) ? XAI_ORDER_LAST : XAI_ORDER_PLAIN;
+    bool pixels = in->rank == 4 && !conv->open && xai_conv_takes_pixels(conv, in->dim[1]);
+    return pixels ? XAI_ORDER_LAST : XAI_ORDER_PLAIN;
 }
 
 static void describe(const xai_node *node, char *text, size_t size)
