@@ -188,7 +188,7 @@ static size_t gradient_of(const xai_model *m, const char *tensor, bool plain, fl
 /* Whatever would have been fused or reordered: naming a tensor gives its gradient, that of a plain program. */
 START_TEST(every_tensor_has_its_gradient)
 {
-    xai_model *m = load(NETS[_i]);
+    xai_model *m = load_net(NETS[_i]);
     float *fused = malloc(MOST * sizeof *fused), *plain = malloc(MOST * sizeof *plain);
     ck_assert_uint_gt(m->info.layer_count, 15);
     for (size_t i = 0; i < m->info.layer_count; i++) {
