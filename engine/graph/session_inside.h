@@ -1,6 +1,6 @@
 /*
- * Inside of a session: what the files that run programs share (session.c, region.c, tangent.c, relevance.c). Nobody else looks
- * in.
+ * Inside of a session: what the files that run programs share (session.c, region.c, tangent.c, relevance.c). Nobody
+ * else looks in.
  */
 #ifndef XAI_GRAPH_SESSION_INSIDE_H
 #define XAI_GRAPH_SESSION_INSIDE_H

@@ -156,58 +156,6 @@ START_TEST(gradient_of_a_layer_is_the_slope_of_the_suffix)
 }
 END_TEST
 
-enum { MOST = 1 << 18 };
-
-/* d logits[0] / d tensor in a program that keeps it; `out` has room for it. Returns its size. */
-static size_t gradient_of(const xai_model *m, const char *tensor, bool plain, float *out)
-{
-    xai_program *p = NULL;
-    xai_session *s = NULL;
-    xai_error err = {0};
-    const char *keep[] = {m->logits, tensor};
-    xai_par serial = {NULL};
-    xai_program_spec spec = {.shapes = m->shapes, .outputs = keep, .output_count = 1, .keep = keep + 1,
-                             .keep_count = 1, .plain = plain};
-    ck_assert_msg(xai_program_build(m->graph, &spec, &p, &err) == XAI_OK, "%s", err.msg);
-    ck_assert_int_eq(xai_session_new(p, &(xai_session_spec){.mode = XAI_PLAN_GRADIENT, .threads = 1}, &s, NULL), XAI_OK);
-    const xai_value *logits = xai_program_find(p, m->logits), *at = xai_program_find(p, tensor);
-    float *seed = calloc((size_t)xai_value_count(logits), sizeof *seed);
-    seed[0] = 1;
-    ck_assert_int_le(xai_value_count(at), MOST);
-    fill_calm(m, xai_session_data(s, "input"));
-    xai_session_forward(s, &serial);
-    ck_assert_int_eq(xai_session_backward(s, &(xai_seed){logits, seed}, 1, &(xai_wanted){at, out}, 1, XAI_POLICY_PLAIN,
-                                          &serial, NULL), XAI_OK);
-    size_t n = (size_t)xai_value_count(at);
-    free(seed);
-    xai_session_free(s);
-    xai_program_free(p);
-    return n;
-}
-
-/* Whatever would have been fused or reordered: naming a tensor gives its gradient, that of a plain program. */
-START_TEST(every_tensor_has_its_gradient)
-{
-    xai_model *m = load_net(NETS[_i]);
-    float *fused = malloc(MOST * sizeof *fused), *plain = malloc(MOST * sizeof *plain);
-    ck_assert_uint_gt(m->info.layer_count, 15);
-    for (size_t i = 0; i < m->info.layer_count; i++) {
-        const char *name = m->info.layers[i].name;
-        size_t n = gradient_of(m, name, false, fused);
-        double error = 0, size = 0;
-        ck_assert_uint_eq(gradient_of(m, name, true, plain), n);
-        for (size_t k = 0; k < n; k++) {
-            error += pow((double)fused[k] - (double)plain[k], 2);
-            size += pow((double)plain[k], 2);
-        }
-        ck_assert_msg(sqrt(error) <= 1e-4 * sqrt(size) && size > 0, "%s: %g of %g", name, sqrt(error), sqrt(size));
-    }
-    free(fused);
-    free(plain);
-    xai_model_unref(m);
-}
-END_TEST
-
 START_TEST(gradient_of_what_has_no_influence_is_zero)
 {
     xai_model *m = load_net(NETS[0]);
@@ -360,7 +308,6 @@ int main(void)
     tcase_add_loop_test(tc, an_observer_is_told_of_every_node_that_runs, 0, NET_COUNT);
     tcase_add_loop_test(tc, gradient_of_a_layer_is_the_slope_of_the_suffix, 0, NET_COUNT);
     tcase_add_loop_test(tc, a_sample_does_not_depend_on_batch_or_threads, 0, NET_COUNT);
-    tcase_add_loop_test(tc, every_tensor_has_its_gradient, 0, NET_COUNT);
     tcase_add_test(tc, gradient_of_what_has_no_influence_is_zero);
     tcase_add_test(tc, fewer_samples_than_threads_have_lanes);
     tcase_add_test(tc, the_first_failing_sample_is_reported);
