@@ -5,6 +5,7 @@
  *     Conv -> BatchNormalization                                scale and shift move into weight and bias
  *     Conv -> Relu | Clip                                       the clamp is applied as the output is written
  *     Conv -> Add (of a tensor of the same shape) [-> Relu | Clip]   so is the sum, before the clamp
+ *     Mul (x, Sigmoid (x)); Mul (x, HardSigmoid (x)) -> Swish; HardSwish   one activation, with one backward rule
  *
  * A value that is kept, or that anything else reads, is left alone. The convolution takes over the name of the last
  * value that it makes. Runs between setup and prepare, on the builder's thread.
@@ -178,6 +179,38 @@ static xai_status merge_sum(fuser *f, xai_node *conv, xai_error *err)
     return XAI_OK;
 }
 
+/* The activation that a gate of x times x is, or NULL. */
+static const char *gated(const xai_node *gate)
+{
+    const xai_unary *u = gate->state;
+    if (is(gate, "Sigmoid")) return "Swish";
+    bool swish = is(gate, "HardSigmoid") && fabsf(u->alpha - 1 / 6.0F) < 1e-6F && u->beta == 0.5F;
+    return swish ? "HardSwish" : NULL;
+}
+
+/* The Mul takes over from its gate. */
+static xai_status merge_gate(fuser *f, xai_node *mul, xai_error *err)
+{
+    for (int i = 0; i < 2; i++) {
+        const xai_value *v = mul->in[i];
+        int at = xai_value_runs(v) && is_private(f, v) ? f->maker[v->id] : -1;
+        const xai_node *gate = at >= 0 ? f->program->nodes[at] : NULL;
+        const char *type = gate && gate->in[0] == mul->in[1 - i] ? gated(gate) : NULL;
+        if (!type || gate->in[0]->dtype != XAI_F32) continue;
+        xai_setup setup = {.arena = f->program->arena};
+        mul->op = xai_op_find(type);
+        mul->in[0] = gate->in[0];
+        mul->in_count = 1;
+        mul->attr_count = 0;
+        if (!(mul->state = xai_arena_alloc(setup.arena, 1, mul->op->state_size))) XAI_NO_MEMORY(err);
+        f->uses[mul->in[0]->id]--;
+        f->user[mul->in[0]->id] = f->maker[mul->out[0]->id];
+        remove_node(f, at);
+        return mul->op->setup(mul, &setup, err);
+    }
+    return XAI_OK;
+}
+
 static void compact(xai_program *p)
 {
     int n = 0;
@@ -192,6 +225,8 @@ xai_status xai_program_fuse(xai_program *p, const bool *kept, xai_error *err)
     fuser f = {p, kept, XAI_NEW(p->arena, int, n), XAI_NEW(p->arena, int, n), XAI_NEW(p->arena, int, n)};
     if (!f.uses || !f.maker || !f.user) XAI_NO_MEMORY(err);
     index_uses(&f);
+    for (int i = 0; i < p->node_count && !p->plain; i++)
+        if (is(p->nodes[i], "Mul")) XAI_TRY(merge_gate(&f, p->nodes[i], err));
     for (int i = 0; i < p->node_count; i++) {
         xai_node *node = p->nodes[i];
         if (!is(node, "Conv") || node->in_count > XAI_CONV_RESIDUAL || !is_fusable(p, node)) continue;

@@ -113,7 +113,12 @@ static void pass(const xai_node *node, const walk *w, int i, float factor)
     const float *from = xai_grad_out(&w->exec, node, 0);
     float *to = xai_grad_in(&w->exec, node, i);
     const xai_shape *in = &node->in[i]->shape, *out = &node->out[0]->shape;
-    for (int64_t k = 0, n = xai_value_count(node->out[0]); to && k < n; k++) {
+    int64_t n = to ? xai_value_count(node->out[0]) : 0;
+    if (xai_value_count(node->in[i]) == n) {
+        for (int64_t k = 0; k < n; k++) to[k] += factor * from[k];
+        return;
+    }
+    for (int64_t k = 0; k < n; k++) {
         int64_t rest = k, at = 0, step = 1;
         for (int axis = out->rank - 1, own = in->rank - 1; axis >= 0 && own >= 0; axis--, own--) {
             at += rest % out->dim[axis] % in->dim[own] * step;

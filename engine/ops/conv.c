@@ -87,7 +87,7 @@ static xai_status prepare(xai_node *node, xai_setup *setup, xai_error *err)
     XAI_TRY(xai_plane_of(node, &node->in[0]->shape, &plan->in, err));
     XAI_TRY(xai_plane_of(node, &node->out[0]->shape, &plan->out, err));
     XAI_TRY(xai_conv_check_extents(node, plan, &conv->window, err));
-    plan->depthwise = conv->group == plan->in.c && conv->group > 1 && !conv->open;
+    plan->depthwise = conv->group == plan->in.c && conv->group > 1;
     plan->pixels = node->channels_last;
     XAI_TRY(xai_lattice_forward(&conv->window, &plan->out, setup->arena, &plan->forward.lattice, err));
     if (conv->open) return xai_conv_open_reserve(node, false, &plan->forward, 1, err);

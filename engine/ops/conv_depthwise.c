@@ -62,14 +62,18 @@ size_t xai_conv_depthwise_scratch(const xai_conv_part *parts, int count)
 }
 
 /* One filter after the other, the taps of the lattice in its order. */
+void xai_conv_depthwise_pack_into(const xai_conv *conv, const float *weight, const xai_lattice *lattice, float *packed)
+{
+    size_t taps = (size_t)lattice->taps, all = (size_t)(conv->window.kernel[0] * conv->window.kernel[1]);
+    for (size_t c = 0; c < (size_t)conv->channels; c++)
+        for (size_t t = 0; t < taps; t++) packed[c * taps + t] = weight[c * all + (size_t)lattice->weight[t]];
+}
+
 xai_status xai_conv_depthwise_pack(const xai_conv *conv, xai_conv_part *part, xai_arena *arena, xai_error *err)
 {
-    size_t taps = (size_t)part->lattice.taps, all = (size_t)(conv->window.kernel[0] * conv->window.kernel[1]);
-    float *packed = XAI_NEW(arena, float, (size_t)conv->channels * taps);
+    float *packed = XAI_NEW(arena, float, (size_t)conv->channels * (size_t)part->lattice.taps);
     if (!packed) XAI_NO_MEMORY(err);
-    for (size_t c = 0; c < (size_t)conv->channels; c++)
-        for (size_t t = 0; t < taps; t++)
-            packed[c * taps + t] = conv->weight[c * all + (size_t)part->lattice.weight[t]];
+    xai_conv_depthwise_pack_into(conv, conv->weight, &part->lattice, packed);
     part->packed = packed;
     return XAI_OK;
 }

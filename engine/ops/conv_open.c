@@ -1,7 +1,7 @@
 /*
  * Convolution with an open weight: one that changes between runs (trained, or replaced by a stage), so that nothing
- * can be packed before. Every run packs for itself, into the scratch that all threads share, and takes the way of
- * conv_gemm.c; depthwise weights too.
+ * can be packed before. Every run packs for itself, into the scratch that all threads share, part by part, and takes
+ * the way of conv_gemm.c or conv_depthwise.c.
  *
  * The weight's gradient is a product of matrices, image by image and group by group: the output's gradient, one row a
  * channel, times the input's pixels under every tap. Positions are taken in bands of whole rows, so that the pixels of
@@ -36,12 +36,15 @@ xai_status xai_conv_open_reserve(xai_node *node, bool backward, const xai_conv_p
                                  xai_error *err)
 {
     const xai_conv *conv = node->state;
+    bool depthwise = conv->plan->depthwise;
     for (int i = 0; i < count; i++) {
-        size_t floats = xai_conv_gemm_packed(conv, backward, &parts[i].lattice);
+        const xai_lattice *l = &parts[i].lattice;
+        size_t floats = depthwise ? (size_t)conv->channels * (size_t)l->taps : xai_conv_gemm_packed(conv, backward, l);
         if (!floats) XAI_NO_MEMORY(err);
         node->shared = larger(node->shared, floats * sizeof(float));
     }
-    node->scratch = larger(node->scratch, xai_conv_gemm_scratch(conv));
+    size_t scratch = depthwise ? xai_conv_depthwise_scratch(parts, count) : xai_conv_gemm_scratch(conv);
+    node->scratch = larger(node->scratch, scratch);
     return XAI_OK;
 }
 
@@ -58,17 +61,25 @@ xai_status xai_conv_open_reserve_gradient(xai_node *node, xai_error *err)
     return XAI_OK;
 }
 
-void xai_conv_open_run(const xai_conv_run *run, const float *weight)
+static void run_part(const xai_conv_run *run, const float *weight, const xai_conv_part *part)
 {
     float *packed = (float *)(void *)run->exec->shared;
-    for (int i = 0; i < run->part_count; i++) {
-        xai_conv_part part = {.lattice = run->parts[i].lattice, .packed = packed};
-        xai_conv_run one = *run;
-        xai_conv_gemm_pack_into(run->conv, weight, run->backward, &part.lattice, packed);
-        one.parts = &part;
-        one.part_count = 1;
+    xai_conv_part own = {.lattice = part->lattice, .packed = packed};
+    xai_conv_run one = *run;
+    one.parts = &own;
+    one.part_count = 1;
+    if (run->conv->plan->depthwise) {
+        xai_conv_depthwise_pack_into(run->conv, weight, &own.lattice, packed);
+        xai_conv_depthwise_run(&one);
+    } else {
+        xai_conv_gemm_pack_into(run->conv, weight, run->backward, &own.lattice, packed);
         xai_conv_gemm_run(&one);
     }
+}
+
+void xai_conv_open_run(const xai_conv_run *run, const float *weight)
+{
+    for (int i = 0; i < run->part_count; i++) run_part(run, weight, &run->parts[i]);
 }
 
 /* ---------------------------------------------------------------- the weight's gradient */

@@ -81,10 +81,14 @@ void xai_conv_pixels_run(const xai_conv_run *run);
 void xai_conv_winograd_run(const xai_conv_run *run);
 void xai_conv_pixels_depthwise_run(const xai_conv_run *run);
 
-/* The same in two steps: the floats that it takes (0: too many), and any weight packed for one lattice. */
+/* The same in two steps: the floats that it takes (0: too many), and any weight packed for one lattice. Depthwise it
+ * takes one for every tap of every channel. */
 size_t xai_conv_gemm_packed(const xai_conv *conv, bool backward, const xai_lattice *lattice);
 void xai_conv_gemm_pack_into(const xai_conv *conv, const float *weight, bool backward, const xai_lattice *lattice,
                              float *packed);
+
+void xai_conv_depthwise_pack_into(const xai_conv *conv, const float *weight, const xai_lattice *lattice,
+                                  float *packed);
 
 /* conv_open.c: room for what every run packs, and for the weight's gradient, in place of packing; the runs; and the
  * gradients, of which the planes are those of the convolution: x of plan->in, gy of plan->out. */

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TYPE_FLOAT = 1, TYPE_INT64 = 7, ATTR_INT = 2, ATTR_INTS = 7, MAX_NAMES = 8 };
+enum { TYPE_FLOAT = 1, TYPE_INT64 = 7, ATTR_FLOAT = 1, ATTR_INT = 2, ATTR_INTS = 7, MAX_NAMES = 8 };
 
 void onnx_begin(onnx_builder *b, int opset)
 {
@@ -68,6 +68,13 @@ void onnx_attr_int(Onnx__NodeProto *node, const char *name, int64_t value)
     Onnx__AttributeProto *a = add_attr(node, name, ATTR_INT);
     a->has_i = 1;
     a->i = value;
+}
+
+void onnx_attr_float(Onnx__NodeProto *node, const char *name, float value)
+{
+    Onnx__AttributeProto *a = add_attr(node, name, ATTR_FLOAT);
+    a->has_f = 1;
+    a->f = value;
 }
 
 void onnx_attr_ints(Onnx__NodeProto *node, const char *name, size_t count, const int64_t *values)

@@ -27,6 +27,7 @@ void onnx_begin(onnx_builder *b, int opset);
 /* Names are separated by blanks: "x w b"; "-" is an absent optional input. Returns the node, for its attributes. */
 Onnx__NodeProto *onnx_node(onnx_builder *b, const char *type, const char *inputs, const char *outputs);
 void onnx_attr_int(Onnx__NodeProto *node, const char *name, int64_t value);
+void onnx_attr_float(Onnx__NodeProto *node, const char *name, float value);
 void onnx_attr_ints(Onnx__NodeProto *node, const char *name, size_t count, const int64_t *values);
 
 /* A constant of floats (values NULL: a fixed pattern of small numbers) or int64. Shape: "2x3". */

@@ -144,6 +144,28 @@ START_TEST(value_with_two_readers_is_not_fused_away)
 }
 END_TEST
 
+/* SiLU and hard-swish as exporters write them; not where the gate is asked for, or gates something else. */
+START_TEST(activations_of_two_nodes_are_one)
+{
+    static const char *const GATE[] = {"gate"};
+    for (int i = 0; i < 4; i++) {
+        onnx_builder b;
+        onnx_begin(&b, 13);
+        onnx_input(&b, "x", "0x3x8x8");
+        onnx_output(&b, "y");
+        Onnx__NodeProto *gate = onnx_node(&b, i == 1 ? "HardSigmoid" : "Sigmoid", "x", "gate");
+        if (i == 1) onnx_attr_float(gate, "alpha", 1 / 6.0F);
+        if (i == 3) onnx_node(&b, "GlobalAveragePool", "gate", "other");
+        onnx_node(&b, "Mul", i == 3 ? "x other" : i == 1 ? "gate x" : "x gate", "y");
+        built r = build(&b, i == 2 ? GATE : NULL, i == 2, false);
+        const char *type = i == 0 ? "Swish" : i == 1 ? "HardSwish" : "Mul";
+        ck_assert_int_eq(r.program->node_count, i < 2 ? 1 : i);
+        ck_assert_str_eq(r.program->nodes[r.program->node_count - 1]->op->type, type);
+        drop(&r);
+    }
+}
+END_TEST
+
 /* What a residual block ends with: two convolutions, their sum, a clamp. */
 START_TEST(sum_joins_the_later_convolution)
 {
@@ -262,6 +284,7 @@ int main(void)
     tcase_add_test(tc, outline_names_every_tensor);
     tcase_add_test(tc, kept_tensors_exist_and_nothing_changes);
     tcase_add_test(tc, value_with_two_readers_is_not_fused_away);
+    tcase_add_test(tc, activations_of_two_nodes_are_one);
     tcase_add_test(tc, sum_joins_the_later_convolution);
     tcase_add_test(tc, normalization_after_a_sum_stays);
     tcase_add_test(tc, shape_arithmetic_folds);

@@ -330,6 +330,12 @@ static double slope_softplus(double x)
     return 1 / (1 + exp(-x));
 }
 
+static double slope_swish(double x)
+{
+    double s = 1 / (1 + exp(-x));
+    return s + x * s * (1 - s);
+}
+
 static const rectifier RECTIFIERS[] = {
     {"Relu", "", slope_relu, true},
     {"Clip", "min=0.0;max=6.0", slope_relu6, true},
@@ -337,6 +343,7 @@ static const rectifier RECTIFIERS[] = {
     {"Elu", "", slope_elu, false},
     {"HardSwish", "", slope_hard_swish, false},
     {"Softplus", "", slope_softplus, false},
+    {"Swish", "", slope_swish, false},
 };
 
 static double rule(const rectifier *r, xai_policy policy, double x, double g)
