@@ -73,6 +73,20 @@ xai_status xai_pool_new(int threads, xai_pool **out, xai_error *err);
 void xai_pool_free(xai_pool *pool);
 int xai_pool_threads(const xai_pool *pool);
 
+/* ---------------------------------------------------------------- memory: the buffers in which models run */
+
+/* All sessions of the process, planned to the byte before they are made, are held against one budget: jobs wait until
+ * theirs fit, and what can never fit is refused (XAI_E_TOO_LARGE). 0: half of the memory. */
+void xai_memory_set_budget(size_t bytes);
+
+typedef struct xai_memory {
+    size_t budget;
+    size_t leased; /* by jobs that run */
+    size_t idle;   /* kept for the next job, given up where others need it */
+} xai_memory;
+
+xai_memory xai_memory_now(void);
+
 /* The instruction set in use: "scalar", "avx2" or "avx512"; the environment variable XAI_ISA forces one down. */
 const char *xai_isa_name(void);
 
@@ -227,6 +241,9 @@ typedef struct xai_model_info {
 } xai_model_info;
 
 const xai_model_info *xai_model_describe(const xai_model *model);
+
+/* Bytes that the buffers of one thread take, planned and not allocated: forward, and with everything kept for gradients. */
+xai_status xai_model_session_bytes(xai_model *model, size_t *forward, size_t *gradient, xai_error *err);
 
 /* A class by index ("504") or by name, as it is written or, if that is unknown, without case; it must be unique. */
 xai_status xai_model_find_class(const xai_model *model, const char *text, int64_t *index, xai_error *err);

@@ -137,6 +137,7 @@ static xai_status start(service *s, xai_error *err)
 {
     const conf *c = &s->config;
     s->engine = jobs_engine_xai();
+    xai_memory_set_budget((size_t)c->memory_mb * 1000000);
     find_own_files(s);
     XAI_TRY(start_decoders(s, err)); /* before there is much memory to be copied by a fork */
     XAI_TRY(models_load(&s->models, c->model, c->model_dir, c->default_model, err));

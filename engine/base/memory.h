@@ -8,6 +8,10 @@
 
 #include "error.h"
 
+/* Bytes of memory that this process can hope for: the machine's, or its control group's. 16 GiB if neither is
+ * known. */
+size_t xai_memory_physical(void);
+
 /* Bytes: three quarters of the physical memory, but at most 16 GiB, unless set. Any thread. */
 size_t xai_memory_limit(void);
 

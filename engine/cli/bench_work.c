@@ -34,7 +34,7 @@ static xai_status open_raw(bench_work *w, cli_call *call, xai_error *err)
         w->gradients = calloc(w->batch * (size_t)xai_value_count(p->by), sizeof(float));
         if (!w->gradients) XAI_NO_MEMORY(err);
     }
-    return xai_lanes_new(p->program, &spec, w->pool, &w->lanes, err);
+    return xai_lanes_new(p->program, &spec, w->pool, NULL, &w->lanes, err);
 }
 
 /* A gray picture: the time does not depend on what it shows. */

@@ -57,6 +57,7 @@ enum { CLI_PATH_SIZE = 4096 };
 /* --model, or the model that comes with the program, found from any folder; `place` may hold it. */
 const char *cli_model_path(const cli_call *call, char place[CLI_PATH_SIZE]);
 xai_status cli_load_model(cli_call *call, xai_model **out, xai_error *err);
+/* The compute threads that --threads asks for; sets the budget of --memory too. */
 xai_status cli_make_pool(cli_call *call, xai_pool **out, xai_error *err);
 xai_status cli_load_image(const char *path, xai_image **out, xai_error *err);
 

@@ -75,7 +75,9 @@ xai_status cli_load_model(cli_call *call, xai_model **out, xai_error *err)
 
 xai_status cli_make_pool(cli_call *call, xai_pool **out, xai_error *err)
 {
-    int64_t threads;
+    int64_t threads, memory;
+    XAI_TRY(cli_int(call, CLI_MEMORY, 0, 1, 1 << 24, &memory, err));
+    xai_memory_set_budget((size_t)memory * 1000000);
     XAI_TRY(cli_int(call, CLI_THREADS, 0, 1, 256, &threads, err));
     return xai_pool_new((int)threads, out, err);
 }

@@ -53,6 +53,16 @@ static json_t *methods_served(const xai_model *model)
     return list;
 }
 
+/* {"forward":..,"gradient":..}: planned bytes of one thread's buffers. */
+static xai_status memory_of(xai_model *model, json_t **out, xai_error *err)
+{
+    size_t forward, gradient;
+    XAI_TRY(xai_model_session_bytes(model, &forward, &gradient, err));
+    *out = json_pack("{s:I, s:I}", "forward", (json_int_t)forward, "gradient", (json_int_t)gradient);
+    if (!*out) XAI_NO_MEMORY(err);
+    return XAI_OK;
+}
+
 xai_status cli_model(cli_call *call, xai_error *err)
 {
     const char *path;
@@ -61,7 +71,10 @@ xai_status cli_model(cli_call *call, xai_error *err)
     cli_values *option = &call->options[CLI_MODEL];
     if (path && !option->count) option->items[option->count++] = path;
     XAI_TRY(cli_load_model(call, &model, err));
-    json_t *json = xai_json_model(xai_model_describe(model), methods_served(model));
+    json_t *memory = NULL, *json = NULL;
+    xai_status status = memory_of(model, &memory, err);
+    if (status == XAI_OK) json = xai_json_model(xai_model_describe(model), methods_served(model));
+    json_object_set_new(json, "memory", memory);
     xai_model_unref(model);
-    return cli_print(json, err);
+    return status == XAI_OK ? cli_print(json, err) : status;
 }

@@ -27,7 +27,7 @@ xai_status xai_task_gradcam(xai_task *task, const xai_value *layer, double *sums
     if (!g) XAI_NO_MEMORY(err);
     XAI_TRY(xai_task_gradient(task, &(xai_wanted){layer, g}, 1, XAI_POLICY_PLAIN, err));
     xai_session *session;
-    XAI_TRY(xai_context_gradient_base(task->context, &session, err));
+    XAI_TRY(xai_context_kept_base(task->context, &session, err));
     weigh_channels(xai_session_value_data(session, layer), g, channels, area, sums);
     return XAI_OK;
 }

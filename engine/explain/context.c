@@ -60,42 +60,77 @@ static xai_status list_kept(xai_context *c, const xai_wants *wants, xai_error *e
     return XAI_OK;
 }
 
+static xai_status find_wanted(xai_context *c, xai_error *err)
+{
+    if (!(c->wanted = XAI_NEW(c->arena, xai_value *, c->keep_count))) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < c->keep_count; i++) {
+        c->wanted[i] = xai_program_find(c->program, c->keep[i]);
+        XAI_CHECK(c->wanted[i], err, INTERNAL, c->keep[i], "the program does not compute '%s'", c->keep[i]);
+    }
+    return XAI_OK;
+}
+
 xai_status xai_context_init(xai_context *c, const xai_context_spec *spec, xai_error *err)
 {
     *c = (xai_context){.model = spec->model, .pool = spec->pool, .token = spec->token, .arena = spec->arena,
-                       .urgent = spec->urgent};
+                       .urgent = spec->urgent, .layers_only = spec->layers_only,
+                       .lease = {.token = spec->token, .urgent = spec->urgent}};
     set_geometry(c);
     if (!(c->input = XAI_NEW(c->arena, float, c->input_count))) XAI_NO_MEMORY(err);
     XAI_TRY(spec->image ? take_image(c, spec->image, err) : take_tensor(c, spec->tensor, err));
     XAI_TRY(list_kept(c, &spec->wants, err));
     XAI_TRY(xai_model_program(c->model, &spec->wants, &c->program, &c->program_owned, err));
+    c->lease.program = c->program;
     c->in = c->program->inputs[c->model->input_index];
     c->logits = xai_program_find(c->program, c->model->logits);
-    return XAI_OK;
+    return find_wanted(c, err);
 }
 
 void xai_context_deinit(xai_context *c)
 {
-    xai_model_return_lanes(c->model, c->forward_lanes);
-    xai_model_return_lanes(c->model, c->gradient_lanes);
+    for (xai_context_part *p = c->parts; p; p = p->next) xai_lanes_free(p->lanes);
+    for (int mode = 0; mode < XAI_PLAN_MODES; mode++) xai_model_return_lanes(c->model, c->lanes[mode]);
+    xai_lease_end(&c->lease);
     if (c->program_owned) xai_program_free(c->program);
 }
 
-static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_lanes **out, xai_error *err)
+static xai_session_spec spec_of(const xai_context *c, xai_plan_mode mode)
 {
+    return (xai_session_spec){.mode = mode, .keep = c->keep, .keep_count = c->keep_count};
+}
+
+static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_error *err)
+{
+    xai_lanes **out = &c->lanes[mode];
     if (*out) return XAI_OK;
-    xai_session_spec spec = {.mode = mode, .keep = c->keep, .keep_count = c->keep_count};
-    XAI_TRY(c->program_owned ? xai_lanes_new(c->program, &spec, c->pool, out, err)
-                             : xai_model_borrow_lanes(c->model, c->program, mode, c->pool, out, err));
+    xai_session_spec spec = spec_of(c, mode);
+    XAI_TRY(c->program_owned ? xai_lanes_new(c->program, &spec, c->pool, &c->lease, out, err)
+                             : xai_model_borrow_lanes(c->model, c->program, mode, c->pool, &c->lease, out, err));
     xai_lanes_set_urgent(*out, c->urgent);
     return XAI_OK;
 }
 
 xai_status xai_context_lanes(xai_context *c, xai_lanes **out, xai_error *err)
 {
-    XAI_TRY(make_lanes(c, XAI_PLAN_FORWARD, &c->forward_lanes, err));
-    *out = c->forward_lanes;
+    XAI_TRY(make_lanes(c, XAI_PLAN_FORWARD, err));
+    *out = c->lanes[XAI_PLAN_FORWARD];
     return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- memory */
+
+xai_status xai_context_reserve(xai_context *c, const size_t sessions[XAI_PLAN_MODES], xai_error *err)
+{
+    size_t sum = 0;
+    for (int mode = 0; mode < XAI_PLAN_MODES; mode++) {
+        size_t one, all;
+        if (!sessions[mode]) continue;
+        xai_session_spec spec = spec_of(c, (xai_plan_mode)mode);
+        spec.threads = xai_pool_threads(c->pool);
+        XAI_TRY(xai_session_plan_bytes(c->program, &spec, &one, err));
+        if (__builtin_mul_overflow(one, sessions[mode], &all) || __builtin_add_overflow(sum, all, &sum)) sum = SIZE_MAX;
+    }
+    return xai_lease_reserve(&c->lease, sum, err);
 }
 
 /* ---------------------------------------------------------------- the base forward */
@@ -128,26 +163,89 @@ static xai_status store_base(xai_context *c, xai_session *session, xai_error *er
 const float *xai_context_base_data(const xai_context *c, const xai_value *value)
 {
     if (value == c->logits) return c->base_logits;
-    return xai_session_value_data(xai_lanes_first(c->gradient_ready ? c->gradient_lanes : c->forward_lanes), value);
+    xai_plan_mode mode = c->ready[XAI_PLAN_GRADIENT] ? XAI_PLAN_GRADIENT
+                         : c->ready[XAI_PLAN_KEEP]   ? XAI_PLAN_KEEP
+                                                     : XAI_PLAN_FORWARD;
+    return xai_session_value_data(xai_lanes_first(c->lanes[mode]), value);
+}
+
+static xai_status run_base_in(xai_context *c, xai_plan_mode mode, xai_error *err)
+{
+    if (c->ready[mode]) return XAI_OK;
+    XAI_TRY(make_lanes(c, mode, err));
+    XAI_TRY(xai_lanes_run(c->lanes[mode], 1, run_base, c, 1, c->token, NULL, err));
+    c->forwards++;
+    c->ready[mode] = mode != XAI_PLAN_FORWARD;
+    return store_base(c, xai_lanes_first(c->lanes[mode]), err);
 }
 
 xai_status xai_context_base(xai_context *c, xai_error *err)
 {
-    if (c->base_logits) return XAI_OK;
-    xai_lanes *lanes;
-    XAI_TRY(xai_context_lanes(c, &lanes, err));
-    XAI_TRY(xai_lanes_run(lanes, 1, run_base, c, 1, c->token, NULL, err));
-    c->forwards++;
-    return store_base(c, xai_lanes_first(lanes), err);
+    return c->base_logits ? XAI_OK : run_base_in(c, XAI_PLAN_FORWARD, err);
 }
 
 xai_status xai_context_gradient_base(xai_context *c, xai_session **session, xai_error *err)
 {
-    XAI_TRY(make_lanes(c, XAI_PLAN_GRADIENT, &c->gradient_lanes, err));
-    *session = xai_lanes_first(c->gradient_lanes);
-    if (c->gradient_ready) return XAI_OK;
-    XAI_TRY(xai_lanes_run(c->gradient_lanes, 1, run_base, c, 1, c->token, NULL, err));
-    c->forwards++;
-    c->gradient_ready = true;
-    return store_base(c, *session, err);
+    XAI_TRY(run_base_in(c, XAI_PLAN_GRADIENT, err));
+    *session = xai_lanes_first(c->lanes[XAI_PLAN_GRADIENT]);
+    return XAI_OK;
+}
+
+xai_status xai_context_kept_base(xai_context *c, xai_session **session, xai_error *err)
+{
+    if (c->ready[XAI_PLAN_GRADIENT]) return xai_context_gradient_base(c, session, err);
+    XAI_TRY(run_base_in(c, XAI_PLAN_KEEP, err));
+    *session = xai_lanes_first(c->lanes[XAI_PLAN_KEEP]);
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- parts */
+
+enum { SLOTS = 16 };
+#define MOST_SLOT_BYTES ((size_t)48 << 20)
+
+/* Several at once where a node reads its weights once for all of them, and small buffers do. */
+static xai_status choose_slots(const xai_context *c, xai_context_part *p, xai_session_spec *spec, xai_error *err)
+{
+    size_t bytes = SIZE_MAX;
+    p->slots = 1;
+    if (p->mode != XAI_PLAN_FORWARD || xai_part_first_shared(&p->part) == p->part.node_count) return XAI_OK;
+    spec->slots = SLOTS;
+    spec->threads = 1;
+    XAI_TRY(xai_session_plan_bytes(c->program, spec, &bytes, err));
+    p->slots = spec->slots = bytes <= MOST_SLOT_BYTES ? SLOTS : 1;
+    return XAI_OK;
+}
+
+static xai_status open_part(xai_context *c, xai_context_part *p, xai_error *err)
+{
+    xai_session_spec spec = spec_of(c, p->mode);
+    spec.part = &p->part;
+    XAI_TRY(xai_context_kept_base(c, &spec.base, err));
+    XAI_TRY(xai_part_after(c->program, p->of, c->wanted, c->keep_count, c->arena, &p->part, err));
+    XAI_TRY(choose_slots(c, p, &spec, err));
+    XAI_TRY(xai_lanes_new(c->program, &spec, c->pool, &c->lease, &p->lanes, err));
+    xai_lanes_set_urgent(p->lanes, c->urgent);
+    double macs = 0;
+    for (int i = 0; i < p->part.node_count; i++) macs += p->part.nodes[i]->macs;
+    p->share = c->program->macs > 0 ? macs / c->program->macs : 1;
+    return XAI_OK;
+}
+
+xai_status xai_context_part_of(xai_context *c, xai_value *of, xai_plan_mode mode, xai_context_part **out,
+                               xai_error *err)
+{
+    for (xai_context_part *p = c->parts; p; p = p->next)
+        if (p->of == of && p->mode == mode) {
+            *out = p;
+            return XAI_OK;
+        }
+    xai_context_part *p = XAI_NEW(c->arena, xai_context_part, 1);
+    if (!p) XAI_NO_MEMORY(err);
+    *p = (xai_context_part){.of = of, .mode = mode};
+    XAI_TRY(open_part(c, p, err));
+    p->next = c->parts;
+    c->parts = p;
+    *out = p;
+    return XAI_OK;
 }

@@ -5,7 +5,6 @@
 #ifndef XAI_EXPLAIN_CONTEXT_H
 #define XAI_EXPLAIN_CONTEXT_H
 
-#include "graph/lanes.h"
 #include "graph/model.h"
 
 typedef struct xai_context {
@@ -27,13 +26,18 @@ typedef struct xai_context {
     xai_program *program;
     bool program_owned;
     const char **keep; /* what can be read after a forward: the logits, then what targets are made of */
+    xai_value **wanted; /* the same as values */
     size_t keep_count;
-    const xai_value *in, *logits;
+    xai_value *in;
+    const xai_value *logits;
     float *base_logits; /* of the unperturbed input; after xai_context_base */
 
-    xai_lanes *forward_lanes, *gradient_lanes;
-    bool gradient_ready;        /* the gradient session holds the base forward */
-    double forwards, backwards; /* passes that were run */
+    xai_lanes *lanes[XAI_PLAN_MODES]; /* of the whole program, by mode; NULL: not needed yet */
+    bool ready[XAI_PLAN_MODES];       /* its first session holds the base forward, and what keeps all keeps it */
+    struct xai_context_part *parts;   /* lanes after a layer */
+    xai_lease lease;                  /* of all lanes */
+    bool layers_only;                 /* no method of the request differentiates further than to its layer */
+    double forwards, backwards;       /* passes that were run, in parts of the whole */
 } xai_context;
 
 /* What to set up; exactly one of image and tensor. */
@@ -46,11 +50,16 @@ typedef struct xai_context_spec {
     const xai_image *image;
     const xai_array *tensor;
     xai_wants wants;
+    bool layers_only; /* gradients by layers are all that is asked for: a suffix does for them */
 } xai_context_spec;
 
 /* Whatever the status, xai_context_deinit releases what was set up. */
 xai_status xai_context_init(xai_context *context, const xai_context_spec *spec, xai_error *err);
 void xai_context_deinit(xai_context *context);
+
+/* Reserves the memory of that many sessions of each mode, so that the job waits before it begins and not in the
+ * middle. */
+xai_status xai_context_reserve(xai_context *context, const size_t sessions[XAI_PLAN_MODES], xai_error *err);
 
 /* Runs the unperturbed input, unless that has been done: fills base_logits. */
 xai_status xai_context_base(xai_context *context, xai_error *err);
@@ -58,11 +67,29 @@ xai_status xai_context_base(xai_context *context, xai_error *err);
 /* What the base forward gave for a kept value; until variants are evaluated. */
 const float *xai_context_base_data(const xai_context *context, const xai_value *value);
 
-/* The same in a session that keeps every activation, so that backward passes and suffixes can follow. */
+/* The same in a session that keeps every activation, so that backward passes can follow. */
 xai_status xai_context_gradient_base(xai_context *context, xai_session **session, xai_error *err);
+
+/* The same in a session that keeps every activation: from it suffixes begin, and layers are read. It must not be run. */
+xai_status xai_context_kept_base(xai_context *context, xai_session **session, xai_error *err);
 
 /* Lanes for many variants of the input. */
 xai_status xai_context_lanes(xai_context *context, xai_lanes **out, xai_error *err);
+
+/* Lanes for many variants of one tensor: their sessions hold what follows it, and begin as the base run has it; what
+ * targets are made of can be read after each. With KEEP they serve xai_session_forward_changed too. */
+typedef struct xai_context_part {
+    xai_value *of;
+    xai_plan_mode mode;
+    xai_part part;
+    double share; /* of the program's work */
+    int slots;    /* samples that a session takes at once */
+    xai_lanes *lanes;
+    bool ready; /* GRADIENT: the first session has run on the base activation */
+    struct xai_context_part *next;
+} xai_context_part;
+xai_status xai_context_part_of(xai_context *context, xai_value *of, xai_plan_mode mode, xai_context_part **out,
+                               xai_error *err);
 
 /* Index i mirrored into [0, n) about the centres of the first and the last: dcb|abcd|cba. */
 static inline int xai_mirror(int i, int n)

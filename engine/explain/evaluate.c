@@ -1,35 +1,146 @@
-/* Evaluate: variants through lanes, scores by index. Which lane takes which variant leaves no trace in the scores. */
+/*
+ * Evaluate: variants through lanes, scores by index. Which lane takes which variant leaves no trace in the scores.
+ *
+ * There are three ways to run them, chosen by what is asked and by counting, never by the clock: the whole program on
+ * its own lanes; the part after a tensor, forward or with gradients; and changed regions. One thread calls this.
+ */
 #include "evaluate.h"
+
+#include "graph/region.h"
+
+#include <stdlib.h>
 
 typedef struct job {
     const xai_context *context;
     const xai_aim *aim;
     const xai_variants *variants;
     xai_scores *scores;
+    xai_value *of;
+    size_t elements; /* of it */
+    bool regions;
+    size_t slots; /* variants that a session takes at once */
+    float *seeds; /* gradients: d target / d its tensor, a variant's after the other's */
 } job;
+
+static void run_forward(const job *j, size_t index, xai_session *session, const xai_par *par)
+{
+    const xai_variants *v = j->variants;
+    float *values = xai_session_value_data(session, j->of);
+    if (!j->regions) {
+        v->make(v->user, index, values);
+        xai_session_forward(session, par);
+        return;
+    }
+    xai_box box;
+    v->changed(v->user, index, &box);
+    xai_session_restore(session);
+    v->make(v->user, index, values);
+    xai_session_forward_changed(session, j->of, &box, par);
+}
+
+static xai_status run_backward(const job *j, size_t index, xai_session *session, const xai_par *par, xai_error *err)
+{
+    const xai_value *from = j->aim->value;
+    float *seed = j->seeds + index * (size_t)xai_value_count(from);
+    xai_aim_add_seed(j->aim, xai_session_value_data(session, from), seed);
+    xai_wanted wanted = {j->of, j->scores->gradients + index * j->elements};
+    return xai_session_backward(session, &(xai_seed){from, seed}, 1, &wanted, 1, j->scores->policy, par, err);
+}
+
+static void score(const job *j, size_t index, const float *data)
+{
+    j->scores->values[index] = (float)xai_aim_value(j->aim, data);
+    if (j->scores->top1) j->scores->top1[index] = (int32_t)xai_aim_top_class(j->aim, data);
+}
 
 static xai_status run_variant(void *user, size_t index, xai_session *session, const xai_par *par, xai_error *err)
 {
+    const job *j = user;
+    run_forward(j, index, session, par);
+    score(j, index, xai_session_value_data(session, j->aim->value));
+    return j->seeds ? run_backward(j, index, session, par, err) : XAI_OK;
+}
+
+/* Several variants side by side. */
+static xai_status run_group(void *user, size_t group, xai_session *session, const xai_par *par, xai_error *err)
+{
     (void)err;
-    job *j = user;
-    const xai_context *c = j->context;
-    j->variants->make(j->variants->user, index, xai_session_value_data(session, c->in));
-    xai_session_forward(session, par);
-    const float *data = xai_session_value_data(session, j->aim->value);
-    j->scores->values[index] = (float)xai_aim_value(j->aim, data);
-    if (j->scores->top1) j->scores->top1[index] = (int32_t)xai_aim_top_class(j->aim, data);
+    const job *j = user;
+    const xai_variants *v = j->variants;
+    size_t first = group * j->slots, n = v->count - first < j->slots ? v->count - first : j->slots;
+    for (size_t i = 0; i < n; i++) {
+        v->make(v->user, first + i, xai_session_slot_data(session, j->of, (int)i));
+        xai_session_forward_slot(session, (int)i, par);
+    }
+    xai_session_forward_slots(session, (int)n, par);
+    for (size_t i = 0; i < n; i++) score(j, first + i, xai_session_slot_data(session, j->aim->value, (int)i));
     return XAI_OK;
+}
+
+/* The mean share of the work after the tensor that the boxes leave; 1 where they are not known. */
+static xai_status mean_share(const xai_context *c, const xai_variants *v, xai_value *of, double *share, xai_error *err)
+{
+    double sum = 0;
+    xai_part part;
+    *share = 1;
+    if (!v->changed || v->count == 0) return XAI_OK;
+    XAI_TRY(xai_part_after(c->program, of, c->wanted, c->keep_count, c->arena, &part, err));
+    for (size_t i = 0; i < v->count; i++) {
+        xai_box box;
+        double one;
+        v->changed(v->user, i, &box);
+        XAI_TRY(xai_region_share(c->program, &part, of, &box, &one, err));
+        sum += one;
+    }
+    *share = sum / (double)v->count;
+    return XAI_OK;
+}
+
+/* Which lanes the variants run on, and how much of a forward one is. */
+static xai_status choose(xai_context *c, job *j, xai_lanes **lanes, double *share, xai_error *err)
+{
+    bool gradients = j->scores->gradients;
+    double left = 1;
+    *share = 1;
+    if (!gradients) XAI_TRY(mean_share(c, j->variants, j->of, &left, err));
+    j->regions = left <= XAI_REGION_PAYS;
+    if (j->of == c->in && !gradients && !j->regions) return xai_context_lanes(c, lanes, err);
+    xai_context_part *part;
+    xai_plan_mode mode = gradients ? XAI_PLAN_GRADIENT : j->regions ? XAI_PLAN_KEEP : XAI_PLAN_FORWARD;
+    XAI_TRY(xai_context_part_of(c, j->of, mode, &part, err));
+    *lanes = part->lanes;
+    j->slots = (size_t)part->slots;
+    *share = part->share * left;
+    part->ready = false; /* its first session will hold a variant */
+    return XAI_OK;
+}
+
+static xai_status run_all(xai_context *c, job *j, xai_error *err)
+{
+    xai_lanes *lanes;
+    double share;
+    XAI_TRY(choose(c, j, &lanes, &share, err));
+    double cost = (j->of == c->in ? 1 : share) * (j->seeds ? 3 : 1); /* as the methods announce it */
+    size_t count = j->variants->count, groups = (count + j->slots - 1) / j->slots, done;
+    xai_status status = xai_lanes_run(lanes, groups, j->slots > 1 ? run_group : run_variant, j,
+                                      cost * (double)j->slots, c->token, &done, err);
+    j->scores->done = done * j->slots < count ? done * j->slots : count;
+    c->forwards += share * (double)j->scores->done;
+    if (j->seeds) c->backwards += share * (double)j->scores->done;
+    return status;
 }
 
 xai_status xai_evaluate(xai_context *c, const xai_aim *aim, const xai_variants *variants, xai_scores *scores,
                         xai_error *err)
 {
-    xai_lanes *lanes;
+    job j = {.context = c, .aim = aim, .variants = variants, .scores = scores, .slots = 1};
+    j.of = variants->of ? variants->of : c->in;
+    j.elements = (size_t)xai_value_count(j.of);
     scores->done = 0;
-    XAI_TRY(xai_context_lanes(c, &lanes, err));
-    job j = {.context = c, .aim = aim, .variants = variants, .scores = scores};
-    xai_status status = xai_lanes_run(lanes, variants->count, run_variant, &j, 1, c->token, &scores->done, err);
-    c->forwards += (double)scores->done;
+    size_t seed = (size_t)xai_value_count(aim->value);
+    if (scores->gradients && !(j.seeds = calloc(variants->count + 1, seed * sizeof *j.seeds))) XAI_NO_MEMORY(err);
+    xai_status status = run_all(c, &j, err);
+    free(j.seeds);
     return status;
 }
 

@@ -238,14 +238,42 @@ static xai_status run_methods(const plan *p, xai_context *c, xai_result *r, xai_
     return XAI_OK;
 }
 
-/* One base forward serves all: with gradients where any method wants them. */
+static bool any_needs(const plan *p, unsigned mask, unsigned needs)
+{
+    for (size_t i = 0; i < p->request->call_count; i++)
+        if ((p->methods[i]->needs & mask) == needs) return true;
+    return false;
+}
+
+/* One base forward serves all: it keeps what any method begins from. */
+static xai_plan_mode base_mode(const plan *p, const xai_context *c)
+{
+    if (any_needs(p, XAI_NEEDS_LAYER, XAI_NEEDS_LAYER) && c->layers_only) return XAI_PLAN_KEEP;
+    return any_needs(p, XAI_NEEDS_GRADIENT, XAI_NEEDS_GRADIENT) ? XAI_PLAN_GRADIENT : XAI_PLAN_FORWARD;
+}
+
+/* The sessions that the request will hold at once. A suffix takes less than the whole that it is a part of. */
+static xai_status reserve(const plan *p, xai_context *c, xai_error *err)
+{
+    size_t sessions[XAI_PLAN_MODES] = {0}, width = (size_t)xai_pool_threads(c->pool);
+    xai_plan_mode base = base_mode(p, c);
+    for (size_t i = 0; i < p->request->call_count; i++)
+        for (int mode = 0; mode < XAI_PLAN_MODES; mode++)
+            if (p->methods[i]->lanes & 1U << mode) sessions[mode] = width;
+    if (base != XAI_PLAN_FORWARD || !sessions[base]) sessions[base]++; /* or it runs in the first lane */
+    if (sessions[XAI_PLAN_KEEP] == width && base == XAI_PLAN_FORWARD) sessions[XAI_PLAN_KEEP]++; /* their base */
+    if (any_needs(p, XAI_NEEDS_LAYER, XAI_NEEDS_LAYER)) sessions[XAI_PLAN_KEEP]++;
+    return xai_context_reserve(c, sessions, err);
+}
+
 static xai_status run_base(const plan *p, xai_context *c, xai_error *err)
 {
-    bool gradient = false;
-    for (size_t i = 0; i < p->request->call_count; i++)
-        gradient = gradient || (p->methods[i]->needs & XAI_NEEDS_GRADIENT);
     xai_session *session;
-    return gradient ? xai_context_gradient_base(c, &session, err) : xai_context_base(c, err);
+    switch (base_mode(p, c)) {
+    case XAI_PLAN_KEEP: return xai_context_kept_base(c, &session, err);
+    case XAI_PLAN_GRADIENT: return xai_context_gradient_base(c, &session, err);
+    default: return xai_context_base(c, err);
+    }
 }
 
 static void describe_run(const xai_context *c, xai_result *r)
@@ -264,10 +292,12 @@ static xai_status run_all(const plan *p, xai_pool *pool, xai_token *token, xai_r
     const xai_request *q = p->request;
     xai_context_spec spec = {.model = q->model, .pool = pool, .token = token, .arena = r->arena, .urgent = q->urgent,
                              .image = q->image, .tensor = q->tensor, .wants = p->wants};
+    spec.layers_only = !any_needs(p, XAI_NEEDS_GRADIENT | XAI_NEEDS_LAYER, XAI_NEEDS_GRADIENT);
     xai_context c;
     xai_status status = XAI_OK;
     xai_token_stage(token, "explain", plan_cost(p));
     XAI_TRY_OUT(xai_context_init(&c, &spec, err));
+    XAI_TRY_OUT(reserve(p, &c, err));
     XAI_TRY_OUT(run_base(p, &c, err));
     XAI_TRY_OUT(xai_context_predict(&c, q->top, r, err));
     XAI_TRY_OUT(run_methods(p, &c, r, err));

@@ -35,6 +35,7 @@ typedef struct xai_method {
     xai_method_info info;
     size_t params_size;
     unsigned needs;  /* xai_need bits: what the model must offer */
+    unsigned lanes;  /* 1 << xai_plan_mode: in which modes it runs variants of the input on all threads */
     xai_space space; /* of the target by default */
     /* What the table cannot say: relations between parameters, or with the model. May be NULL. */
     xai_status (*check)(const xai_model *model, const void *params, xai_error *err);

@@ -5,6 +5,7 @@
  *
  * Zeiler and Fergus, "Visualizing and Understanding Convolutional Networks", 2013, arXiv 1311.2901, section 4.2. Windows
  * slide as in Captum's Occlusion: 1 + ceil((side - window) / stride) positions; the last may be clipped by the border.
+ * Only what a window reaches is computed, where that is much less than the whole (graph/region.h).
  */
 #include "evaluate.h"
 
@@ -97,6 +98,19 @@ static void hide(const void *user, size_t index, float *input)
             }
 }
 
+static void changed(const void *user, size_t index, xai_box *box)
+{
+    const windows *w = user;
+    const xai_context *c = w->context;
+    rectangle r = window_at(w, index);
+    int y = c->model->info.layout == XAI_LAYOUT_NCHW ? 2 : 1;
+    *box = xai_box_whole(&c->in->shape);
+    box->low[y] = (int64_t)r.top;
+    box->end[y] = (int64_t)r.bottom;
+    box->low[y + 1] = (int64_t)r.left;
+    box->end[y + 1] = (int64_t)r.right;
+}
+
 /* Averages the drops of the first `count` windows; a pixel that none of them covers stays 0. */
 static xai_status average(xai_task *task, const windows *w, double full, const xai_scores *scores, float *map,
                           xai_error *err)
@@ -129,8 +143,8 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
     XAI_TRY(xai_context_baseline(c, (xai_baseline)p->baseline, p->sigma, baseline, err));
     windows w = {c, p, baseline, positions(c->width, p->window, p->stride)};
     xai_scores scores = {.values = values};
-    XAI_TRY(xai_evaluate_until(c, &task->aim, &(xai_variants){count, hide, &w}, 1, &scores, &task->result->partial,
-                               err));
+    xai_variants variants = {.count = count, .make = hide, .user = &w, .changed = changed};
+    XAI_TRY(xai_evaluate_until(c, &task->aim, &variants, 1, &scores, &task->result->partial, err));
     if (task->result->partial)
         XAI_TRY(xai_task_warn(task, err, "The deadline came after %zu of %zu windows, from the top: pixels below show 0.",
                               scores.done, count));
@@ -144,6 +158,7 @@ const xai_method xai_method_occlusion = {
              .paper = "arXiv:1311.2901", .version = 1, .needs = "forward", .cost = "170 forwards at 224 x 224",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(occlusion_params),
+    .lanes = 1 << XAI_PLAN_FORWARD | 1 << XAI_PLAN_KEEP,
     .space = XAI_SPACE_PROBABILITY,
     .check = check,
     .cost = cost,

@@ -124,8 +124,8 @@ static xai_status sample(rise *r, xai_task *task, float *map, float *interval, x
         size_t left = r->masks.count - r->done, n = left < BLOCK ? left : BLOCK;
         xai_scores scores = {.values = r->values + r->done};
         size_t enough = r->done ? 0 : 1;
-        XAI_TRY(xai_evaluate_until(r->context, &task->aim, &(xai_variants){n, apply_mask, r}, enough, &scores,
-                                   &partial, err));
+        xai_variants variants = {.count = n, .make = apply_mask, .user = r};
+        XAI_TRY(xai_evaluate_until(r->context, &task->aim, &variants, enough, &scores, &partial, err));
         credit(r, r->done, r->done + scores.done);
         r->done += scores.done;
         if (narrow_enough(r, map, interval)) break;
@@ -164,6 +164,7 @@ const xai_method xai_method_rise = {
              .paper = "arXiv:1806.07421", .version = 1, .needs = "forward", .cost = "4001 forwards",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(rise_params),
+    .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_PROBABILITY,
     .cost = cost,
     .run = run,

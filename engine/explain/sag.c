@@ -54,7 +54,7 @@ static xai_status look(void *user, const xai_mask *masks, size_t n, float *p, in
     eyes *e = user;
     e->scene.masks = masks;
     xai_scores scores = {.values = p, .top1 = top1};
-    xai_variants variants = {n, xai_sag_scene_show, &e->scene};
+    xai_variants variants = {.count = n, .make = xai_sag_scene_show, .user = &e->scene};
     return xai_evaluate(e->scene.context, &e->aim, &variants, &scores, err);
 }
 
@@ -202,6 +202,7 @@ const xai_method xai_method_sag = {
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_sag_options),
     .needs = XAI_NEEDS_PROBABILITY,
+    .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_PROBABILITY,
     .check = check,
     .cost = cost,

@@ -2,7 +2,7 @@
  * Lanes: batches of samples over sessions. The pool's thread index names the lane, so a session is never shared.
  * Every session has scratch for all threads, since a lone sample runs in lane 0 with the whole pool behind it.
  */
-#include "lanes.h"
+#include "budget.h"
 
 #include "base/memory.h"
 
@@ -18,10 +18,28 @@ struct xai_lanes {
     bool urgent;
     int width;
     xai_session **sessions;
+    xai_lease *lease;
+    size_t bytes, session_bytes; /* of those that have been made, and of one */
 };
 
-xai_status xai_lanes_new(xai_program *program, const xai_session_spec *spec, xai_pool *pool, xai_lanes **out,
-                         xai_error *err)
+/* The next `count` sessions that are missing, once their bytes are taken. */
+static xai_status make_sessions(xai_lanes *l, int count, xai_error *err)
+{
+    size_t bytes;
+    if (__builtin_mul_overflow(l->session_bytes, (size_t)count, &bytes)) bytes = SIZE_MAX;
+    XAI_TRY(l->lease ? xai_lease_take(l->lease, bytes, err)
+                     : xai_memory_check(bytes, "the model's buffers for all threads", err));
+    l->bytes += bytes; /* whatever comes: given back with the lanes */
+    for (int i = 0; i < l->width && count > 0; i++) {
+        if (l->sessions[i]) continue;
+        XAI_TRY(xai_session_new(l->program, &l->spec, &l->sessions[i], err));
+        count--;
+    }
+    return XAI_OK;
+}
+
+xai_status xai_lanes_new(xai_program *program, const xai_session_spec *spec, xai_pool *pool, xai_lease *lease,
+                         xai_lanes **out, xai_error *err)
 {
     xai_lanes *l = calloc(1, sizeof *l);
     int width = xai_pool_threads(pool);
@@ -31,9 +49,11 @@ xai_status xai_lanes_new(xai_program *program, const xai_session_spec *spec, xai
         free(sessions);
         XAI_NO_MEMORY(err);
     }
-    *l = (xai_lanes){program, *spec, pool, false, width, sessions};
+    *l = (xai_lanes){.program = program, .spec = *spec, .pool = pool, .width = width, .sessions = sessions,
+                     .lease = lease};
     l->spec.threads = width;
-    xai_status status = xai_session_new(program, &l->spec, &sessions[0], err);
+    xai_status status = xai_session_plan_bytes(program, &l->spec, &l->session_bytes, err);
+    if (status == XAI_OK) status = make_sessions(l, 1, err);
     if (status != XAI_OK) xai_lanes_free(l);
     else *out = l;
     return status;
@@ -43,6 +63,7 @@ void xai_lanes_free(xai_lanes *lanes)
 {
     if (!lanes) return;
     for (int i = 0; i < lanes->width; i++) xai_session_free(lanes->sessions[i]);
+    if (lanes->lease) xai_lease_give(lanes->lease, lanes->bytes);
     free(lanes->sessions);
     free(lanes);
 }
@@ -50,12 +71,9 @@ void xai_lanes_free(xai_lanes *lanes)
 /* A lone sample runs in the first lane; of several, any thread may take any, so every thread needs its lane. */
 static xai_status open_lanes(xai_lanes *l, size_t count, xai_error *err)
 {
-    size_t all, lanes = count > 1 ? (size_t)l->width : 1;
-    if (__builtin_mul_overflow(xai_session_bytes(l->sessions[0]), lanes, &all)) all = SIZE_MAX;
-    XAI_TRY(xai_memory_check(all, "the model's buffers for all threads", err));
-    for (size_t i = 0; i < lanes; i++)
-        if (!l->sessions[i]) XAI_TRY(xai_session_new(l->program, &l->spec, &l->sessions[i], err));
-    return XAI_OK;
+    int missing = 0;
+    for (int i = 0; i < l->width; i++) missing += !l->sessions[i];
+    return count > 1 && missing > 0 ? make_sessions(l, missing, err) : XAI_OK;
 }
 
 typedef struct turn {
@@ -137,6 +155,15 @@ xai_status xai_lanes_run(xai_lanes *l, size_t count, xai_lane_fn fn, void *user,
     free(t.errors);
     free(t.failed_at);
     return status;
+}
+
+size_t xai_lanes_bytes(const xai_lanes *lanes) { return lanes->bytes; }
+
+xai_lease *xai_lanes_set_lease(xai_lanes *lanes, xai_lease *lease)
+{
+    xai_lease *before = lanes->lease;
+    lanes->lease = lease;
+    return before;
 }
 
 xai_session *xai_lanes_first(xai_lanes *lanes) { return lanes->sessions[0]; }

@@ -11,12 +11,18 @@
 #include "session.h"
 
 typedef struct xai_lanes xai_lanes;
+struct xai_lease; /* budget.h */
 
-/* `mode` and `keep` as for a session (`keep` must outlive the lanes; `threads` is ignored); the sessions are made when
- * they are first needed, and serve until the end. */
-xai_status xai_lanes_new(xai_program *program, const xai_session_spec *spec, xai_pool *pool, xai_lanes **out,
-                         xai_error *err);
+/* `spec` as for a session (what it points to must outlive the lanes; `threads` is ignored); the sessions are made when
+ * they are first needed, and serve until the end. Their bytes are taken on the lease first (NULL: on none). */
+xai_status xai_lanes_new(xai_program *program, const xai_session_spec *spec, xai_pool *pool, struct xai_lease *lease,
+                         xai_lanes **out, xai_error *err);
 void xai_lanes_free(xai_lanes *lanes);
+
+/* Bytes of the sessions that have been made. */
+size_t xai_lanes_bytes(const xai_lanes *lanes);
+/* The lease that further sessions are taken on; returns the one before. The caller moves the bytes (budget.c). */
+struct xai_lease *xai_lanes_set_lease(xai_lanes *lanes, struct xai_lease *lease);
 
 /* Whether turns on the pool are asked for before those of long jobs. */
 void xai_lanes_set_urgent(xai_lanes *lanes, bool urgent);

@@ -213,7 +213,6 @@ xai_status xai_model_load(const char *path, const xai_model_config *config, xai_
     }
     m->arena = arena;
     atomic_init(&m->references, 1);
-    pthread_mutex_init(&m->lock, NULL);
     xai_status status = set_up(m, path, config, err);
     if (status != XAI_OK) xai_model_unref(m);
     else *out = m;
@@ -229,8 +228,7 @@ xai_model *xai_model_ref(xai_model *model)
 void xai_model_unref(xai_model *model)
 {
     if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
-    for (int i = 0; i < XAI_IDLE_LANES; i++) xai_lanes_free(model->idle[i]);
-    pthread_mutex_destroy(&model->lock);
+    if (model->program) xai_idle_drop(model->program);
     xai_program_free(model->outline);
     xai_program_free(model->program);
     xai_graph_free(model->graph);
@@ -271,37 +269,35 @@ xai_status xai_model_program(xai_model *m, const xai_wants *wants, xai_program *
     return XAI_OK;
 }
 
-static xai_lanes *take_idle(xai_model *m, xai_plan_mode mode, const xai_pool *pool)
+static xai_session_spec lane_spec(const xai_model *m, xai_plan_mode mode, int threads)
 {
-    xai_lanes *found = NULL;
-    pthread_mutex_lock(&m->lock);
-    for (int i = 0; i < XAI_IDLE_LANES && !found; i++) {
-        if (!m->idle[i] || !xai_lanes_serve(m->idle[i], mode, pool)) continue;
-        found = m->idle[i];
-        m->idle[i] = NULL;
-    }
-    pthread_mutex_unlock(&m->lock);
-    return found;
+    return (xai_session_spec){.mode = mode, .keep = &m->logits, .keep_count = 1, .threads = threads};
 }
 
 xai_status xai_model_borrow_lanes(xai_model *m, xai_program *program, xai_plan_mode mode, xai_pool *pool,
-                                  xai_lanes **out, xai_error *err)
+                                  xai_lease *lease, xai_lanes **out, xai_error *err)
 {
-    *out = program == m->program ? take_idle(m, mode, pool) : NULL;
+    *out = program == m->program ? xai_idle_take(program, mode, pool, lease) : NULL;
     if (*out) return XAI_OK;
-    xai_session_spec spec = {.mode = mode, .keep = &m->logits, .keep_count = 1};
-    return xai_lanes_new(program, &spec, pool, out, err);
+    xai_session_spec spec = lane_spec(m, mode, 1);
+    return xai_lanes_new(program, &spec, pool, lease, out, err);
 }
 
 void xai_model_return_lanes(xai_model *m, xai_lanes *lanes)
 {
-    if (!lanes) return;
-    pthread_mutex_lock(&m->lock);
-    for (int i = 0; i < XAI_IDLE_LANES && lanes && xai_lanes_program(lanes) == m->program; i++) {
-        if (m->idle[i]) continue;
-        m->idle[i] = lanes;
-        lanes = NULL;
-    }
-    pthread_mutex_unlock(&m->lock);
-    xai_lanes_free(lanes);
+    if (lanes && xai_lanes_program(lanes) == m->program) xai_idle_put(lanes);
+    else xai_lanes_free(lanes);
+}
+
+xai_status xai_model_lane_bytes(const xai_model *m, xai_program *program, xai_plan_mode mode, int threads,
+                                size_t *bytes, xai_error *err)
+{
+    xai_session_spec spec = lane_spec(m, mode, threads);
+    return xai_session_plan_bytes(program, &spec, bytes, err);
+}
+
+xai_status xai_model_session_bytes(xai_model *m, size_t *forward, size_t *gradient, xai_error *err)
+{
+    XAI_TRY(xai_model_lane_bytes(m, m->program, XAI_PLAN_FORWARD, 1, forward, err));
+    return xai_model_lane_bytes(m, m->program, XAI_PLAN_GRADIENT, 1, gradient, err);
 }

@@ -4,13 +4,11 @@
 #ifndef XAI_GRAPH_MODEL_H
 #define XAI_GRAPH_MODEL_H
 
-#include "lanes.h"
+#include "budget.h"
 
 #include <stdatomic.h>
 
 enum { XAI_MAX_SIDE = 8192 }; /* pixels of a model's input */
-
-enum { XAI_IDLE_LANES = 4 }; /* kept for the next job, so that it need not map and clear its buffers anew */
 
 /* How the scores of the model's own output lie: one cell, or for a dense output rows x cols of them. */
 typedef struct xai_cells {
@@ -23,11 +21,9 @@ typedef enum xai_link { XAI_LINK_SOFTMAX, XAI_LINK_SIGMOID, XAI_LINK_NONE } xai_
 
 struct xai_model {
     atomic_int references;
-    pthread_mutex_t lock; /* of idle */
-    xai_lanes *idle[XAI_IDLE_LANES];
     xai_arena *arena;
     xai_graph *graph;
-    xai_program *program;   /* batch 1; keeps the output and the logits */
+    xai_program *program;   /* batch 1; keeps output, logits and default layer */
     xai_shape *shapes;      /* of every graph input, at batch 1 */
     int input_index;        /* the image's among the graph's inputs */
     xai_program *outline;   /* every output that can be computed: names and shapes alone, nothing fused; cannot run */
@@ -64,11 +60,15 @@ typedef struct xai_wants {
 } xai_wants;
 xai_status xai_model_program(xai_model *model, const xai_wants *wants, xai_program **out, bool *owned, xai_error *err);
 
-/* Lanes of `program` on `pool` that keep the logits: idle ones of the model's own program, or new ones. Give them
- * back with xai_model_return_lanes, which keeps a few for the next job. */
+/* Lanes of `program` on `pool` that keep the logits: idle ones of the model's own program, or new ones; their bytes are
+ * on the lease (NULL: on none). Give them back with xai_model_return_lanes, which keeps a few for the next job. */
 xai_status xai_model_borrow_lanes(xai_model *model, xai_program *program, xai_plan_mode mode, xai_pool *pool,
-                                  xai_lanes **out, xai_error *err);
+                                  xai_lease *lease, xai_lanes **out, xai_error *err);
 void xai_model_return_lanes(xai_model *model, xai_lanes *lanes);
+
+/* Bytes that one session of such lanes takes. */
+xai_status xai_model_lane_bytes(const xai_model *model, xai_program *program, xai_plan_mode mode, int threads,
+                                size_t *bytes, xai_error *err);
 
 /* ---- between the files of this folder */
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ALIGN = 64 };
+enum { ALIGN = 64, UNUSED = -2 };
 
 typedef struct interval {
     int id;
@@ -19,30 +19,31 @@ typedef struct interval {
 } interval;
 
 /* The value whose bytes this value shares. */
-static int *find_roots(const xai_program *p, xai_arena *arena)
+static int *find_roots(const xai_program *p, const xai_part *part, xai_arena *arena)
 {
     int *root = XAI_NEW(arena, int, (size_t)p->value_count);
     if (!root) return NULL;
     for (int i = 0; i < p->value_count; i++) root[i] = i;
-    for (int i = 0; i < p->node_count; i++) {
-        const xai_node *n = p->nodes[i];
+    for (int i = 0; i < part->node_count; i++) {
+        const xai_node *n = part->nodes[i];
         if (n->op->view && xai_value_runs(n->in[0])) root[n->out[0]->id] = root[n->in[0]->id];
     }
     return root;
 }
 
-static size_t bytes_of(const xai_value *v)
+size_t xai_plan_step(const xai_value *v)
 {
     size_t bytes = (size_t)xai_value_count(v) * xai_dtype_size(v->dtype);
     return (bytes + ALIGN) / ALIGN * ALIGN; /* at least one line: empty tensors have an address too */
 }
 
-/* First and last use of every value; `root` NULL: no sharing. */
-static void find_lifetimes(const xai_program *p, const int *root, interval *spans)
+/* First and last use of every value; `root` NULL: no sharing. UNUSED where the part does not know the value. */
+static void find_lifetimes(const xai_program *p, const xai_part *part, const int *root, interval *spans)
 {
-    for (int i = 0; i < p->value_count; i++) spans[i] = (interval){.id = i, .first = -1, .last = -1};
-    for (int i = 0; i < p->node_count; i++) {
-        const xai_node *n = p->nodes[i];
+    for (int i = 0; i < p->value_count; i++) spans[i] = (interval){.id = i, .first = -1, .last = UNUSED};
+    for (int i = 0; i < part->input_count; i++) spans[part->inputs[i]->id].last = -1;
+    for (int i = 0; i < part->node_count; i++) {
+        const xai_node *n = part->nodes[i];
         for (int k = 0; k < n->out_count; k++) {
             if (!n->out[k]) continue;
             int id = n->out[k]->id;
@@ -90,6 +91,7 @@ static void insert(const interval **placed, int n, const interval *s)
 
 typedef struct planner {
     const xai_program *program;
+    const xai_part *part;
     const bool *kept;
     const int *root;
     interval *spans, *chosen;
@@ -119,18 +121,21 @@ static xai_status place(planner *pl, int n, size_t *offsets, xai_error *err)
 static int choose_data(planner *pl, xai_plan_mode mode)
 {
     const xai_program *p = pl->program;
-    int n = 0;
-    find_lifetimes(p, pl->root, pl->spans);
+    int n = 0, shared = xai_part_first_shared(pl->part);
+    bool partial = pl->part->nodes != p->nodes; /* then a base run fills the inputs once, for all runs */
+    find_lifetimes(p, pl->part, pl->root, pl->spans);
     for (int i = 0; i < p->value_count; i++)
-        if (pl->kept[i] || p->values[i]->initial) pl->spans[pl->root[i]].last = p->node_count;
+        if (pl->kept[i] || (p->values[i]->initial && (!partial || pl->spans[i].last != UNUSED)))
+            pl->spans[pl->root[i]].last = p->node_count;
+    for (int i = 0; partial && i < pl->part->input_count; i++)
+        pl->spans[pl->part->inputs[i]->id].last = p->node_count;
     for (int i = 0; i < p->value_count; i++) {
         interval s = pl->spans[i];
-        if (p->values[i]->constant || pl->root[i] != i) continue;
-        s.bytes = bytes_of(p->values[i]);
-        if (mode == XAI_PLAN_GRADIENT) {
-            s.first = -1;
-            s.last = p->node_count;
-        }
+        if (p->values[i]->constant || pl->root[i] != i || s.last == UNUSED) continue;
+        s.bytes = xai_plan_step(p->values[i]) * pl->plan->slots;
+        if (mode != XAI_PLAN_FORWARD) s.last = p->node_count;
+        /* slot after slot runs up to `shared`: what is read from there on must survive the next slot's nodes */
+        if (mode != XAI_PLAN_FORWARD || (pl->plan->slots > 1 && s.first < shared && s.last >= shared)) s.first = -1;
         pl->chosen[n++] = s;
     }
     return n;
@@ -141,22 +146,22 @@ static int choose_grads(planner *pl)
 {
     const xai_program *p = pl->program;
     int n = 0;
-    find_lifetimes(p, NULL, pl->spans);
+    find_lifetimes(p, pl->part, NULL, pl->spans);
     for (int i = 0; i < p->value_count; i++) {
         interval s = pl->spans[i];
-        if (p->values[i]->constant || p->values[i]->dtype != XAI_F32) continue;
-        s.bytes = bytes_of(p->values[i]);
+        if (p->values[i]->constant || p->values[i]->dtype != XAI_F32 || s.last == UNUSED) continue;
+        s.bytes = xai_plan_step(p->values[i]);
         pl->chosen[n++] = s;
     }
     return n;
 }
 
-xai_status xai_plan_make(const xai_program *p, xai_plan_mode mode, const bool *kept, xai_arena *arena, xai_plan *out,
-                         xai_error *err)
+xai_status xai_plan_make(const xai_program *p, const xai_part *part, xai_plan_mode mode, const bool *kept,
+                         xai_arena *arena, xai_plan *out, xai_error *err)
 {
     size_t n = (size_t)p->value_count;
-    planner pl = {.program = p, .kept = kept, .plan = out};
-    pl.root = find_roots(p, arena);
+    planner pl = {.program = p, .part = part, .kept = kept, .plan = out};
+    pl.root = find_roots(p, part, arena);
     pl.spans = XAI_NEW(arena, interval, n);
     pl.chosen = XAI_NEW(arena, interval, n);
     pl.placed = XAI_NEW(arena, const interval *, n);

@@ -347,19 +347,12 @@ static xai_status optimise(builder *b, xai_error *err)
     return p->plain ? XAI_OK : xai_program_lay_out(p, kept, err);
 }
 
-static void reserve(xai_program *p, const xai_node *node)
-{
-    if (node->scratch > p->scratch) p->scratch = node->scratch;
-    if (node->shared > p->shared) p->shared = node->shared;
-}
-
 static xai_status prepare(builder *b, xai_error *err)
 {
     xai_program *p = b->program;
     for (int i = 0; i < p->node_count; i++) {
         xai_node *node = p->nodes[i];
         if (node->op->prepare) XAI_TRY(node->op->prepare(node, &b->setup, err));
-        reserve(p, node);
     }
     return XAI_OK;
 }
@@ -406,7 +399,8 @@ xai_status xai_program_build(const xai_graph *graph, const xai_program_spec *spe
     p->plain = spec->plain;
     p->open_weights = spec->open_weights;
     pthread_mutex_init(&p->lock, NULL);
-    builder b = {.graph = graph, .spec = spec, .program = p, .setup = {.arena = arena, .open_weights = spec->open_weights}};
+    builder b = {.graph = graph, .spec = spec, .program = p,
+                 .setup = {.arena = arena, .open_weights = spec->open_weights}};
     xai_status status = build(&b, err);
     if (status != XAI_OK) xai_program_free(p);
     else *out = p;
@@ -426,31 +420,35 @@ xai_value *xai_program_find(const xai_program *program, const char *name)
     return v && is_numbered(program, v) && !v->channels_last ? v : NULL;
 }
 
-size_t xai_program_scratch(xai_program *program, size_t *shared)
+size_t xai_program_scratch(xai_program *program, xai_node *const *nodes, int count, size_t *shared)
 {
+    size_t scratch = 0;
     pthread_mutex_lock(&program->lock); /* another thread may be preparing backward passes */
-    size_t scratch = program->scratch;
-    *shared = program->shared;
+    *shared = 0;
+    for (int i = 0; i < count; i++) {
+        if (nodes[i]->scratch > scratch) scratch = nodes[i]->scratch;
+        if (nodes[i]->shared > *shared) *shared = nodes[i]->shared;
+    }
     pthread_mutex_unlock(&program->lock);
     return scratch;
 }
 
-static xai_status pack_backward(xai_program *program, xai_error *err)
+static xai_status pack_backward(xai_program *program, xai_node *const *nodes, int count, xai_error *err)
 {
     xai_setup setup = {.arena = program->arena};
-    for (int i = 0; i < program->node_count; i++) {
-        xai_node *node = program->nodes[i];
+    for (int i = 0; i < count; i++) {
+        xai_node *node = nodes[i];
+        if (node->backward_ready) continue;
         if (node->op->prepare_backward) XAI_TRY(node->op->prepare_backward(node, &setup, err));
-        reserve(program, node);
+        node->backward_ready = true;
     }
-    program->backward_ready = true;
     return XAI_OK;
 }
 
-xai_status xai_program_prepare_backward(xai_program *program, xai_error *err)
+xai_status xai_program_prepare_backward(xai_program *program, xai_node *const *nodes, int count, xai_error *err)
 {
     pthread_mutex_lock(&program->lock);
-    xai_status status = program->backward_ready ? XAI_OK : pack_backward(program, err);
+    xai_status status = pack_backward(program, nodes, count, err);
     pthread_mutex_unlock(&program->lock);
     return status;
 }

@@ -34,12 +34,9 @@ typedef struct xai_program {
     xai_value **variables; /* in the order of the spec; each has a place in a session, needed or not */
     int variable_count;
     xai_names *names; /* tensor name -> xai_value, those that were folded away or fused too */
-    size_t scratch;   /* bytes per thread */
-    size_t shared;    /* bytes for all threads together */
     double macs;
     bool plain, open_weights;
-    pthread_mutex_t lock; /* of scratch and backward_ready */
-    bool backward_ready;
+    pthread_mutex_t lock; /* of the nodes' scratch and backward_ready */
 } xai_program;
 
 xai_status xai_program_build(const xai_graph *graph, const xai_program_spec *spec, xai_program **out, xai_error *err);
@@ -49,11 +46,11 @@ void xai_program_free(xai_program *program);
  * channels last. */
 xai_value *xai_program_find(const xai_program *program, const char *name);
 
-/* Scratch bytes a thread, and of all together; more once backward passes are prepared. */
-size_t xai_program_scratch(xai_program *program, size_t *shared);
+/* Scratch bytes a thread that these nodes need, and of all threads together; more once backward passes are prepared. */
+size_t xai_program_scratch(xai_program *program, xai_node *const *nodes, int count, size_t *shared);
 
-/* Packs what backward passes need; once, on any thread. */
-xai_status xai_program_prepare_backward(xai_program *program, xai_error *err);
+/* Packs what backward passes through these nodes need; for each once, on any thread. */
+xai_status xai_program_prepare_backward(xai_program *program, xai_node *const *nodes, int count, xai_error *err);
 
 /* ---- between the files of this folder */
 

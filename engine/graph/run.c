@@ -3,8 +3,7 @@
  *
  * A program is built for the very shapes that are given, run once over all threads, and dropped.
  */
-#include "base/token.h"
-#include "session.h"
+#include "budget.h"
 
 #include <float.h>
 #include <inttypes.h>
@@ -26,6 +25,8 @@ typedef struct run {
     xai_array *out;
     size_t out_count;
     int threads;
+    xai_lease lease;
+    size_t leased; /* on it */
 } run;
 
 static const xai_array *input_named(const xai_run_request *r, const char *name)
@@ -104,6 +105,10 @@ static xai_status build(run *r, xai_error *err)
         if (xai_value_runs(xai_program_find(r->program, r->wanted[i]))) runs[n++] = r->wanted[i];
     xai_session_spec keep = {.mode = target ? XAI_PLAN_GRADIENT : XAI_PLAN_FORWARD, .keep = runs, .keep_count = n,
                              .threads = r->threads};
+    size_t bytes;
+    XAI_TRY(xai_session_plan_bytes(r->program, &keep, &bytes, err));
+    XAI_TRY(xai_lease_take(&r->lease, bytes, err));
+    r->leased = bytes;
     return xai_session_new(r->program, &keep, &r->session, err);
 }
 
@@ -241,7 +246,7 @@ static xai_status perform(run *r, xai_pool *pool, xai_token *token, xai_error *e
 static xai_status run_graph(const xai_graph *graph, xai_pool *pool, const xai_run_request *request, xai_token *token,
                             xai_array **out, size_t *out_count, xai_error *err)
 {
-    run r = {.graph = graph, .request = request, .arena = xai_arena_new(0)};
+    run r = {.graph = graph, .request = request, .arena = xai_arena_new(0), .lease = {.token = token}};
     if (!r.arena) XAI_NO_MEMORY(err);
     xai_status status = perform(&r, pool, token, err);
     if (status != XAI_OK) drop(&r);
@@ -250,6 +255,7 @@ static xai_status run_graph(const xai_graph *graph, xai_pool *pool, const xai_ru
         *out_count = r.out_count;
     }
     xai_session_free(r.session);
+    xai_lease_give(&r.lease, r.leased);
     xai_program_free(r.program);
     xai_arena_free(r.arena);
     return status;

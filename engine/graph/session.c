@@ -1,5 +1,5 @@
 /*
- * Session: forward, suffix and backward over planned buffers.
+ * Session: forward and backward over planned buffers.
  *
  * Backward accumulates: each node adds to the gradients of its inputs, in reverse order of execution, so sums have one
  * fixed order. A gradient buffer is cleared when the first node (from the end) is about to add to it, which is where
@@ -25,57 +25,111 @@ static xai_status mark_kept(xai_session *s, const xai_session_spec *spec, xai_er
     return XAI_OK;
 }
 
-static xai_status allocate(xai_session *s, int threads, xai_error *err)
+/* Everything but the buffers themselves. */
+static xai_status plan(xai_session *s, const xai_session_spec *spec, xai_error *err)
 {
-    size_t shared, stride = (xai_program_scratch(s->program, &shared) + ALIGN) / ALIGN * ALIGN;
-    XAI_TRY(xai_memory_check(stride, "the scratch memory of a layer", err));
+    s->mark = XAI_NEW(s->arena, bool, (size_t)s->program->value_count);
+    if (!s->mark) XAI_NO_MEMORY(err);
+    if (spec->mode == XAI_PLAN_GRADIENT)
+        XAI_TRY(xai_program_prepare_backward(s->program, s->part.nodes, s->part.node_count, err));
+    XAI_TRY(mark_kept(s, spec, err));
+    XAI_TRY(xai_plan_make(s->program, &s->part, spec->mode, s->mark, s->arena, &s->plan, err));
+    size_t shared, scratch = xai_program_scratch(s->program, s->part.nodes, s->part.node_count, &shared);
+    XAI_TRY(xai_memory_check(scratch, "the scratch memory of a layer", err));
     XAI_TRY(xai_memory_check(shared, "the scratch memory of a layer", err));
-    s->scratch_stride = stride;
-    s->block_bytes = s->plan.bytes + stride * (size_t)threads + shared;
-    XAI_TRY(xai_memory_check(s->block_bytes, "the model's buffers", err));
+    s->scratch_stride = (scratch + ALIGN) / ALIGN * ALIGN;
+    s->block_bytes = s->plan.bytes + s->scratch_stride * (size_t)spec->threads + shared;
+    return xai_memory_check(s->block_bytes, "the model's buffers", err);
+}
+
+static xai_status allocate(xai_session *s, const xai_session_spec *spec, xai_error *err)
+{
+    size_t n = (size_t)s->program->value_count, slots = s->plan.slots;
+    s->data = XAI_NEW(s->arena, void *, n * slots);
+    s->grads = XAI_NEW(s->arena, float *, n);
+    s->execs = XAI_NEW(s->arena, xai_exec, slots);
+    if (!s->data || !s->grads || !s->execs) XAI_NO_MEMORY(err);
+    if (s->mode == XAI_PLAN_KEEP && s->base) {
+        s->changed = XAI_NEW(s->arena, xai_box, n);
+        s->stale = XAI_NEW(s->arena, xai_box, n);
+        if (!s->changed || !s->stale) XAI_NO_MEMORY(err);
+    }
     s->block = aligned_alloc(ALIGN, (s->block_bytes + ALIGN) / ALIGN * ALIGN);
     if (!s->block)
         XAI_FAIL(err, NO_MEMORY, "", "out of memory: the model's buffers need %zu MiB", s->block_bytes >> 20);
     s->scratch = s->block + s->plan.bytes;
-    s->shared = s->scratch + stride * (size_t)threads;
-    for (int i = 0; i < s->program->value_count; i++) {
-        const xai_value *v = s->program->values[i];
+    s->shared = s->scratch + s->scratch_stride * (size_t)spec->threads;
+    for (size_t i = 0; i < n * slots; i++) {
+        const xai_value *v = s->program->values[i % n];
+        size_t at = s->plan.data_offset[i % n];
         if (v->constant) s->data[i] = v->constant->data;
-        else if (s->plan.data_offset[i] != SIZE_MAX) s->data[i] = s->block + s->plan.data_offset[i];
-        if (v->initial) memcpy(s->data[i], v->initial->data, (size_t)xai_value_count(v) * sizeof(float));
+        else if (at != SIZE_MAX) s->data[i] = s->block + at + i / n * xai_plan_step(v);
+        if (v->initial && s->data[i]) memcpy(s->data[i], v->initial->data, (size_t)xai_value_count(v) * sizeof(float));
     }
+    s->first_shared = xai_part_first_shared(&s->part);
     return XAI_OK;
 }
 
-static xai_status set_up(xai_session *s, const xai_session_spec *spec, xai_error *err)
+static void copy_value(xai_session *s, const xai_value *v)
 {
-    size_t n = (size_t)s->program->value_count;
-    s->data = XAI_NEW(s->arena, void *, n);
-    s->grads = XAI_NEW(s->arena, float *, n);
-    s->mark = XAI_NEW(s->arena, bool, n);
-    if (!s->data || !s->grads || !s->mark) XAI_NO_MEMORY(err);
-    if (spec->mode == XAI_PLAN_GRADIENT) XAI_TRY(xai_program_prepare_backward(s->program, err));
-    XAI_TRY(mark_kept(s, spec, err));
-    XAI_TRY(xai_plan_make(s->program, spec->mode, s->mark, s->arena, &s->plan, err));
-    XAI_TRY(allocate(s, spec->threads, err));
-    if (spec->tangents) XAI_TRY(xai_session_add_twin(s, err));
-    return spec->relevance ? xai_session_add_relevance(s, err) : XAI_OK;
+    if (!v || v->constant || !s->data[v->id] || !s->base->data[v->id]) return;
+    for (size_t i = 0; i < s->plan.slots; i++)
+        memcpy(xai_session_slot_data(s, v, (int)i), s->base->data[v->id],
+               (size_t)xai_value_count(v) * xai_dtype_size(v->dtype));
 }
 
-xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, xai_session **out, xai_error *err)
+/* What survives a run begins as the base has it. */
+static void copy_base(xai_session *s)
+{
+    for (int i = 0; i < s->part.input_count; i++) copy_value(s, s->part.inputs[i]);
+    for (int i = 0; s->mode == XAI_PLAN_KEEP && i < s->part.node_count; i++) {
+        const xai_node *node = s->part.nodes[i];
+        for (int k = 0; !node->op->view && k < node->out_count; k++) copy_value(s, node->out[k]);
+    }
+}
+
+static xai_session *start(xai_program *program, const xai_session_spec *spec)
 {
     xai_arena *arena = xai_arena_new(0);
     xai_session *s = arena ? XAI_NEW(arena, xai_session, 1) : NULL;
     if (!s) {
         xai_arena_free(arena);
-        XAI_NO_MEMORY(err);
+        return NULL;
     }
-    s->arena = arena;
-    s->program = program;
-    s->mode = spec->mode;
-    xai_status status = set_up(s, spec, err);
-    if (status != XAI_OK) xai_session_free(s);
-    else *out = s;
+    *s = (xai_session){.arena = arena,
+                       .program = program,
+                       .part = spec->part ? *spec->part : xai_part_whole(program),
+                       .base = spec->base,
+                       .mode = spec->mode,
+                       .fast = spec->base ? spec->base->fast : spec->mode == XAI_PLAN_FORWARD,
+                       .plan = {.slots = spec->slots > 1 ? (size_t)spec->slots : 1}};
+    return s;
+}
+
+xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, xai_session **out, xai_error *err)
+{
+    xai_session *s = start(program, spec);
+    if (!s) XAI_NO_MEMORY(err);
+    xai_status status = plan(s, spec, err);
+    if (status == XAI_OK) status = allocate(s, spec, err);
+    if (status == XAI_OK && spec->tangents) status = xai_session_add_twin(s, err);
+    if (status == XAI_OK && spec->relevance) status = xai_session_add_relevance(s, err);
+    if (status != XAI_OK) {
+        xai_session_free(s);
+        return status;
+    }
+    if (s->base) copy_base(s);
+    *out = s;
+    return XAI_OK;
+}
+
+xai_status xai_session_plan_bytes(xai_program *program, const xai_session_spec *spec, size_t *bytes, xai_error *err)
+{
+    xai_session *s = start(program, spec);
+    if (!s) XAI_NO_MEMORY(err);
+    xai_status status = plan(s, spec, err);
+    *bytes = s->block_bytes;
+    xai_session_free(s);
     return status;
 }
 
@@ -97,13 +151,18 @@ float *xai_session_data(xai_session *session, const char *name)
     return v ? session->data[v->id] : NULL;
 }
 
+void *xai_session_slot_data(xai_session *s, const xai_value *value, int slot)
+{
+    return s->data[slot * s->program->value_count + value->id];
+}
+
 xai_exec xai_session_exec(xai_session *s, xai_policy policy, const xai_par *par)
 {
     return (xai_exec){.par = par,
                       .data = s->data,
                       .grads = s->grads,
                       .policy = policy,
-                      .fast = s->mode == XAI_PLAN_FORWARD,
+                      .fast = s->fast,
                       .scratch = s->scratch,
                       .scratch_stride = s->scratch_stride,
                       .shared = s->shared};
@@ -116,7 +175,7 @@ static void tell(const xai_session *s, const xai_node *node, bool backward, bool
     if (s->observer.tell) s->observer.tell(s->observer.user, node, backward, begins);
 }
 
-static void run_node(const xai_session *s, const xai_node *node, const xai_exec *exec)
+void xai_session_run_node(const xai_session *s, const xai_node *node, const xai_exec *exec)
 {
     if (node->op->view) return;
     tell(s, node, false, true);
@@ -127,7 +186,33 @@ static void run_node(const xai_session *s, const xai_node *node, const xai_exec 
 void xai_session_forward(xai_session *s, const xai_par *par)
 {
     xai_exec exec = xai_session_exec(s, XAI_POLICY_PLAIN, par);
-    for (int i = 0; i < s->program->node_count; i++) run_node(s, s->program->nodes[i], &exec);
+    for (int i = 0; i < s->part.node_count; i++) xai_session_run_node(s, s->part.nodes[i], &exec);
+}
+
+/* ---------------------------------------------------------------- several slots */
+
+static void set_slot(xai_session *s, int slot, const xai_par *par)
+{
+    s->execs[slot] = xai_session_exec(s, XAI_POLICY_PLAIN, par);
+    s->execs[slot].data = s->data + slot * s->program->value_count;
+}
+
+void xai_session_forward_slot(xai_session *s, int slot, const xai_par *par)
+{
+    assert((size_t)slot < s->plan.slots);
+    set_slot(s, slot, par);
+    for (int i = 0; i < s->first_shared; i++) xai_session_run_node(s, s->part.nodes[i], &s->execs[slot]);
+}
+
+void xai_session_forward_slots(xai_session *s, int count, const xai_par *par)
+{
+    assert(count > 0 && (size_t)count <= s->plan.slots);
+    for (int k = 0; k < count; k++) set_slot(s, k, par);
+    for (int i = s->first_shared; i < s->part.node_count; i++) {
+        const xai_node *node = s->part.nodes[i];
+        if (node->op->forward_slots) node->op->forward_slots(node, s->execs, count);
+        for (int k = 0; k < count && !node->op->forward_slots; k++) xai_session_run_node(s, node, &s->execs[k]);
+    }
 }
 
 bool xai_any_marked(const bool *mark, xai_value *const *values, int count)
@@ -141,20 +226,6 @@ static void mark_all(bool *mark, xai_value *const *values, int count)
 {
     for (int i = 0; i < count; i++)
         if (values[i]) mark[values[i]->id] = true;
-}
-
-void xai_session_forward_from(xai_session *s, const xai_value *from, const xai_par *par)
-{
-    assert(s->mode == XAI_PLAN_GRADIENT);
-    xai_exec exec = xai_session_exec(s, XAI_POLICY_PLAIN, par);
-    memset(s->mark, 0, (size_t)s->program->value_count);
-    s->mark[from->id] = true;
-    for (int i = 0; i < s->program->node_count; i++) {
-        const xai_node *node = s->program->nodes[i];
-        if (!xai_any_marked(s->mark, node->in, node->in_count)) continue;
-        mark_all(s->mark, node->out, node->out_count);
-        run_node(s, node, &exec);
-    }
 }
 
 /* ---------------------------------------------------------------- backward */
@@ -173,8 +244,8 @@ void xai_session_mark_needed(xai_session *s, const xai_wanted *wanted, size_t co
 {
     memset(s->mark, 0, (size_t)s->program->value_count);
     for (size_t i = 0; i < count; i++) s->mark[wanted[i].value->id] = true;
-    for (int i = 0; i < s->program->node_count; i++) {
-        const xai_node *node = s->program->nodes[i];
+    for (int i = 0; i < s->part.node_count; i++) {
+        const xai_node *node = s->part.nodes[i];
         if (xai_any_marked(s->mark, node->in, node->in_count)) mark_all(s->mark, node->out, node->out_count);
     }
 }
@@ -248,8 +319,8 @@ xai_status xai_session_backward(xai_session *s, const xai_seed *seeds, size_t se
     backward b = {s, seeds, seed_count, wanted, wanted_count, xai_session_exec(s, policy, par)};
     memset(s->grads, 0, (size_t)s->program->value_count * sizeof *s->grads);
     xai_session_mark_needed(s, wanted, wanted_count);
-    for (int i = s->program->node_count; i-- > 0;) XAI_TRY(step_back(&b, s->program->nodes[i], err));
-    for (int i = 0; i < s->program->input_count; i++) close_gradient(&b, s->program->inputs[i]);
+    for (int i = s->part.node_count; i-- > 0;) XAI_TRY(step_back(&b, s->part.nodes[i], err));
+    for (int i = 0; i < s->part.input_count; i++) close_gradient(&b, s->part.inputs[i]);
     for (int i = 0; i < s->program->variable_count; i++) close_gradient(&b, s->program->variables[i]);
     return XAI_OK;
 }

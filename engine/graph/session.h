@@ -1,6 +1,11 @@
 /*
- * Session: one set of planned buffers in which a program runs. Everything that explains calls these functions, and
- * nothing below them: forward, suffix, backward with a policy, named tensors; lanes.h runs many samples at once.
+ * Session: one set of planned buffers in which a program, or the part of it after a layer, runs. Everything that
+ * explains calls these functions, and nothing below them: forward, backward with a policy, named tensors; lanes.h runs
+ * many samples at once, region.h computes only what a small change reaches.
+ *
+ * Suffix and prefix reuse are one thing: a session of a part (part.h) is made from a base, a session of the whole
+ * program that has run. It takes over what the part reads from before the cut; each run then begins with what the
+ * caller writes to the cut.
  *
  * A session belongs to one thread at a time. Its buffers are allocated when it is made; runs allocate nothing.
  */
@@ -18,14 +23,23 @@ typedef struct xai_session_spec {
     int threads; /* that may work inside one run; 1 for a lane */
     bool tangents; /* GRADIENT mode: room for xai_session_hvp, as much again; the program must be plain */
     bool relevance; /* GRADIENT mode: room for xai_session_relevance; the program must be plain, its weights open */
+    int slots;   /* samples that lie side by side, for xai_session_forward_slots; 0: one. FORWARD only */
+    const xai_part *part; /* NULL: the whole program; else what is run, as long as the session lives */
+    xai_session *base;    /* NULL: none; else a session that has run with the part's inputs kept (or everything): what
+                             survives runs is copied from it when the session is made. With KEEP it is read by
+                             xai_session_forward_changed too, and must neither run nor end before the session does */
 } xai_session_spec;
+
+/* Bytes of the buffers that such a session will take. GRADIENT: packs the program's backward weights first, since
+ * they decide how much scratch is needed. Without the room for tangents and relevance, which come on top. */
+xai_status xai_session_plan_bytes(xai_program *program, const xai_session_spec *spec, size_t *bytes, xai_error *err);
 
 xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, xai_session **out, xai_error *err);
 void xai_session_free(xai_session *session);
 size_t xai_session_bytes(const xai_session *session);
 
-/* The data of a tensor: an input before the run, a kept one (GRADIENT: any) after it; a variable weight at any time,
- * to be read or trained. NULL: not in this program. */
+/* The data of a tensor: an input before the run, a kept one (GRADIENT, KEEP: any) after it; a variable weight at any
+ * time, to be read or trained. NULL: not in this program or part. */
 float *xai_session_data(xai_session *session, const char *name);
 void *xai_session_value_data(xai_session *session, const xai_value *value);
 
@@ -36,12 +50,17 @@ typedef struct xai_observer {
 } xai_observer;
 void xai_session_observe(xai_session *session, const xai_observer *observer);
 
-/* Runs every node. `par` spreads one run over threads; serial inside a lane. */
+/* Runs every node of the program or part. `par` spreads one run over threads; serial inside a lane. */
 void xai_session_forward(xai_session *session, const xai_par *par);
 
-/* Suffix: runs only the nodes that depend on `from`, whose data the caller has changed. Everything else is as the
- * last full forward left it. GRADIENT mode only. */
-void xai_session_forward_from(xai_session *session, const xai_value *from, const xai_par *par);
+/*
+ * Several samples in one session, where weights weigh more than arithmetic (the linear layers at the end): the nodes
+ * before the first that takes several at once run sample by sample, while its data is in the cache; the rest run for
+ * all of them. The bytes are those of single runs.
+ */
+void *xai_session_slot_data(xai_session *session, const xai_value *value, int slot);
+void xai_session_forward_slot(xai_session *session, int slot, const xai_par *par);
+void xai_session_forward_slots(xai_session *session, int count, const xai_par *par);
 
 /* d target / d outputs: where the backward pass starts. `grad` has the value's shape. */
 typedef struct xai_seed {

@@ -1,5 +1,5 @@
 /*
- * Inside of a session: what the files that run programs share (session.c, tangent.c, relevance.c). Nobody else looks
+ * Inside of a session: what the files that run programs share (session.c, region.c, tangent.c, relevance.c). Nobody else looks
  * in.
  */
 #ifndef XAI_GRAPH_SESSION_INSIDE_H
@@ -21,11 +21,16 @@ typedef struct xai_relevance_room xai_relevance_room; /* relevance_inside.h */
 struct xai_session {
     xai_arena *arena;
     xai_program *program;
+    xai_part part; /* what is run */
+    xai_session *base;
     xai_plan plan;
     xai_plan_mode mode;
+    bool fast; /* see xai_exec; what follows a base computes as that did */
     unsigned char *block;
     size_t block_bytes;
-    void **data;       /* by value id */
+    void **data;       /* by value id; further slots follow, value_count each */
+    xai_exec *execs;   /* of each slot, for the run */
+    int first_shared;  /* the first node that takes several slots at once; node_count: none */
     float **grads;     /* by value id; set while a backward pass runs */
     bool *mark;        /* by value id: scratch for walks */
     unsigned char *scratch;
@@ -34,7 +39,13 @@ struct xai_session {
     xai_observer observer;
     xai_twin *twin; /* NULL: no tangents */
     xai_relevance_room *room; /* NULL: no relevance */
+    /* region.c's, by value id; NULL unless KEEP with a base: what the change that runs touches of each value, and what
+     * differs from the base by an earlier one */
+    xai_box *changed, *stale;
 };
+
+/* forward of one node, unless it is a view. */
+void xai_session_run_node(const xai_session *session, const xai_node *node, const xai_exec *exec);
 
 xai_exec xai_session_exec(xai_session *session, xai_policy policy, const xai_par *par);
 

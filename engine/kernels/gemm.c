@@ -79,8 +79,8 @@ static void find_runs(const xai_gemm *g, size_t first, panel *p)
         p->runs[p->run_count] = (xai_gather_run){
             .plane = g->in + plane,
             .y = g->gate_y ? g->gate_y + plane : NULL,
-            .row = (int)row * g->step_row,
-            .column = (int)col * g->gather.step,
+            .row = g->grid.top + (int)row * g->step_row,
+            .column = g->grid.left + (int)col * g->gather.step,
             .count = (int)count,
             .at = (int)at,
         };

@@ -27,10 +27,11 @@ typedef struct xai_gemm_weights {
 size_t xai_gemm_packed_size(size_t rows, size_t k);
 void xai_gemm_pack(const xai_gemm_weights *weights, size_t rows, size_t k, float *packed);
 
-/* The positions: a grid of rows x cols in each image. */
+/* The positions: a grid of rows x cols in each image, from row `top` and column `left` of the input on. */
 typedef struct xai_gemm_grid {
     size_t images;
     int rows, cols;
+    int top, left;
 } xai_gemm_grid;
 
 typedef struct xai_gemm {

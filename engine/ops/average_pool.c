@@ -26,6 +26,7 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 typedef struct run {
     const state *state;
     xai_plane in, out;
+    int64_t top, left, bottom, right; /* of the outputs that are wanted */
     const float *x, *gy;
     float *y, *gx;
 } run;
@@ -60,16 +61,16 @@ static void forward_plane(void *context, size_t index, int thread)
     (void)thread;
     const run *r = context;
     const float *x = r->x + (int64_t)index * r->in.h * r->in.w;
-    float *y = r->y + (int64_t)index * r->out.h * r->out.w;
-    for (int64_t oy = 0; oy < r->out.h; oy++) {
+    float *y = r->y + ((int64_t)index * r->out.h + r->top) * r->out.w;
+    for (int64_t oy = r->top; oy < r->bottom; oy++, y += r->out.w) {
         span v = span_of(r->state, 0, oy, r->in.h);
-        for (int64_t ox = 0; ox < r->out.w; ox++) {
+        for (int64_t ox = r->left; ox < r->right; ox++) {
             span h = span_of(r->state, 1, ox, r->in.w);
             float sum = 0;
             for (int64_t ky = v.first; ky < v.last; ky++)
                 for (int64_t kx = h.first; kx < h.last; kx++)
                     sum += x[(v.origin + ky * v.step) * r->in.w + h.origin + kx * h.step];
-            *y++ = sum * share(&v, &h);
+            y[ox] = sum * share(&v, &h);
         }
     }
 }
@@ -97,11 +98,11 @@ static void forward_pixels(void *context, size_t index, int thread)
 {
     (void)thread;
     const run *r = context;
-    int64_t image = (int64_t)index / r->out.h, c = r->in.c;
+    int64_t rows = r->bottom - r->top, image = (int64_t)index / rows, oy = r->top + (int64_t)index % rows, c = r->in.c;
     const float *x = r->x + image * r->in.h * r->in.w * c;
-    float *y = r->y + (int64_t)index * r->out.w * c;
-    span v = span_of(r->state, 0, (int64_t)index % r->out.h, r->in.h);
-    for (int64_t ox = 0; ox < r->out.w; ox++, y += c) {
+    float *y = r->y + ((image * r->out.h + oy) * r->out.w + r->left) * c;
+    span v = span_of(r->state, 0, oy, r->in.h);
+    for (int64_t ox = r->left; ox < r->right; ox++, y += c) {
         span h = span_of(r->state, 1, ox, r->in.w);
         float part = share(&v, &h);
         memset(y, 0, (size_t)c * sizeof *y);
@@ -141,7 +142,15 @@ static run begin(const xai_node *node)
     run r = {.state = node->state};
     xai_plane_of(node, &node->in[0]->shape, &r.in, NULL);
     xai_plane_of(node, &node->out[0]->shape, &r.out, NULL);
+    r.bottom = r.out.h;
+    r.right = r.out.w;
     return r;
+}
+
+static void run_forward(const xai_node *node, const xai_exec *exec, run *r)
+{
+    if (node->channels_last) xai_par_for(exec->par, (size_t)(r->out.n * (r->bottom - r->top)), forward_pixels, r);
+    else xai_par_for(exec->par, (size_t)(r->out.n * r->out.c), forward_plane, r);
 }
 
 static void forward(const xai_node *node, const xai_exec *exec)
@@ -149,8 +158,29 @@ static void forward(const xai_node *node, const xai_exec *exec)
     run r = begin(node);
     r.x = xai_in_f32(exec, node, 0);
     r.y = xai_out_f32(exec, node, 0);
-    if (node->channels_last) xai_par_for(exec->par, (size_t)(r.out.n * r.out.h), forward_pixels, &r);
-    else xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), forward_plane, &r);
+    run_forward(node, exec, &r);
+}
+
+static void reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
+{
+    (void)i;
+    *out = xai_box_whole(&node->out[0]->shape);
+    xai_window_reach(&((const state *)node->state)->window, &node->out[0]->shape, in, out);
+}
+
+static void forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
+{
+    run r = begin(node);
+    int last = node->out[0]->shape.rank - 1;
+    r.x = xai_in_f32(exec, node, 0);
+    r.y = xai_out_f32(exec, node, 0);
+    r.left = box->low[last];
+    r.right = box->end[last];
+    if (last == 3) {
+        r.top = box->low[2];
+        r.bottom = box->end[2];
+    }
+    run_forward(node, exec, &r);
 }
 
 static void backward(const xai_node *node, const xai_exec *exec)
@@ -190,6 +220,8 @@ const xai_op xai_op_average_pool = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .reach = reach,
+    .forward_box = forward_box,
     .linear = 1,
     .flow = XAI_FLOW_SHARE,
     .order = order,

@@ -138,6 +138,38 @@ static void forward(const xai_node *node, const xai_exec *exec)
     else run_planes(node, exec, x, y, forward_plane);
 }
 
+static void reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
+{
+    *out = i == 0 && node->out[0]->shape.rank > 2 ? *in : xai_box_whole(&node->out[0]->shape);
+}
+
+static void forward_row(void *context, const int64_t *index, int64_t at, int64_t n)
+{
+    const run *r = context;
+    float scale = r->scale[index[1]], shift = r->shift[index[1]];
+    for (int64_t i = at; i < at + n; i++) r->to[i] = scale * r->from[i] + shift;
+}
+
+/* Channels last: a pixel, or some of its channels. */
+static void forward_pixel(void *context, const int64_t *index, int64_t at, int64_t n)
+{
+    const run *r = context;
+    const float *scale = r->scale + index[3], *shift = r->shift + index[3];
+    for (int64_t i = 0; i < n; i++) r->to[at + i] = scale[i] * r->from[at + i] + shift[i];
+}
+
+static void forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
+{
+    const xai_batch_normalization *bn = node->state;
+    run r = {.scale = bn->scale, .shift = bn->shift, .from = xai_in_f32(exec, node, 0), .to = xai_out_f32(exec, node, 0)};
+    xai_shape turned = xai_shape_turned(&node->out[0]->shape);
+    xai_box lies = xai_box_turned(box);
+    bool open = !bn->scale; /* lines of variable weights are made anew for every run */
+    if (node->out[0]->shape.rank <= 2 || open) forward(node, exec);
+    else if (node->channels_last) xai_box_rows(&lies, &turned, forward_pixel, &r);
+    else xai_box_rows(box, &node->out[0]->shape, forward_row, &r);
+}
+
 /* Of gamma, sum of gy * (x - mean) / deviation, and of beta, sum of gy; either may be NULL. */
 static void line_gradients(const xai_node *node, const float *x, const float *gy, float *ggamma, float *gbeta)
 {
@@ -187,6 +219,8 @@ const xai_op xai_op_batch_normalization = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .reach = reach,
+    .forward_box = forward_box,
     .linear = 1,
     .flow = XAI_FLOW_SHARE,
     .order = order,

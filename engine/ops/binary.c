@@ -35,6 +35,7 @@ xai_status xai_binary_setup_at(xai_node *node, const xai_binary_rule *rule, int6
                    xai_shape_text(&b->shape, right, sizeof right));
     XAI_TRY(xai_node_output(node, 0, rule->is_test ? XAI_BOOL : a->dtype, &out, err));
     s->rule = rule;
+    s->second = second;
     xai_nest_broadcast(&s->nest, &out, shapes, 2);
     return XAI_OK;
 }
@@ -73,28 +74,64 @@ typedef struct run {
     xai_binary_row row;
     const unsigned char *a, *b;
     unsigned char *z;
-    int64_t sa, sb;
+    int64_t sa, sb, sz;
     int64_t in_size, out_size; /* bytes an element */
 } run;
 
 static void forward_row(void *context, const int64_t *at, int64_t n)
 {
     const run *r = context;
-    r->row(r->a + at[1] * r->in_size, r->sa, r->b + at[2] * r->in_size, r->sb, r->z + at[0] * r->out_size, n);
+    const unsigned char *a = r->a + at[1] * r->in_size, *b = r->b + at[2] * r->in_size;
+    unsigned char *z = r->z + at[0] * r->out_size;
+    if (r->sz == 1 || n == 1) r->row(a, r->sa, b, r->sb, z, n);
+    else /* a box of one column: its elements are no neighbours */
+        for (int64_t i = 0; i < n; i++)
+            r->row(a + i * r->sa * r->in_size, 1, b + i * r->sb * r->in_size, 1, z + i * r->sz * r->out_size, 1);
 }
 
-void xai_binary_forward(const xai_node *node, const xai_exec *exec)
+static void forward_nest(const xai_node *node, const xai_exec *exec, const xai_nest *nest)
 {
     const xai_binary *s = node->state;
     run r = {.row = s->rule->row[node->in[0]->dtype],
              .a = xai_in_data(exec, node, 0),
              .b = xai_in_data(exec, node, 1),
              .z = xai_out_data(exec, node, 0),
-             .sa = xai_nest_step(&s->nest, 1),
-             .sb = xai_nest_step(&s->nest, 2),
+             .sa = xai_nest_step(nest, 1),
+             .sb = xai_nest_step(nest, 2),
+             .sz = xai_nest_step(nest, 0),
              .in_size = (int64_t)xai_dtype_size(node->in[0]->dtype),
              .out_size = (int64_t)xai_dtype_size(node->out[0]->dtype)};
-    xai_nest_run(&s->nest, exec->par, 0, forward_row, &r);
+    xai_nest_run(nest, exec->par, 0, forward_row, &r);
+}
+
+void xai_binary_forward(const xai_node *node, const xai_exec *exec)
+{
+    forward_nest(node, exec, &((const xai_binary *)node->state)->nest);
+}
+
+/* Along an axis on which the input repeats, all of the output changes. */
+void xai_binary_reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
+{
+    const xai_binary *s = node->state;
+    const xai_shape *shape = &node->out[0]->shape, *from = i == 1 ? &s->second : &node->in[0]->shape;
+    *out = xai_box_whole(shape);
+    for (int k = 0, skip = shape->rank - from->rank; k < node->in[i]->shape.rank; k++) {
+        if (from->dim[k] != shape->dim[skip + k]) continue;
+        out->low[skip + k] = in->low[k];
+        out->end[skip + k] = in->end[k];
+    }
+}
+
+void xai_binary_forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
+{
+    bool last = node->channels_last;
+    xai_shape a = node->in[0]->shape, b = ((const xai_binary *)node->state)->second, out = node->out[0]->shape;
+    if (last) a = channels_last(&a), b = channels_last(&b), out = channels_last(&out);
+    xai_box lies = last ? xai_box_turned(box) : *box;
+    const xai_shape *shapes[] = {&a, &b};
+    xai_nest nest;
+    xai_nest_broadcast_box(&nest, &out, shapes, 2, &lies);
+    forward_nest(node, exec, &nest);
 }
 
 typedef struct back {

@@ -43,11 +43,13 @@ typedef struct xai_binary_rule {
 typedef struct xai_binary {
     const xai_binary_rule *rule;
     xai_nest nest; /* output, a, b */
+    xai_shape second; /* of b, as it is broadcast */
 } xai_binary;
 
 /*
- * Setup, forward and backward of such an operator, whose state is an xai_binary. Before opset 7 the second input
- * began at an axis of the first, or ended with it: `axis` is that attribute, and what a file without it means.
+ * Setup, forward, whole or in part, and backward of such an operator, whose state is an xai_binary. Before opset 7 the
+ * second input began at an axis of the first, or ended with it: `axis` is that attribute, and what a file without it
+ * means.
  */
 xai_status xai_binary_setup(xai_node *node, const xai_binary_rule *rule, xai_error *err);
 xai_status xai_binary_prepare(xai_node *node, xai_setup *setup, xai_error *err);
@@ -55,6 +57,8 @@ xai_order xai_binary_order(const xai_node *node);
 xai_status xai_binary_setup_at(xai_node *node, const xai_binary_rule *rule, int64_t axis, xai_error *err);
 void xai_binary_forward(const xai_node *node, const xai_exec *exec);
 void xai_binary_backward(const xai_node *node, const xai_exec *exec);
+void xai_binary_reach(const xai_node *node, int i, const xai_box *in, xai_box *out);
+void xai_binary_forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box);
 void xai_binary_tangent(const xai_node *node, const xai_exec *exec);
 void xai_binary_curve(const xai_node *node, const xai_exec *exec);
 
@@ -122,7 +126,8 @@ void xai_binary_curve(const xai_node *node, const xai_exec *exec);
     const xai_op xai_op_##name = {                                                                         \
         .type = (type_), .min_in = 2, .max_in = 2, .max_out = 1, .state_size = sizeof(xai_binary),         \
         .setup = setup, .prepare = xai_binary_prepare, .forward = xai_binary_forward,                      \
-        .order = xai_binary_order, .cases = __VA_ARGS__,                                                   \
+        .order = xai_binary_order, .reach = xai_binary_reach, .forward_box = xai_binary_forward_box,       \
+        .cases = __VA_ARGS__,                                                                              \
     }
 
 #endif

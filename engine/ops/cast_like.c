@@ -21,5 +21,7 @@ const xai_op xai_op_cast_like = {
     .setup = setup,
     .forward = xai_cast_forward,
     .backward = xai_cast_backward,
+    .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

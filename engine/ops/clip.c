@@ -88,6 +88,12 @@ static void forward(const xai_node *node, const xai_exec *exec)
     else clip_integers(node, exec);
 }
 
+static void forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
+{
+    if (node->in[0]->dtype == XAI_F32) xai_unary_forward_box(node, exec, box);
+    else clip_integers(node, exec);
+}
+
 static const xai_op_case CASES[] = {
     {"attributes", {"3x40", NULL}, "min=-0.3;max=0.5", 10},
     {"constant_inputs", {"3x40", "~", "+", NULL}, "", 0},
@@ -105,6 +111,8 @@ const xai_op xai_op_clip = {
     .state_size = sizeof(clip),
     .setup = setup,
     .forward = forward,
+    .reach = xai_unary_reach,
+    .forward_box = forward_box,
     .backward = xai_unary_backward,
     XAI_STRAIGHT,
     .flow = XAI_FLOW_PASS,

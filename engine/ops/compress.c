@@ -41,5 +41,7 @@ const xai_op xai_op_compress = {
     .setup = setup,
     .forward = xai_pick_forward,
     .backward = xai_pick_backward,
+    .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

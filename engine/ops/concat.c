@@ -1,6 +1,8 @@
 /* Concat: inputs side by side along one axis; any type. Inputs are taken one after the other: two may be the same. */
 #include "nest.h"
 
+#include <string.h>
+
 typedef struct concat {
     int axis;
 } concat;
@@ -61,6 +63,58 @@ static void forward(const xai_node *node, const xai_exec *exec)
     }
 }
 
+/* The first slice of input i in the output. */
+static int64_t first_slice(const xai_node *node, int i)
+{
+    int axis = ((const concat *)node->state)->axis;
+    int64_t from = 0;
+    for (int k = 0; k < i; k++) from += node->in[k]->shape.dim[axis];
+    return from;
+}
+
+static void reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
+{
+    int axis = ((const concat *)node->state)->axis;
+    *out = *in;
+    out->low[axis] += first_slice(node, i);
+    out->end[axis] += first_slice(node, i);
+}
+
+typedef struct copy {
+    const unsigned char *in;
+    unsigned char *out;
+    const xai_shape *shape; /* of the output */
+    int axis;
+    int64_t from, size; /* the input's first slice; bytes of an element */
+} copy;
+
+static void copy_row(void *context, const int64_t *index, int64_t at, int64_t n)
+{
+    const copy *c = context;
+    int64_t to = 0;
+    for (int k = 0; k < c->shape->rank; k++) to = to * c->shape->dim[k] + index[k] + (k == c->axis ? c->from : 0);
+    memcpy(c->out + to * c->size, c->in + at * c->size, (size_t)(n * c->size));
+}
+
+static void forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
+{
+    int axis = ((const concat *)node->state)->axis;
+    bool last = node->channels_last;
+    xai_shape out = last ? xai_shape_turned(&node->out[0]->shape) : node->out[0]->shape;
+    copy c = {.out = xai_out_data(exec, node, 0), .shape = &out, .axis = last ? 3 : axis};
+    c.size = (int64_t)xai_dtype_size(node->out[0]->dtype);
+    for (int i = 0; i < node->in_count; c.from += node->in[i++]->shape.dim[axis]) {
+        xai_shape in = node->in[i]->shape;
+        xai_box part = *box;
+        part.low[axis] -= c.from;
+        part.end[axis] -= c.from;
+        xai_box_clip(&part, &in);
+        if (last) in = xai_shape_turned(&in), part = xai_box_turned(&part);
+        c.in = xai_in_data(exec, node, i);
+        xai_box_rows(&part, &in, copy_row, &c);
+    }
+}
+
 static void backward(const xai_node *node, const xai_exec *exec)
 {
     int axis = ((const concat *)node->state)->axis;
@@ -97,6 +151,8 @@ const xai_op xai_op_concat = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .reach = reach,
+    .forward_box = forward_box,
     .linear = XAI_ALL_INPUTS,
     .flow = XAI_FLOW_ROUTE,
     .order = order,

@@ -125,20 +125,20 @@ static void run(const xai_node *node, const xai_conv_run *run)
     const xai_conv_plan *plan = run->conv->plan;
     if (run->conv->open) xai_conv_open_run(run, xai_in_f32(run->exec, node, 1));
     else if (plan->pixels && plan->depthwise) xai_conv_pixels_depthwise_run(run);
-    else if (plan->winograd && run->exec->fast && !run->backward) xai_conv_winograd_run(run);
+    else if (plan->winograd && run->exec->fast && run->parts == &plan->forward) xai_conv_winograd_run(run);
     else if (plan->pixels) xai_conv_pixels_run(run);
     else if (plan->depthwise) xai_conv_depthwise_run(run);
     else xai_conv_gemm_run(run);
 }
 
-static void forward(const xai_node *node, const xai_exec *exec)
+static void forward_part(const xai_node *node, const xai_exec *exec, const xai_conv_part *part)
 {
     const xai_conv *conv = node->state;
     const float *bias = exec->homogeneous ? NULL : conv->bias;
     if (conv->open) bias = xai_has_input(node, 2) ? xai_in_f32(exec, node, 2) : NULL;
     run(node, &(xai_conv_run){
         .conv = conv,
-        .parts = &conv->plan->forward,
+        .parts = part,
         .part_count = 1,
         .exec = exec,
         .from = conv->plan->in,
@@ -148,6 +148,32 @@ static void forward(const xai_node *node, const xai_exec *exec)
         .residual = xai_has_input(node, XAI_CONV_RESIDUAL) ? xai_in_f32(exec, node, XAI_CONV_RESIDUAL) : NULL,
         .target = xai_out_f32(exec, node, 0),
     });
+}
+
+static void forward(const xai_node *node, const xai_exec *exec)
+{
+    forward_part(node, exec, &((const xai_conv *)node->state)->plan->forward);
+}
+
+/* ---- changed region: some rows and columns of every channel and image */
+
+static void reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
+{
+    *out = *in;
+    if (i == XAI_CONV_RESIDUAL) return;
+    *out = xai_box_whole(&node->out[0]->shape);
+    if (i == 0) xai_window_reach(&((const xai_conv *)node->state)->window, &node->out[0]->shape, in, out);
+}
+
+static void forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
+{
+    xai_conv_part part = ((const xai_conv *)node->state)->plan->forward;
+    int last = node->out[0]->shape.rank - 1;
+    bool flat = last == 2;
+    const int low[2] = {flat ? 0 : (int)box->low[2], (int)box->low[last]};
+    const int end[2] = {flat ? 1 : (int)box->end[2], (int)box->end[last]};
+    part.lattice = xai_lattice_cut(&part.lattice, low, end);
+    forward_part(node, exec, &part);
 }
 
 typedef struct gating {
@@ -218,7 +244,8 @@ static xai_order order(const xai_node *node)
 {
     const xai_shape *in = &node->in[0]->shape;
     const xai_conv *conv = node->state;
-    return in->rank == 4 && !conv->open && xai_conv_takes_pixels(node->state, in->dim[1]) ? XAI_ORDER_LAST : XAI_ORDER_PLAIN;
+    bool pixels = in->rank == 4 && !conv->open && xai_conv_takes_pixels(conv, in->dim[1]);
+    return pixels ? XAI_ORDER_LAST : XAI_ORDER_PLAIN;
 }
 
 static void describe(const xai_node *node, char *text, size_t size)
@@ -269,6 +296,8 @@ const xai_op xai_op_conv = {
     .prepare_backward = prepare_backward,
     .forward = forward,
     .backward = backward,
+    .reach = reach,
+    .forward_box = forward_box,
     .bilinear = true,
     .flow = XAI_FLOW_WEIGH,
     .order = order,

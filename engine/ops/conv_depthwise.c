@@ -27,7 +27,8 @@ static void bounds(const xai_lattice *l, int axis, int *low, int *end)
         if (l->shift[t][axis] < *low) *low = l->shift[t][axis];
         if (l->shift[t][axis] > most) most = l->shift[t][axis];
     }
-    *end = ((axis ? l->cols : l->rows) - 1) * l->step[axis] + most + 1;
+    *low += l->first[axis];
+    *end = l->first[axis] + ((axis ? l->cols : l->rows) - 1) * l->step[axis] + most + 1;
 }
 
 static canvas canvas_of(const xai_conv_part *parts, int count)
@@ -184,9 +185,9 @@ static void add_to_target(const job *j, size_t plane, const float *sums)
 
 /* ---- planes */
 
-/* The filter of output channel `channel` on the canvas, to `out`, a plane of the part's size. */
+/* The filter of output channel `channel` on the canvas, to the part's positions in `out`, rows `pitch` floats apart. */
 static void filter(const job *j, const xai_conv_part *part, size_t channel, const desk *d, const ptrdiff_t *offset,
-                   float *out)
+                   float *out, size_t pitch)
 {
     const xai_conv *conv = j->run->conv;
     const xai_lattice *l = &part->lattice;
@@ -199,7 +200,7 @@ static void filter(const job *j, const xai_conv_part *part, size_t channel, cons
         .bias = j->run->bias ? j->run->bias[channel] : 0,
         .clamp = j->run->backward ? xai_clamp_none() : conv->act,
         .out = out,
-        .out_pitch = (size_t)l->cols,
+        .out_pitch = pitch,
         .rows = l->rows,
         .cols = l->cols,
     };
@@ -210,10 +211,11 @@ static void forward_plane(const job *j, size_t plane, const desk *d)
 {
     const xai_conv_run *run = j->run;
     size_t first = plane % (size_t)run->conv->group * j->multiplier;
+    const int *origin = run->parts->lattice.origin;
     fill(j, plane, d->canvas);
     for (size_t m = 0; m < j->multiplier; m++) {
         float *out = run->target + (plane * j->multiplier + m) * (size_t)(run->to.h * run->to.w);
-        filter(j, run->parts, first + m, d, d->offset, out);
+        filter(j, run->parts, first + m, d, d->offset, out + origin[0] * run->to.w + origin[1], (size_t)run->to.w);
     }
 }
 
@@ -227,7 +229,7 @@ static void backward_plane(const job *j, size_t plane, const desk *d)
         float *sums = d->sums;
         for (int i = 0; i < run->part_count; i++) {
             const xai_conv_part *part = &run->parts[i];
-            filter(j, part, first + m, d, offset, sums);
+            filter(j, part, first + m, d, offset, sums, (size_t)part->lattice.cols);
             offset += part->lattice.taps;
             sums += part->lattice.rows * part->lattice.cols;
         }
@@ -245,7 +247,7 @@ static desk lay_out(const job *j, int thread)
     for (int i = 0; i < j->run->part_count; i++) {
         const xai_lattice *l = &j->run->parts[i].lattice;
         for (int t = 0; t < l->taps; t++) {
-            int y = l->shift[t][0] - c->top, x = l->shift[t][1] - c->left;
+            int y = l->first[0] + l->shift[t][0] - c->top, x = l->first[1] + l->shift[t][1] - c->left;
             *offset++ = (ptrdiff_t)((size_t)y * c->pitch + (size_t)(x % c->step) * c->phase) + x / c->step;
         }
     }

@@ -73,7 +73,8 @@ size_t xai_conv_gemm_scratch(const xai_conv *conv)
 static bool is_pointwise(const xai_lattice *l, const xai_plane *from, const xai_plane *to)
 {
     return l->taps == 1 && l->shift[0][0] == 0 && l->shift[0][1] == 0 && l->step[0] == 1 && l->step[1] == 1 &&
-           l->pitch[0] == 1 && l->pitch[1] == 1 && from->h == to->h && from->w == to->w;
+           l->pitch[0] == 1 && l->pitch[1] == 1 && from->h == to->h && from->w == to->w && l->rows == from->h &&
+           l->cols == from->w;
 }
 
 /* One long row in place of h x w. */
@@ -91,7 +92,7 @@ static void run_part(const xai_conv_run *run, const xai_conv_part *part)
     sides s = sides_of(run->conv, run->backward);
     size_t from = (size_t)(run->from.h * run->from.w), to = (size_t)(run->to.h * run->to.w);
     xai_gemm gemm = {
-        .grid = {(size_t)run->from.n, l->rows, l->cols},
+        .grid = {(size_t)run->from.n, l->rows, l->cols, l->first[0], l->first[1]},
         .groups = (size_t)run->conv->group,
         .rows = s.rows,
         .k = s.channels * (size_t)l->taps,

@@ -37,6 +37,18 @@ xai_status xai_lattice_forward(const xai_window *window, const xai_plane *out, x
     return XAI_OK;
 }
 
+xai_lattice xai_lattice_cut(const xai_lattice *lattice, const int low[2], const int end[2])
+{
+    xai_lattice l = *lattice;
+    l.rows = end[0] - low[0];
+    l.cols = end[1] - low[1];
+    for (int axis = 0; axis < 2; axis++) {
+        l.first[axis] += low[axis] * l.step[axis];
+        l.origin[axis] += low[axis] * l.pitch[axis];
+    }
+    return l;
+}
+
 /* Output index minus class index for kernel index k, if outputs reach the class by it. */
 static bool reaches(const xai_window *w, int axis, int class, int k, int *shift)
 {

@@ -109,7 +109,8 @@ static void add_band(const unroll *u, const xai_exec *exec, const float *gy, flo
     const sizes *s = &u->size;
     int64_t columns = u->count * out->w;
     xai_par_for(exec->par, (size_t)s->terms, unroll_row, (void *)(uintptr_t)u);
-    xai_matrix_product(exec, 1, (xai_matrix){(float *)(uintptr_t)(gy + u->first * out->w), s->rows, columns, out->h * out->w, 1},
+    float *band = (float *)(uintptr_t)(gy + u->first * out->w); /* only read */
+    xai_matrix_product(exec, 1, (xai_matrix){band, s->rows, columns, out->h * out->w, 1},
                        (xai_matrix){u->out, columns, s->terms, 1, columns},
                        (xai_matrix){gw, s->rows, s->terms, s->terms, 1});
 }

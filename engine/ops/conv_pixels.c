@@ -145,16 +145,24 @@ static size_t canvas_rows(const xai_conv *conv, const xai_conv_part *part, size_
     return (rows - 1) * (size_t)part->lattice.step[0] + (size_t)((w->kernel[0] - 1) * w->dilation[0] + 1);
 }
 
+static size_t scratch_of(const xai_conv *conv, const xai_conv_part *part)
+{
+    size_t pixels = piece_pixels(conv, part), bytes = (part->taps + 2) * pixels * sizeof(float *);
+    if (!part->joined) return bytes;
+    return bytes + canvas_rows(conv, part, pixels / (size_t)part->lattice.cols) * canvas_width(conv, part) * sizeof(float);
+}
+
+/* A part of the grid may be run alone: with fewer columns a piece of joined rows has more of them. */
 size_t xai_conv_pixels_scratch(const xai_conv *conv, const xai_conv_part *parts, int count)
 {
     size_t most = 0;
-    for (int i = 0; i < count; i++) {
-        size_t pixels = piece_pixels(conv, &parts[i]), bytes = (parts[i].taps + 2) * pixels * sizeof(float *);
-        if (parts[i].joined)
-            bytes += canvas_rows(conv, &parts[i], pixels / (size_t)parts[i].lattice.cols) *
-                     canvas_width(conv, &parts[i]) * sizeof(float);
-        if (bytes > most) most = bytes;
-    }
+    for (int i = 0; i < count; i++)
+        for (int cols = parts[i].lattice.cols, least = parts[i].joined ? 1 : cols; cols >= least && cols > 0; cols--) {
+            xai_conv_part part = parts[i];
+            part.lattice.cols = cols;
+            size_t bytes = scratch_of(conv, &part);
+            if (bytes > most) most = bytes;
+        }
     return most;
 }
 
@@ -191,7 +199,7 @@ static void find_sources(const job *j, desk *d, size_t image, size_t first, size
         const float **x = d->x + t * j->pixels;
         int col = (int)(first % (size_t)l->cols), row = (int)(first / (size_t)l->cols);
         for (size_t i = 0; i < count; i++) {
-            int sy = row * l->step[0] + l->shift[t][0], sx = col * l->step[1] + l->shift[t][1];
+            int sy = l->first[0] + row * l->step[0] + l->shift[t][0], sx = l->first[1] + col * l->step[1] + l->shift[t][1];
             bool inside = sy >= 0 && sy < high && sx >= 0 && sx < wide;
             x[i] = inside ? base + (size_t)(sy * wide + sx) * j->sides.source : j->part->zeros;
             if (++col == l->cols) col = 0, row++;
@@ -199,17 +207,19 @@ static void find_sources(const job *j, desk *d, size_t image, size_t first, size
     }
 }
 
-/* One row of the source with its padding. */
-static void copy_row(const job *j, size_t image, int64_t row, float *out, size_t floats)
+/* One row of the source from column `left` on, with its padding. */
+static void copy_row(const job *j, size_t image, int64_t row, int64_t left, float *out, size_t floats)
 {
     const xai_conv_run *run = j->run;
-    size_t c = j->sides.source, left = (size_t)run->conv->window.pads[1] * c, wide = (size_t)run->from.w * c;
-    bool inside = row >= 0 && row < run->from.h && left < floats;
-    size_t before = inside ? left : floats, count = inside ? floats - left < wide ? floats - left : wide : 0;
-    memset(out, 0, before * sizeof *out);
-    if (!inside) return;
-    memcpy(out + before, run->source + (image * (size_t)run->from.h + (size_t)row) * wide, count * sizeof *out);
-    memset(out + before + count, 0, (floats - before - count) * sizeof *out);
+    int64_t c = (int64_t)j->sides.source, wide = run->from.w * c, all = (int64_t)floats;
+    int64_t before = left < 0 ? -left * c : 0, skip = left > 0 ? left * c : 0;
+    if (row < 0 || row >= run->from.h || before > all) before = all;
+    int64_t count = wide > skip ? wide - skip : 0;
+    if (count > all - before) count = all - before;
+    const float *from = run->source + (int64_t)image * run->from.h * wide + row * wide + skip;
+    memset(out, 0, (size_t)before * sizeof *out);
+    if (count > 0) memcpy(out + before, from, (size_t)count * sizeof *out);
+    memset(out + before + count, 0, (size_t)(all - before - count) * sizeof *out);
 }
 
 /* Copies the rows that the piece needs; a tap's pixel is then a run of the canvas. The piece begins a row. */
@@ -218,9 +228,10 @@ static void join_rows(const job *j, desk *d, size_t image, size_t first, size_t 
     const xai_conv *conv = j->run->conv;
     const xai_lattice *l = &j->part->lattice;
     size_t floats = canvas_width(conv, j->part), cols = (size_t)l->cols, step = (size_t)l->step[1] * j->sides.source;
-    int64_t top = (int64_t)(first / cols) * l->step[0] - conv->window.pads[0];
+    int64_t top = l->first[0] + (int64_t)(first / cols) * l->step[0] - conv->window.pads[0];
+    int64_t left = l->first[1] - conv->window.pads[1];
     size_t rows = canvas_rows(conv, j->part, count / cols);
-    for (size_t r = 0; r < rows; r++) copy_row(j, image, top + (int64_t)r, d->canvas + r * floats, floats);
+    for (size_t r = 0; r < rows; r++) copy_row(j, image, top + (int64_t)r, left, d->canvas + r * floats, floats);
     for (size_t t = 0; t < j->part->taps; t++)
         for (size_t i = 0; i < count; i++) {
             size_t row = i / cols * (size_t)l->step[0] + t * (size_t)conv->window.dilation[0];

@@ -47,10 +47,10 @@ static void find_taps(const job *j, size_t image, int row, row_taps *taps)
     const xai_conv_run *run = j->run;
     taps->count = 0;
     for (int t = 0; t < l->taps; t++) {
-        int64_t y = (int64_t)row * l->step[0] + l->shift[t][0];
+        int64_t y = l->first[0] + (int64_t)row * l->step[0] + l->shift[t][0];
         if (y < 0 || y >= run->from.h) continue;
         size_t at = (image * (size_t)run->from.h + (size_t)y) * (size_t)run->from.w;
-        taps->shift[taps->count] = l->shift[t][1];
+        taps->shift[taps->count] = l->first[1] + l->shift[t][1];
         taps->row[taps->count] = run->source + at * j->channels;
         taps->weight[taps->count++] = j->part->packed + (size_t)t * j->channels;
     }

@@ -97,5 +97,7 @@ const xai_op xai_op_cum_sum = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 1,
+    .flow = XAI_FLOW_SHARE,
     .cases = CASES,
 };

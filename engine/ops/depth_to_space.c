@@ -52,5 +52,7 @@ const xai_op xai_op_depth_to_space = {
     .setup = setup,
     .forward = xai_nest_forward,
     .backward = xai_nest_backward,
+    .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

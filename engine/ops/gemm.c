@@ -55,17 +55,33 @@ static xai_matrix matrix(float *data, int64_t rows, int64_t cols, bool transpose
     return (xai_matrix){data, rows, cols, cols, 1};
 }
 
-static void forward(const xai_node *node, const xai_exec *exec)
+static void begin(const xai_node *node, const xai_exec *exec)
 {
     const state *s = node->state;
     float *y = xai_out_f32(exec, node, 0);
     const float *c = xai_has_input(node, 2) ? xai_in_f32(exec, node, 2) : NULL;
     for (int64_t i = 0; i < s->m; i++)
         for (int64_t j = 0; j < s->n; j++) y[i * s->n + j] = c ? s->beta * c[i * s->c_row + j * s->c_col] : 0;
-    xai_matrix a = matrix(xai_in_data(exec, node, 0), s->m, s->k, s->trans_a);
-    xai_matrix b = matrix(xai_in_data(exec, node, 1), s->k, s->n, s->trans_b);
-    xai_matrix_product(exec, s->alpha, a, b, matrix(y, s->m, s->n, false));
 }
+
+/* One row a sample, and weights: then the samples are rows of one product, and the weights are read once for all. */
+static void forward_slots(const xai_node *node, const xai_exec *exec, int count)
+{
+    const state *s = node->state;
+    bool rows = s->m == 1 && !s->trans_a && node->in[1]->constant;
+    for (int i = 0; i < count; i++) {
+        begin(node, &exec[i]);
+        if (rows) continue;
+        xai_matrix a = matrix(xai_in_data(&exec[i], node, 0), s->m, s->k, s->trans_a);
+        xai_matrix b = matrix(xai_in_data(&exec[i], node, 1), s->k, s->n, s->trans_b);
+        xai_matrix_product(&exec[i], s->alpha, a, b, matrix(xai_out_f32(&exec[i], node, 0), s->m, s->n, false));
+    }
+    if (!rows) return;
+    xai_matrix a = xai_matrix_of_slots(exec, count, node->in[0]), y = xai_matrix_of_slots(exec, count, node->out[0]);
+    xai_matrix_product(exec, s->alpha, a, matrix(xai_in_data(exec, node, 1), s->k, s->n, s->trans_b), y);
+}
+
+static void forward(const xai_node *node, const xai_exec *exec) { forward_slots(node, exec, 1); }
 
 static void backward(const xai_node *node, const xai_exec *exec)
 {
@@ -98,6 +114,7 @@ const xai_op xai_op_gemm = {
     .state_size = sizeof(state),
     .setup = setup,
     .forward = forward,
+    .forward_slots = forward_slots,
     .backward = backward,
     .bilinear = true,
     .flow = XAI_FLOW_WEIGH,

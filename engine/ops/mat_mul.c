@@ -6,6 +6,8 @@
  */
 #include "matrix.h"
 
+#include <string.h>
+
 typedef struct state {
     int64_t m, n, k, matrices;
     int64_t step_a[XAI_MAX_RANK], step_b[XAI_MAX_RANK]; /* floats a step along each leading axis; 0: broadcast */
@@ -110,6 +112,20 @@ static void forward(const xai_node *node, const xai_exec *exec)
     }
 }
 
+/* One row a sample, and weights: then the samples are rows of one product, and the weights are read once for all. */
+static void forward_slots(const xai_node *node, const xai_exec *exec, int count)
+{
+    const state *s = node->state;
+    bool rows = s->m == 1 && s->matrices == 1 && node->in[1]->constant;
+    for (int i = 0; i < count; i++) {
+        if (!rows) forward(node, &exec[i]);
+        else memset(xai_out_f32(&exec[i], node, 0), 0, (size_t)s->n * sizeof(float));
+    }
+    if (!rows) return;
+    xai_matrix a = xai_matrix_of_slots(exec, count, node->in[0]), y = xai_matrix_of_slots(exec, count, node->out[0]);
+    xai_matrix_product(exec, 1, a, matrix(xai_in_data(exec, node, 1), 0, s->k, s->n), y);
+}
+
 static void backward(const xai_node *node, const xai_exec *exec)
 {
     const state *s = node->state;
@@ -147,6 +163,7 @@ const xai_op xai_op_mat_mul = {
     .state_size = sizeof(state),
     .setup = setup,
     .forward = forward,
+    .forward_slots = forward_slots,
     .backward = backward,
     .bilinear = true,
     .flow = XAI_FLOW_WEIGH,

@@ -21,6 +21,13 @@ static float *at(const xai_matrix *m, int64_t row, int64_t col)
     return m->data + row * m->row_step + col * m->col_step;
 }
 
+xai_matrix xai_matrix_of_slots(const xai_exec *exec, int count, const xai_value *value)
+{
+    float *first = exec[0].data[value->id];
+    int64_t cols = xai_value_count(value), step = count > 1 ? (float *)exec[1].data[value->id] - first : cols;
+    return (xai_matrix){first, count, cols, step, 1};
+}
+
 size_t xai_matrix_scratch(int64_t m, int64_t n, int64_t k)
 {
     int64_t longest = m > n ? m : n;

@@ -19,6 +19,9 @@ static inline xai_matrix xai_matrix_transposed(xai_matrix m)
     return (xai_matrix){m.data, m.cols, m.rows, m.col_step, m.row_step};
 }
 
+/* For forward_slots: `count` samples of one row each, as the rows of one matrix. */
+xai_matrix xai_matrix_of_slots(const xai_exec *exec, int count, const xai_value *value);
+
 /* Scratch bytes a thread for products of these three matrices in any order and transposition. */
 size_t xai_matrix_scratch(int64_t m, int64_t n, int64_t k);
 

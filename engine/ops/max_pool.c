@@ -26,6 +26,7 @@ typedef struct run {
     const xai_window *window;
     const xai_kernels *kernels;
     xai_plane in, out;
+    int64_t top, left, bottom, right; /* of the outputs that are wanted */
     const float *x, *gy, *dx;
     float *y, *gx;
     int64_t *places; /* of the maxima */
@@ -37,6 +38,8 @@ static run begin(const xai_node *node, const xai_exec *exec)
     run r = {.window = node->state, .kernels = xai_kernels_get(), .x = xai_in_f32(exec, node, 0)};
     xai_plane_of(node, &node->in[0]->shape, &r.in, NULL);
     xai_plane_of(node, &node->out[0]->shape, &r.out, NULL);
+    r.bottom = r.out.h;
+    r.right = r.out.w;
     return r;
 }
 
@@ -46,7 +49,8 @@ static void raise_row(const run *r, const float *row, int64_t kx, float *y)
     int64_t stride = r->window->stride[1], shift = kx * r->window->dilation[1] - r->window->pads[1];
     int64_t first = shift < 0 ? (-shift + stride - 1) / stride : 0;
     int64_t last = r->in.w - shift <= 0 ? 0 : (r->in.w - shift - 1) / stride + 1;
-    if (last > r->out.w) last = r->out.w;
+    if (first < r->left) first = r->left;
+    if (last > r->right) last = r->right;
     if (first >= last) return;
     r->kernels->raise_to(row + first * stride + shift, (size_t)stride, y + first, (size_t)(last - first));
 }
@@ -56,9 +60,9 @@ static void forward_plane(void *context, size_t index, int thread)
     (void)thread;
     const run *r = context;
     const float *x = r->x + (int64_t)index * r->in.h * r->in.w;
-    float *y = r->y + (int64_t)index * r->out.h * r->out.w;
-    for (int64_t oy = 0; oy < r->out.h; oy++, y += r->out.w) {
-        for (int64_t ox = 0; ox < r->out.w; ox++) y[ox] = -INFINITY;
+    float *y = r->y + ((int64_t)index * r->out.h + r->top) * r->out.w;
+    for (int64_t oy = r->top; oy < r->bottom; oy++, y += r->out.w) {
+        for (int64_t ox = r->left; ox < r->right; ox++) y[ox] = -INFINITY;
         for (int64_t ky = 0; ky < r->window->kernel[0]; ky++) {
             int64_t iy = oy * r->window->stride[0] + ky * r->window->dilation[0] - r->window->pads[0];
             if (iy < 0 || iy >= r->in.h) continue;
@@ -73,10 +77,10 @@ static void forward_pixels(void *context, size_t index, int thread)
     (void)thread;
     const run *r = context;
     const xai_window *w = r->window;
-    int64_t image = (int64_t)index / r->out.h, oy = (int64_t)index % r->out.h, c = r->in.c;
+    int64_t rows = r->bottom - r->top, image = (int64_t)index / rows, oy = r->top + (int64_t)index % rows, c = r->in.c;
     const float *x = r->x + image * r->in.h * r->in.w * c;
-    float *y = r->y + (int64_t)index * r->out.w * c;
-    for (int64_t ox = 0; ox < r->out.w; ox++, y += c) {
+    float *y = r->y + ((image * r->out.h + oy) * r->out.w + r->left) * c;
+    for (int64_t ox = r->left; ox < r->right; ox++, y += c) {
         for (int64_t k = 0; k < c; k++) y[k] = -INFINITY;
         for (int64_t ky = 0; ky < w->kernel[0]; ky++) {
             int64_t iy = oy * w->stride[0] + ky * w->dilation[0] - w->pads[0];
@@ -120,16 +124,42 @@ static void find_places(void *context, size_t index, int thread)
         }
 }
 
+static void run_forward(const xai_node *node, const xai_exec *exec, run *r)
+{
+    if (node->channels_last) xai_par_for(exec->par, (size_t)(r->out.n * (r->bottom - r->top)), forward_pixels, r);
+    else xai_par_for(exec->par, (size_t)(r->out.n * r->out.c), forward_plane, r);
+}
+
 static void forward(const xai_node *node, const xai_exec *exec)
 {
     run r = begin(node, exec);
     r.y = xai_out_f32(exec, node, 0);
-    if (node->channels_last) xai_par_for(exec->par, (size_t)(r.out.n * r.out.h), forward_pixels, &r);
-    else xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), forward_plane, &r);
+    run_forward(node, exec, &r);
     if (!gives_places(node)) return;
     r.places = xai_out_data(exec, node, 1);
     r.columns_first = xai_attr_int(node, "storage_order", 0) != 0;
     xai_par_for(exec->par, (size_t)(r.out.n * r.out.c), find_places, &r);
+}
+
+static void reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
+{
+    (void)i;
+    *out = xai_box_whole(&node->out[0]->shape);
+    xai_window_reach(node->state, &node->out[0]->shape, in, out);
+}
+
+static void forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
+{
+    run r = begin(node, exec);
+    int last = node->out[0]->shape.rank - 1;
+    r.y = xai_out_f32(exec, node, 0);
+    r.left = box->low[last];
+    r.right = box->end[last];
+    if (last == 3) {
+        r.top = box->low[2];
+        r.bottom = box->end[2];
+    }
+    run_forward(node, exec, &r);
 }
 
 static void backward_plane(void *context, size_t index, int thread)
@@ -219,6 +249,8 @@ const xai_op xai_op_max_pool = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .reach = reach,
+    .forward_box = forward_box,
     .tangent = tangent,
     .flow = XAI_FLOW_ROUTE,
     .order = order,

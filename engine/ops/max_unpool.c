@@ -86,5 +86,7 @@ const xai_op xai_op_max_unpool = {
     .setup = setup,
     .forward = forward,
     .backward = backward,
+    .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

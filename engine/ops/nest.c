@@ -61,12 +61,13 @@ static void merge(xai_nest *nest)
     nest->rank = n;
 }
 
-void xai_nest_broadcast(xai_nest *nest, const xai_shape *out, const xai_shape *const *in, int in_count)
+void xai_nest_broadcast_box(xai_nest *nest, const xai_shape *out, const xai_shape *const *in, int in_count,
+                            const xai_box *box)
 {
     memset(nest, 0, sizeof *nest);
     nest->rank = out->rank;
     nest->operands = in_count + 1;
-    memcpy(nest->dim, out->dim, (size_t)out->rank * sizeof *out->dim);
+    for (int i = 0; i < out->rank; i++) nest->dim[i] = box->end[i] - box->low[i];
     xai_dense_strides(out, nest->stride[0]);
     for (int k = 0; k < in_count; k++) {
         int64_t stride[XAI_MAX_RANK];
@@ -75,7 +76,15 @@ void xai_nest_broadcast(xai_nest *nest, const xai_shape *out, const xai_shape *c
         for (int i = skip; i < out->rank; i++)
             nest->stride[k + 1][i] = in[k]->dim[i - skip] == 1 ? 0 : stride[i - skip];
     }
+    for (int k = 0; k < nest->operands; k++)
+        for (int i = 0; i < out->rank; i++) nest->offset[k] += box->low[i] * nest->stride[k][i];
     merge(nest);
+}
+
+void xai_nest_broadcast(xai_nest *nest, const xai_shape *out, const xai_shape *const *in, int in_count)
+{
+    xai_box whole = xai_box_whole(out);
+    xai_nest_broadcast_box(nest, out, in, in_count, &whole);
 }
 
 void xai_nest_make(xai_nest *nest, int rank, const int64_t *dim, const xai_nest_side *sides, int operands)

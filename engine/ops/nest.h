@@ -28,6 +28,10 @@ void xai_dense_strides(const xai_shape *shape, int64_t stride[XAI_MAX_RANK]);
 /* A nest over `out`, whose further operands are inputs of the given shapes that broadcast to it. */
 void xai_nest_broadcast(xai_nest *nest, const xai_shape *out, const xai_shape *const *in, int in_count);
 
+/* The same for a part of the output. */
+void xai_nest_broadcast_box(xai_nest *nest, const xai_shape *out, const xai_shape *const *in, int in_count,
+                            const xai_box *box);
+
 /* The nest of a dense output of `rank` axes and one input with these strides. */
 void xai_nest_strided(xai_nest *nest, int rank, const int64_t *dim, const int64_t *stride, int64_t offset);
 

@@ -12,6 +12,7 @@
 #define XAI_OPS_OP_H
 
 #include "base/pool.h"
+#include "box.h"
 #include "kernels/activation.h"
 #include "tensor/tensor.h"
 
@@ -67,6 +68,7 @@ typedef struct xai_node {
     size_t scratch; /* bytes per thread that forward or backward need; set by setup or prepare */
     size_t shared;  /* the same, once for all threads */
     double macs;    /* multiply-accumulates (or comparisons) of one forward; set by setup */
+    bool backward_ready; /* prepare_backward has run */
     bool channels_last; /* the 4-D tensors that it reads and writes are channels last; set before prepare */
 } xai_node;
 
@@ -133,8 +135,15 @@ struct xai_op {
     /* Packs what only the backward pass needs; may be NULL. Called once, before any backward. */
     xai_status (*prepare_backward)(xai_node *node, xai_setup *setup, xai_error *err);
     void (*forward)(const xai_node *node, const xai_exec *exec);
+    /* forward for `count` samples at once, for operators whose weights weigh more than their arithmetic: the same bytes.
+     * exec[i] is sample i's; a tensor lies equally far from one sample to the next. NULL: one after the other. */
+    void (*forward_slots)(const xai_node *node, const xai_exec *exec, int count);
     /* ADDS to the gradient of each input that has one. NULL: not differentiable. */
     void (*backward)(const xai_node *node, const xai_exec *exec);
+    /* Which part of out[0] depends on a part of in[i], and the computing of such a part alone: the rest of out[0] stays
+     * as it is. Both or neither; neither: any change reaches the whole output. The box is never empty. */
+    void (*reach)(const xai_node *node, int i, const xai_box *in, xai_box *out);
+    void (*forward_box)(const xai_node *node, const xai_exec *exec, const xai_box *out);
     /*
      * How tangents (tangent.h) follow from forward and backward: say what is true of the operator, as far as it is.
      * Where nothing is, `tangent` writes the outputs' tangents; where that is NULL too, there are none.

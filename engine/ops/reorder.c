@@ -9,23 +9,23 @@ enum { PIXELS = 64, BLOCK = 16 };
 typedef struct run {
     const float *from;
     float *to;
-    size_t channels, pixels, pieces; /* pieces of an image */
-    bool to_last, add;
+    size_t channels, pixels, pieces;                 /* pieces of an image */
+    size_t from_channel, from_pixel, to_channel, to_pixel; /* floats from one to the next */
+    bool add;
 } run;
 
 /* Channels [c, c_end) of pixels [p, p_end). */
 static void move_block(const run *r, size_t image, size_t c, size_t c_end, size_t p, size_t p_end)
 {
     size_t base = image * r->channels * r->pixels;
-    const float *plain_from = r->from + base, *last_from = r->from + base;
-    float *to = r->to + base;
-    for (size_t i = p; i < p_end; i++)
-        for (size_t k = c; k < c_end; k++) {
-            size_t plain = k * r->pixels + i, last = i * r->channels + k;
-            float v = r->to_last ? plain_from[plain] : last_from[last];
-            float *out = to + (r->to_last ? last : plain);
-            *out = r->add ? *out + v : v;
-        }
+    for (size_t k = c; k < c_end; k++) {
+        const float *from = r->from + base + k * r->from_channel;
+        float *to = r->to + base + k * r->to_channel;
+        if (r->add)
+            for (size_t i = p; i < p_end; i++) to[i * r->to_pixel] += from[i * r->from_pixel];
+        else
+            for (size_t i = p; i < p_end; i++) to[i * r->to_pixel] = from[i * r->from_pixel];
+    }
 }
 
 static void run_piece(void *context, size_t index, int thread)
@@ -43,7 +43,12 @@ static void run_piece(void *context, size_t index, int thread)
 static void move(const xai_node *node, const xai_exec *exec, const float *from, float *to, bool to_last, bool add)
 {
     const int64_t *dim = node->in[0]->shape.dim;
-    run r = {from, to, (size_t)dim[1], (size_t)(dim[2] * dim[3]), 0, to_last, add};
+    size_t channels = (size_t)dim[1], pixels = (size_t)(dim[2] * dim[3]);
+    run r = {.from = from, .to = to, .channels = channels, .pixels = pixels, .add = add};
+    r.from_channel = to_last ? pixels : 1;
+    r.from_pixel = to_last ? 1 : channels;
+    r.to_channel = to_last ? 1 : pixels;
+    r.to_pixel = to_last ? channels : 1;
     r.pieces = (r.pixels + PIXELS - 1) / PIXELS;
     xai_par_for(exec->par, (size_t)dim[0] * r.pieces, run_piece, &r);
 }
@@ -51,6 +56,24 @@ static void move(const xai_node *node, const xai_exec *exec, const float *from, 
 static void forward(const xai_node *node, const xai_exec *exec)
 {
     move(node, exec, xai_in_f32(exec, node, 0), xai_out_f32(exec, node, 0), node->out[0]->channels_last, false);
+}
+
+static void reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
+{
+    (void)node, (void)i;
+    *out = *in;
+}
+
+static void forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
+{
+    const int64_t *dim = node->in[0]->shape.dim;
+    run r = {xai_in_f32(exec, node, 0), xai_out_f32(exec, node, 0), (size_t)dim[1], (size_t)(dim[2] * dim[3]), 0,
+             node->out[0]->channels_last, false};
+    for (int64_t n = box->low[0]; n < box->end[0]; n++)
+        for (int64_t y = box->low[2]; y < box->end[2]; y++)
+            for (int64_t c = box->low[1]; c < box->end[1]; c += BLOCK)
+                move_block(&r, (size_t)n, (size_t)c, (size_t)(c + BLOCK < box->end[1] ? c + BLOCK : box->end[1]),
+                           (size_t)(y * dim[3] + box->low[3]), (size_t)(y * dim[3] + box->end[3]));
 }
 
 static void backward(const xai_node *node, const xai_exec *exec)
@@ -69,5 +92,7 @@ const xai_op xai_op_reorder = {
     .max_out = 1,
     .forward = forward,
     .backward = backward,
+    .reach = reach,
+    .forward_box = forward_box,
     .cases = CASES,
 };

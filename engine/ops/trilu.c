@@ -44,5 +44,7 @@ const xai_op xai_op_trilu = {
     .setup = setup,
     .forward = xai_pick_forward,
     .backward = xai_pick_backward,
+    .linear = 1,
+    .flow = XAI_FLOW_ROUTE,
     .cases = CASES,
 };

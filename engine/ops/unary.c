@@ -54,6 +54,32 @@ void xai_unary_forward(const xai_node *node, const xai_exec *exec)
     xai_par_for(exec->par, (r.count + CHUNK - 1) / CHUNK, forward_chunk, &r);
 }
 
+void xai_unary_reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
+{
+    (void)node;
+    (void)i;
+    *out = *in;
+}
+
+static void forward_row(void *context, const int64_t *index, int64_t at, int64_t n)
+{
+    (void)index;
+    const run *r = context;
+    r->state->rule->forward(r->state, r->x + at, r->y + at, (size_t)n);
+}
+
+void xai_unary_forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
+{
+    run r = begin(node, exec);
+    xai_shape shape = node->out[0]->shape;
+    xai_box b = *box;
+    if (node->channels_last) {
+        shape = xai_shape_turned(&shape);
+        b = xai_box_turned(&b);
+    }
+    xai_box_rows(&b, &shape, forward_row, &r);
+}
+
 void xai_unary_backward(const xai_node *node, const xai_exec *exec)
 {
     run r = begin(node, exec);

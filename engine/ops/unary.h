@@ -29,10 +29,13 @@ struct xai_unary {
     xai_clamp clamp;   /* Relu and Clip */
 };
 
-/* Setup (after which the operator reads its attributes), forward and backward; the state is an xai_unary. */
+/* Setup (after which the operator reads its attributes), forward, whole or in part, and backward; the state is an
+ * xai_unary. */
 xai_status xai_unary_setup(xai_node *node, const xai_unary_rule *rule, xai_error *err);
 void xai_unary_forward(const xai_node *node, const xai_exec *exec);
 void xai_unary_backward(const xai_node *node, const xai_exec *exec);
+void xai_unary_reach(const xai_node *node, int i, const xai_box *in, xai_box *out);
+void xai_unary_forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box);
 void xai_unary_curve(const xai_node *node, const xai_exec *exec, xai_unary_bend bend);
 
 /*
@@ -105,7 +108,8 @@ void xai_unary_curve(const xai_node *node, const xai_exec *exec, xai_unary_bend 
     const xai_op xai_op_##name = {                                                                         \
         .type = (type_), .min_in = 1, .max_in = 1, .max_out = 1, .state_size = sizeof(xai_unary),          \
         .setup = setup, .forward = xai_unary_forward, .backward = xai_unary_backward,                      \
-        .flow = XAI_FLOW_PASS, .order = xai_order_elementwise, .cases = __VA_ARGS__,                        \
+        .flow = XAI_FLOW_PASS, .order = xai_order_elementwise, .reach = xai_unary_reach,                   \
+        .forward_box = xai_unary_forward_box, .cases = __VA_ARGS__,                                        \
     }
 
 #endif

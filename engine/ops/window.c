@@ -127,6 +127,18 @@ xai_status xai_window_read(xai_node *node, const int64_t *kernel, bool ceil_mode
     return XAI_OK;
 }
 
+/* Window o sees `o * stride - pad` and, dilated, up to reach - 1 more. */
+void xai_window_reach(const xai_window *w, const xai_shape *out_shape, const xai_box *in, xai_box *out)
+{
+    for (int i = 2; i < out_shape->rank; i++) {
+        int axis = i + 2 - out_shape->rank;
+        int64_t stride = w->stride[axis], first = in->low[i] + w->pads[axis] - reach(w, axis) + 1;
+        out->low[i] = first <= 0 ? 0 : (first + stride - 1) / stride;
+        out->end[i] = (in->end[i] - 1 + w->pads[axis]) / stride + 1;
+    }
+    xai_box_clip(out, out_shape);
+}
+
 /* One number an axis, at least 0: as (height, width), 0 where the list is absent, which *given says. */
 static xai_status read_sizes(const xai_node *node, const char *name, int spatial, int64_t values[2], bool *given,
                              xai_error *err)

@@ -38,6 +38,9 @@ xai_status xai_window_read(xai_node *node, const int64_t *kernel, bool ceil_mode
 xai_status xai_window_read_transposed(xai_node *node, const int64_t *kernel, xai_window *window, int64_t out[2],
                                       xai_error *err);
 
+/* The windows that see a part of the input, on the spatial axes of `out`; the other axes are left as they are. */
+void xai_window_reach(const xai_window *window, const xai_shape *out_shape, const xai_box *in, xai_box *out);
+
 /* The output's shape: that of `in` with c channels and the extents out[2]; keeps the rank of `in`. */
 xai_shape xai_window_shape(const xai_shape *in, int64_t c, const int64_t out[2]);
 

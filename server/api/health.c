@@ -60,6 +60,14 @@ static void print_jobs(FILE *out, const jobs_counters *c)
     print(out, "recent_bytes", "gauge", "Memory of finished results that are not stored.", (double)c->recent_bytes);
 }
 
+static void print_memory(FILE *out)
+{
+    xai_memory m = xai_memory_now();
+    print(out, "memory_budget_bytes", "gauge", "Most memory for the buffers in which models run.", (double)m.budget);
+    print(out, "memory_leased_bytes", "gauge", "Memory of such buffers that jobs hold.", (double)m.leased);
+    print(out, "memory_idle_bytes", "gauge", "Memory of such buffers that is kept for the next job.", (double)m.idle);
+}
+
 void api_get_metrics(api *a, api_request *request, const api_path *path)
 {
     (void)path;
@@ -76,6 +84,7 @@ void api_get_metrics(api *a, api_request *request, const api_path *path)
     jobs_count(a->jobs, &counters);
     print_states(out, &counters);
     print_jobs(out, &counters);
+    print_memory(out);
     print_http(out, a);
     fclose(out);
     api_response response;

@@ -69,7 +69,7 @@ def calmest(inputs: list[np.ndarray], exact, rough: list) -> tuple[np.ndarray, n
         found.append((max(relative_l2(slope, slopes[0]) for slope in slopes + far), x, slopes))
     _, x, slopes = min(found, key=lambda one: one[0])
     slope = exact(x)
-    slopes += [rough[0](near).astype(np.float64) for near in neighbours(x, 2, 1)]
+    slopes += [rough[0](near).astype(np.float64) for near in neighbours(x, 6, 1)]
     return x, slope, max(relative_l2(one, slope) for one in slopes)
 
 

@@ -116,7 +116,7 @@ def build_exact(case: Case) -> keras.Model:
     net = build(case, case.softmax)
     keras.config.set_floatx("float32")
     keras.config.set_dtype_policy("float32")
-    assert all(weight.dtype == "float64" for weight in net.weights)
+    assert all(weight.dtype == "float64" for weight in net.trainable_weights)
     return net
 
 

@@ -87,7 +87,6 @@ static void run(xai_program *p, const char *output, xai_plan_mode mode)
     fill_inputs(s, p);
     xai_session_forward(s, &serial);
     if (mode == XAI_PLAN_GRADIENT && p->input_count > 0 && xai_value_runs(y)) {
-        xai_session_forward_from(s, p->inputs[0], &serial);
         differentiate(s, p, y, &serial);
     }
     xai_session_free(s);

@@ -323,6 +323,13 @@ void op_bench_forward(op_bench *b, xai_pool *pool)
         b->node.op->forward(&b->node, &s.exec);
 }
 
+void op_bench_forward_box(op_bench *b, xai_pool *pool, const xai_box *box)
+{
+    session s;
+    session_begin(&s, b, pool, XAI_POLICY_PLAIN);
+    b->node.op->forward_box(&b->node, &s.exec, box);
+}
+
 void op_bench_backward(op_bench *b, xai_pool *pool, xai_policy policy)
 {
     session s;

@@ -42,6 +42,8 @@ static inline int op_bench_out(const op_bench *b, int i) { return b->node.out[i]
 
 /* Runs on the threads of `pool`, NULL: on the caller alone. Outputs are filled with NaN bytes before a forward. */
 void op_bench_forward(op_bench *b, xai_pool *pool);
+/* The operator's forward_box: the rest of the output keeps its bytes. */
+void op_bench_forward_box(op_bench *b, xai_pool *pool, const xai_box *box);
 /* Adds to the gradients of the inputs, as in a session; the gradients of the outputs are the caller's to set. */
 void op_bench_backward(op_bench *b, xai_pool *pool, xai_policy policy);
 void op_bench_clear_grads(op_bench *b);

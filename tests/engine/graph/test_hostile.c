@@ -301,8 +301,10 @@ typedef struct chain {
     char (*names)[24], **in, **out;
 } chain;
 
-/* x -> Sigmoid -> Sigmoid -> ... -> y, `n` of them. */
-static uint8_t *pack_chain(size_t n, size_t *size)
+typedef enum chain_order { FORWARDS, BACKWARDS, CYCLE } chain_order;
+
+/* x -> Sigmoid -> Sigmoid -> ... -> y, `n` of them; in a cycle the first is fed by the last. */
+static uint8_t *pack_chain(size_t n, chain_order order, size_t *size)
 {
     onnx_builder b;
     onnx_begin(&b, 13);
@@ -321,8 +323,9 @@ static uint8_t *pack_chain(size_t n, size_t *size)
         c.nodes[i].n_input = c.nodes[i].n_output = 1;
         c.nodes[i].input = &c.in[i];
         c.nodes[i].output = &c.out[i];
-        c.list[i] = &c.nodes[i];
+        c.list[order == FORWARDS ? i : n - 1 - i] = &c.nodes[i];
     }
+    if (order == CYCLE) c.in[0] = c.out[n - 1];
     b.graph.node = c.list;
     b.graph.n_node = n;
     *size = onnx__model_proto__get_packed_size(&b.model);
@@ -344,7 +347,7 @@ START_TEST(twenty_thousand_nodes_are_planned_in_seconds)
     xai_shape shape = {4, {1, 3, 8, 8}};
     xai_program_spec spec = {.shapes = &shape, .outputs = OUTPUT, .output_count = 1};
     size_t size;
-    uint8_t *bytes = pack_chain(20000, &size);
+    uint8_t *bytes = pack_chain(20000, FORWARDS, &size);
     built r = {0};
     int64_t started = xai_clock_ns();
     ck_assert_int_eq(xai_graph_parse(bytes, size, "chain", &r.graph, NULL), XAI_OK);
@@ -359,6 +362,99 @@ START_TEST(twenty_thousand_nodes_are_planned_in_seconds)
     ck_assert_msg(seconds < 30, "it took %.1f s", seconds);
     free(bytes);
     drop(&r);
+}
+END_TEST
+
+/* The longest chain that is read, last node first: sorting must not go as deep on the stack as the chain is long. */
+START_TEST(longest_chain_is_sorted_in_seconds)
+{
+    size_t size;
+    xai_graph *g = NULL;
+    uint8_t *bytes = pack_chain(100000, BACKWARDS, &size);
+    int64_t started = xai_clock_ns();
+    ck_assert_int_eq(xai_graph_parse(bytes, size, "chain", &g, NULL), XAI_OK);
+    ck_assert_str_eq(g->nodes[0].in[0], "x");
+    ck_assert_str_eq(g->nodes[99999].out[0], "y");
+    ck_assert_int_eq(g->nodes[0].index, 99999);
+    ck_assert_msg((double)(xai_clock_ns() - started) < 20e9, "it took too long");
+    xai_graph_free(g);
+    free(bytes);
+}
+END_TEST
+
+START_TEST(longest_cycle_is_refused)
+{
+    size_t size;
+    xai_graph *g = NULL;
+    xai_error err = {0};
+    uint8_t *bytes = pack_chain(100000, CYCLE, &size);
+    ck_assert_int_eq(xai_graph_parse(bytes, size, "cycle", &g, &err), XAI_E_BAD_MODEL);
+    ck_assert_msg(strstr(err.msg, "cyclic") != NULL, "%s", err.msg);
+    ck_assert_ptr_null(g);
+    free(bytes);
+}
+END_TEST
+
+START_TEST(too_many_nodes_are_refused)
+{
+    size_t size;
+    xai_graph *g = NULL;
+    xai_error err = {0};
+    uint8_t *bytes = pack_chain(100001, FORWARDS, &size);
+    ck_assert_int_eq(xai_graph_parse(bytes, size, "chain", &g, &err), XAI_E_BAD_MODEL);
+    ck_assert_msg(strstr(err.msg, "the limit is 100000") != NULL, "%s", err.msg);
+    free(bytes);
+}
+END_TEST
+
+/* Protocol buffers merge what comes twice: one file holds the nodes of both graphs, and nothing is leaked. */
+START_TEST(graph_that_comes_twice_is_merged)
+{
+    size_t size;
+    xai_graph *g = NULL;
+    xai_error err = {0};
+    uint8_t *one = pack_chain(3, FORWARDS, &size), *two = malloc(2 * size);
+    memcpy(two, one, size);
+    memcpy(two + size, one, size);
+    ck_assert_int_eq(xai_graph_parse(two, 2 * size, "twice", &g, &err), XAI_E_BAD_MODEL);
+    ck_assert_msg(strstr(err.msg, "two inputs are named 'x'") != NULL, "%s", err.msg);
+    free(one);
+    free(two);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- wrong */
+
+START_TEST(wrong_element_types_are_refused)
+{
+    static const struct {
+        const char *op, *inputs;
+    } CASES[] = {{"Conv", "x w"}, {"Add", "x w"}, {"MatMul", "x w"}, {"Gemm", "flat w"}, {"Concat", "x w"},
+                 {"BatchNormalization", "x w w w w"}, {"Clip", "x w"}, {"Where", "x w x"}, {"PRelu", "x w"}};
+    onnx_builder b;
+    built r;
+    xai_error err;
+    begin(&b);
+    onnx_ints(&b, "w", "3", (const int64_t[]){1, 2, 3});
+    onnx_node(&b, "Flatten", "x", "flat");
+    Onnx__NodeProto *n = onnx_node(&b, CASES[_i].op, CASES[_i].inputs, "y");
+    if (strcmp(CASES[_i].op, "Concat") == 0) onnx_attr_int(n, "axis", 0);
+    ck_assert_int_ne(open_graph(&b, XAI_PLAN_GRADIENT, &r, &err), XAI_OK);
+    ck_assert_msg(strstr(err.msg, CASES[_i].op) != NULL, "%s", err.msg);
+    drop(&r);
+}
+END_TEST
+
+START_TEST(function_of_the_file_is_named)
+{
+    onnx_builder b;
+    Onnx__FunctionProto f = ONNX__FUNCTION_PROTO__INIT, *list[] = {&f};
+    begin(&b);
+    f.name = (char *)(uintptr_t)"Swish";
+    b.model.functions = list;
+    b.model.n_functions = 1;
+    onnx_node(&b, "Swish", "x", "y")->domain = strdup("local");
+    expect(&b, XAI_E_UNSUPPORTED_OP, "local.Swish (node 0) is not supported: it is a function of the file itself");
 }
 END_TEST
 
@@ -383,6 +479,12 @@ int main(void)
     tcase_add_test(tc, nameless_things_are_refused);
     tcase_add_test(tc, model_of_two_inputs_is_refused);
     tcase_add_test(tc, twenty_thousand_nodes_are_planned_in_seconds);
+    tcase_add_test(tc, longest_chain_is_sorted_in_seconds);
+    tcase_add_test(tc, longest_cycle_is_refused);
+    tcase_add_test(tc, too_many_nodes_are_refused);
+    tcase_add_test(tc, graph_that_comes_twice_is_merged);
+    tcase_add_loop_test(tc, wrong_element_types_are_refused, 0, 9);
+    tcase_add_test(tc, function_of_the_file_is_named);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -129,10 +129,10 @@ START_TEST(products_equal_pytorch)
 }
 END_TEST
 
-static void gradient_at(rig *r, const xai_value *layer, float *out)
+static void gradient_at(rig *r, xai_session *suffix, const xai_value *layer, float *out)
 {
-    xai_session_forward_from(r->session, layer, &r->par);
-    ck_assert_int_eq(xai_session_backward(r->session, &r->seed, 1, &(xai_wanted){layer, out}, 1, XAI_POLICY_PLAIN,
+    xai_session_forward(suffix, &r->par);
+    ck_assert_int_eq(xai_session_backward(suffix, &r->seed, 1, &(xai_wanted){layer, out}, 1, XAI_POLICY_PLAIN,
                                           &r->par, NULL), XAI_OK);
 }
 
@@ -144,9 +144,16 @@ START_TEST(products_are_slopes_of_gradients)
 {
     rig r;
     open_net(&r, NETS[_i].name, NETS[_i].layer);
-    const xai_value *layer = xai_program_find(r.program, NETS[_i].layer);
+    xai_value *layer = xai_program_find(r.program, NETS[_i].layer);
+    xai_value *wanted = xai_program_find(r.program, r.seed.value->name);
     size_t n = count_of(layer), kinks = 0;
-    float *v = read_npy(NETS[_i].name, "direction_layer"), *a = xai_session_value_data(r.session, layer);
+    xai_arena *arena = xai_arena_new(0);
+    xai_part part;
+    xai_session *suffix = NULL;
+    xai_session_spec spec = {.mode = XAI_PLAN_GRADIENT, .threads = 2, .part = &part, .base = r.session};
+    ck_assert_int_eq(xai_part_after(r.program, layer, &wanted, 1, arena, &part, NULL), XAI_OK);
+    ck_assert_int_eq(xai_session_new(r.program, &spec, &suffix, NULL), XAI_OK);
+    float *v = read_npy(NETS[_i].name, "direction_layer"), *a = xai_session_value_data(suffix, layer);
     float *base = malloc(n * sizeof *base), *out = malloc(n * sizeof *out), *at[3];
     product(&r, layer, v, NULL, out);
     memcpy(base, a, n * sizeof *a);
@@ -154,7 +161,7 @@ START_TEST(products_are_slopes_of_gradients)
     for (int k = 0; k < 3; k++) {
         at[k] = malloc(n * sizeof(float));
         for (size_t i = 0; i < n; i++) a[i] = base[i] + h * (float)(k - 1) * v[i];
-        gradient_at(&r, layer, at[k]);
+        gradient_at(&r, suffix, layer, at[k]);
     }
     double noise = 1e-3 * norm_of_difference(at[1], NULL, n), error = 0;
     double size = norm_of_difference(out, NULL, n), each = size / sqrt((double)n);
@@ -168,6 +175,8 @@ START_TEST(products_are_slopes_of_gradients)
     ck_assert_uint_lt(kinks, n / 4);
     for (int k = 0; k < 3; k++) free(at[k]);
     free(v), free(base), free(out);
+    xai_session_free(suffix);
+    xai_arena_free(arena);
     close_rig(&r);
 }
 END_TEST

@@ -109,7 +109,8 @@ static void adam(net *n, int step)
             double g = (double)n->gradient[i][k];
             n->first[i][k] = (float)(0.9 * (double)n->first[i][k] + 0.1 * g);
             n->second[i][k] = (float)(0.999 * (double)n->second[i][k] + 0.001 * g * g);
-            double m = (double)n->first[i][k] / (1 - pow(0.9, step)), v = (double)n->second[i][k] / (1 - pow(0.999, step));
+            double m = (double)n->first[i][k] / (1 - pow(0.9, step));
+            double v = (double)n->second[i][k] / (1 - pow(0.999, step));
             w[k] -= (float)(0.02 * m / (sqrt(v) + 1e-8));
         }
     }
@@ -124,8 +125,9 @@ static double train_step(net *n, int step, xai_rng *rng)
     xai_session_forward(n->session, &n->par);
     double loss = loss_of(xai_session_data(n->session, OUTPUT), label, seed);
     for (int i = 0; i < WEIGHTS; i++) wanted[i] = (xai_wanted){n->program->variables[i], n->gradient[i]};
-    ck_assert_int_eq(xai_session_backward(n->session, &(xai_seed){xai_program_find(n->program, OUTPUT), seed}, 1, wanted,
-                                          WEIGHTS, XAI_POLICY_PLAIN, &n->par, NULL), XAI_OK);
+    xai_seed start = {xai_program_find(n->program, OUTPUT), seed};
+    ck_assert_int_eq(xai_session_backward(n->session, &start, 1, wanted, WEIGHTS, XAI_POLICY_PLAIN, &n->par, NULL),
+                     XAI_OK);
     if (step) adam(n, step);
     return loss;
 }
