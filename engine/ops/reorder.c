@@ -40,17 +40,26 @@ static void run_piece(void *context, size_t index, int thread)
                        p + BLOCK < end ? p + BLOCK : end);
 }
 
-static void move(const xai_node *node, const xai_exec *exec, const float *from, float *to, bool to_last, bool add)
+static run begin(const xai_node *node, const float *from, float *to, bool to_last, bool add)
 {
     const int64_t *dim = node->in[0]->shape.dim;
     size_t channels = (size_t)dim[1], pixels = (size_t)(dim[2] * dim[3]);
-    run r = {.from = from, .to = to, .channels = channels, .pixels = pixels, .add = add};
-    r.from_channel = to_last ? pixels : 1;
-    r.from_pixel = to_last ? 1 : channels;
-    r.to_channel = to_last ? 1 : pixels;
-    r.to_pixel = to_last ? channels : 1;
-    r.pieces = (r.pixels + PIXELS - 1) / PIXELS;
-    xai_par_for(exec->par, (size_t)dim[0] * r.pieces, run_piece, &r);
+    return (run){.from = from,
+                 .to = to,
+                 .channels = channels,
+                 .pixels = pixels,
+                 .pieces = (pixels + PIXELS - 1) / PIXELS,
+                 .from_channel = to_last ? pixels : 1,
+                 .from_pixel = to_last ? 1 : channels,
+                 .to_channel = to_last ? 1 : pixels,
+                 .to_pixel = to_last ? channels : 1,
+                 .add = add};
+}
+
+static void move(const xai_node *node, const xai_exec *exec, const float *from, float *to, bool to_last, bool add)
+{
+    run r = begin(node, from, to, to_last, add);
+    xai_par_for(exec->par, (size_t)node->in[0]->shape.dim[0] * r.pieces, run_piece, &r);
 }
 
 static void forward(const xai_node *node, const xai_exec *exec)
@@ -67,8 +76,7 @@ static void reach(const xai_node *node, int i, const xai_box *in, xai_box *out)
 static void forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
 {
     const int64_t *dim = node->in[0]->shape.dim;
-    run r = {xai_in_f32(exec, node, 0), xai_out_f32(exec, node, 0), (size_t)dim[1], (size_t)(dim[2] * dim[3]), 0,
-             node->out[0]->channels_last, false};
+    run r = begin(node, xai_in_f32(exec, node, 0), xai_out_f32(exec, node, 0), node->out[0]->channels_last, false);
     for (int64_t n = box->low[0]; n < box->end[0]; n++)
         for (int64_t y = box->low[2]; y < box->end[2]; y++)
             for (int64_t c = box->low[1]; c < box->end[1]; c += BLOCK)
