@@ -24,12 +24,20 @@ const xai_method_info *xai_method_find(const char *id)
     return NULL;
 }
 
-/* The first node between image and logits that has no derivative. */
+/* Gradients end at integers and booleans anyway: a comparison is no obstacle. */
+static bool makes_reals(const xai_node *node)
+{
+    for (int i = 0; i < node->out_count; i++)
+        if (node->out[i] && node->out[i]->dtype == XAI_F32) return true;
+    return false;
+}
+
+/* The first node between image and logits that has no derivative though it should. */
 static const xai_node *without_derivative(const xai_model *model)
 {
     for (int i = 0; i < model->program->node_count; i++) {
         const xai_node *n = model->program->nodes[i];
-        if (!n->op->backward && !n->op->view) return n;
+        if (!n->op->backward && !n->op->view && makes_reals(n)) return n;
     }
     return NULL;
 }

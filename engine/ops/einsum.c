@@ -20,6 +20,7 @@ typedef struct axis {
 /* Products of matrices, one for each point of the batch axes. */
 typedef struct products {
     bool used;
+    bool tall; /* matrix_tall.c: the rows are not the samples */
     axis m, n, k;
     axis batch[XAI_NEST_RANK];
     int batch_count;
@@ -193,6 +194,13 @@ static bool find_products(const axis *loops, int count, products *p)
     return unit(&p->m, &p->n, 0) && unit(&p->m, &p->k, 1) && unit(&p->k, &p->n, 2);
 }
 
+static bool has_label(const term *t, int label)
+{
+    for (int i = 0; i < t->rank; i++)
+        if (t->label[i] == label) return true;
+    return false;
+}
+
 static xai_status make_loops(xai_node *node, const equation *e, xai_error *err)
 {
     einsum *s = node->state;
@@ -215,7 +223,11 @@ static xai_status make_loops(xai_node *node, const equation *e, xai_error *err)
     xai_nest_make(&s->nest, count, dim, sides, e->factor_count + 1);
     products *p = &s->products;
     p->used = e->factor_count == 2 && find_products(loops, count, p);
-    if (p->used) node->scratch = xai_matrix_scratch(p->m.dim, p->n.dim, p->k.dim);
+    if (!p->used) return XAI_OK;
+    node->scratch = xai_matrix_scratch(p->m.dim, p->n.dim, p->k.dim);
+    bool batched = count > 0 && has_label(&e->factors[0], order[0]) && has_label(&e->factors[1], order[0]);
+    p->tall = batched && p->m.dim >= XAI_TALL_ROWS;
+    if (p->tall && node->scratch < xai_matrix_tall_scratch()) node->scratch = xai_matrix_tall_scratch();
     return XAI_OK;
 }
 
@@ -283,6 +295,12 @@ static void locate(const products *p, int64_t index, int64_t at[3])
         for (int k = 0; k < 3; k++) at[k] += index % p->batch[i].dim * p->batch[i].stride[k];
 }
 
+static void multiply(const products *p, const xai_exec *exec, xai_matrix a, xai_matrix b, xai_matrix out)
+{
+    if (p->tall && xai_matrix_is_tall(a, out)) xai_matrix_tall_product(exec, a, b, out);
+    else xai_matrix_product(exec, 1, a, b, out);
+}
+
 /* Adds to the one of out, a and b that is the target what the others make. */
 static void run_products(const products *p, const xai_exec *exec, float *out, const float *a, const float *b,
                          int target)
@@ -293,9 +311,9 @@ static void run_products(const products *p, const xai_exec *exec, float *out, co
         locate(p, i, at);
         xai_matrix y = matrix_at(out, &p->m, &p->n, 0, at[0]), left = matrix_at(a, &p->m, &p->k, 1, at[1]);
         xai_matrix right = matrix_at(b, &p->k, &p->n, 2, at[2]);
-        if (target == 0) xai_matrix_product(exec, 1, left, right, y);
-        if (target == 1) xai_matrix_product(exec, 1, y, xai_matrix_transposed(right), left);
-        if (target == 2) xai_matrix_product(exec, 1, xai_matrix_transposed(left), y, right);
+        if (target == 0) multiply(p, exec, left, right, y);
+        if (target == 1) multiply(p, exec, y, xai_matrix_transposed(right), left);
+        if (target == 2) multiply(p, exec, xai_matrix_transposed(left), y, right);
     }
 }
 
@@ -329,6 +347,7 @@ static const xai_op_case CASES[] = {
     {"scores_of_attention", {"2x3x4x5", "2x3x6x5", NULL}, "equation=bhid,bhjd->bhij", 12},
     {"heads_inside", {"2x4x3x5", "2x6x3x5", NULL}, "equation=bihd,bjhd->bhij", 12},
     {"values_of_attention", {"2x3x4x6", "2x3x6x5", NULL}, "equation=bhij,bhjd->bihd", 12},
+    {"many_tokens", {"2x3x20x5", "2x3x19x5", NULL}, "equation=bhid,bhjd->bhij", 12},
     {"matrices", {"3x4", "~4x5", NULL}, "equation=ij,jk", 12},
     {"outer_product", {"3", "4", NULL}, "equation=i,j->ji", 12},
     {"inner_product", {"5", "5", NULL}, "equation=i,i->", 12},

@@ -2,7 +2,8 @@
  * MatMul with numpy's rules: a vector is a row on the left and a column on the right, leading dimensions broadcast.
  *
  * Matrices are multiplied one after the other, so that the gradient of a factor that is broadcast sums in their
- * order.
+ * order. Where a sample has many rows (tokens, pixels) they go through matrix_tall.c; the rows of a matrix of two axes
+ * are samples.
  */
 #include "matrix.h"
 
@@ -10,6 +11,8 @@
 
 typedef struct state {
     int64_t m, n, k, matrices;
+    bool tall;
+    const float *packed, *packed_back; /* a constant right factor, and its transpose; or NULL */
     int64_t step_a[XAI_MAX_RANK], step_b[XAI_MAX_RANK]; /* floats a step along each leading axis; 0: broadcast */
     xai_shape lead;                                     /* the leading axes */
 } state;
@@ -75,9 +78,11 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     XAI_TRY(broadcast(node, s, a, b, err));
     xai_shape out = output_shape(s, a, b);
     XAI_TRY(xai_node_output(node, 0, XAI_F32, &out, err));
+    s->tall = a->rank > 2 && s->m >= XAI_TALL_ROWS;
     merge_rows(s);
     s->matrices = xai_shape_count(&s->lead);
     node->scratch = xai_matrix_scratch(s->m, s->n, s->k);
+    if (s->tall && node->scratch < xai_matrix_tall_scratch()) node->scratch = xai_matrix_tall_scratch();
     node->macs = (double)xai_shape_count(&out) * (double)s->k;
     return XAI_OK;
 }
@@ -99,6 +104,36 @@ static void locate(const state *s, int64_t index, int64_t *a, int64_t *b)
     }
 }
 
+/* The right factor stays the same: one matrix, whose weights nobody replaces. */
+static bool packs(const xai_node *node, const xai_setup *setup)
+{
+    const state *s = node->state;
+    return s->tall && s->matrices == 1 && node->in[1]->constant && !setup->open_weights;
+}
+
+static xai_status prepare(xai_node *node, xai_setup *setup, xai_error *err)
+{
+    state *s = node->state;
+    if (!packs(node, setup)) return XAI_OK;
+    return xai_matrix_pack(matrix(node->in[1]->constant->data, 0, s->k, s->n), setup->arena, &s->packed, err);
+}
+
+static xai_status prepare_backward(xai_node *node, xai_setup *setup, xai_error *err)
+{
+    state *s = node->state;
+    if (!packs(node, setup)) return XAI_OK;
+    xai_matrix b = xai_matrix_transposed(matrix(node->in[1]->constant->data, 0, s->k, s->n));
+    return xai_matrix_pack(b, setup->arena, &s->packed_back, err);
+}
+
+/* out += a * b, in the way of the layer; `packed` may be NULL. */
+static void multiply(const state *s, const xai_exec *exec, xai_matrix a, xai_matrix b, const float *packed,
+                     xai_matrix out)
+{
+    if (s->tall && xai_matrix_is_tall(a, out)) xai_matrix_packed_product(exec, a, b, packed, out);
+    else xai_matrix_product(exec, 1, a, b, out);
+}
+
 static void forward(const xai_node *node, const xai_exec *exec)
 {
     const state *s = node->state;
@@ -107,8 +142,8 @@ static void forward(const xai_node *node, const xai_exec *exec)
     for (int64_t i = 0; i < count; i++) y[i] = 0;
     for (int64_t i = 0; i < s->matrices; i++) {
         locate(s, i, &at_a, &at_b);
-        xai_matrix_product(exec, 1, matrix(a, at_a, s->m, s->k), matrix(b, at_b, s->k, s->n),
-                           matrix(y, i * s->m * s->n, s->m, s->n));
+        multiply(s, exec, matrix(a, at_a, s->m, s->k), matrix(b, at_b, s->k, s->n), s->packed,
+                 matrix(y, i * s->m * s->n, s->m, s->n));
     }
 }
 
@@ -134,19 +169,19 @@ static void backward(const xai_node *node, const xai_exec *exec)
     int64_t at_a, at_b;
     for (int64_t i = 0; gy && i < s->matrices; i++) {
         locate(s, i, &at_a, &at_b);
-        xai_matrix y = matrix(gy, i * s->m * s->n, s->m, s->n);
-        if (ga)
-            xai_matrix_product(exec, 1, y, xai_matrix_transposed(matrix(b, at_b, s->k, s->n)),
-                               matrix(ga, at_a, s->m, s->k));
-        if (gb)
-            xai_matrix_product(exec, 1, xai_matrix_transposed(matrix(a, at_a, s->m, s->k)), y,
-                               matrix(gb, at_b, s->k, s->n));
+        xai_matrix y = matrix(gy, i * s->m * s->n, s->m, s->n), left = matrix(a, at_a, s->m, s->k);
+        xai_matrix right = matrix(b, at_b, s->k, s->n);
+        if (ga) multiply(s, exec, y, xai_matrix_transposed(right), s->packed_back, matrix(ga, at_a, s->m, s->k));
+        if (gb) multiply(s, exec, xai_matrix_transposed(left), y, NULL, matrix(gb, at_b, s->k, s->n));
     }
 }
 
 static const xai_op_case CASES[] = {
     {"classifier", {"3x37", "~37x70", NULL}, "", 0},
     {"rows_of_many_samples", {"2x3x4x5", "~5x6", NULL}, "", 0},
+    {"tokens", {"2x19x37", "~37x70", NULL}, "", 0},
+    {"scores_of_attention", {"2x3x9x5", "2x3x5x9", NULL}, "", 0},
+    {"many_tokens", {"1x300x150", "~150x50", NULL}, "", 0},
     {"both_broadcast", {"2x1x3x4", "5x4x2", NULL}, "", 0},
     {"left_broadcast", {"3x4", "2x4x5", NULL}, "", 0},
     {"vector_left", {"4", "2x4x3", NULL}, "", 0},
@@ -162,6 +197,8 @@ const xai_op xai_op_mat_mul = {
     .max_out = 1,
     .state_size = sizeof(state),
     .setup = setup,
+    .prepare = prepare,
+    .prepare_backward = prepare_backward,
     .forward = forward,
     .forward_slots = forward_slots,
     .backward = backward,

@@ -28,4 +28,19 @@ size_t xai_matrix_scratch(int64_t m, int64_t n, int64_t k);
 /* out += alpha * a * b. */
 void xai_matrix_product(const xai_exec *exec, float alpha, xai_matrix a, xai_matrix b, xai_matrix out);
 
+/*
+ * The same for left factors with many rows, alpha being 1: faster, in another order. The rows of a and out must be
+ * contiguous, which xai_matrix_is_tall says.
+ */
+size_t xai_matrix_tall_scratch(void);
+bool xai_matrix_is_tall(xai_matrix a, xai_matrix out);
+void xai_matrix_tall_product(const xai_exec *exec, xai_matrix a, xai_matrix b, xai_matrix out);
+
+/* A right factor that stays, packed once, and the product with it: the same bytes. b is read for its shape alone. */
+xai_status xai_matrix_pack(xai_matrix b, xai_arena *arena, const float **packed, xai_error *err);
+void xai_matrix_packed_product(const xai_exec *exec, xai_matrix a, xai_matrix b, const float *packed, xai_matrix out);
+
+/* Rows of a sample from which on that pays. */
+enum { XAI_TALL_ROWS = 8 };
+
 #endif
