@@ -182,7 +182,7 @@ START_TEST(sum_after_a_depthwise_convolution_is_added)
         onnx_floats(&b, "w", "3x1x1x1", NULL);
         onnx_attr_int(onnx_node(&b, "Conv", "x w", "conv"), "group", 3);
         onnx_node(&b, "Add", "conv x", "y");
-        built r = build(&b, KEEP, kept, false);
+        built r = build(&b, KEEP, (size_t)kept, false);
         run(&r, "y", kept ? plain : fused, 192);
         drop(&r);
     }
