@@ -160,6 +160,7 @@ static xai_status merge_sum(fuser *f, xai_node *conv, xai_error *err)
     const xai_node *add = only_user(f, conv->out[0]);
     const xai_conv *c = conv->state;
     if (!is(add, "Add") || !xai_clamp_is_none(c->act) || conv->op->order(conv) != XAI_ORDER_LAST) return XAI_OK;
+    if (c->group > 1) return XAI_OK; /* depthwise ones take no residual */
     xai_value *other = add->in[add->in[0] == conv->out[0]];
     if (other == conv->out[0] || !same_shape(conv->out[0], other)) return XAI_OK;
     int at = f->user[conv->out[0]->id], self = f->maker[conv->out[0]->id];

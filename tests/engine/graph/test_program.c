@@ -191,6 +191,27 @@ START_TEST(sum_joins_the_later_convolution)
 }
 END_TEST
 
+/* As position encodings by convolution are added: whether or not the sum is kept, the numbers are the same. */
+START_TEST(sum_after_a_depthwise_convolution_is_added)
+{
+    onnx_builder b;
+    float fused[192], plain[192];
+    static const char *const KEEP[] = {"conv"};
+    for (int kept = 0; kept < 2; kept++) {
+        onnx_begin(&b, 13);
+        onnx_input(&b, "x", "0x3x8x8");
+        onnx_output(&b, "y");
+        onnx_floats(&b, "w", "3x1x1x1", NULL);
+        onnx_attr_int(onnx_node(&b, "Conv", "x w", "conv"), "group", 3);
+        onnx_node(&b, "Add", "conv x", "y");
+        built r = build(&b, KEEP, (size_t)kept, false);
+        run(&r, "y", kept ? plain : fused, 192);
+        drop(&r);
+    }
+    for (int i = 0; i < 192; i++) ck_assert_float_eq_tol(fused[i], plain[i], 1e-5F);
+}
+END_TEST
+
 /* The normalisation scales the sum, not the convolution alone. */
 START_TEST(normalization_after_a_sum_stays)
 {
@@ -286,6 +307,7 @@ int main(void)
     tcase_add_test(tc, value_with_two_readers_is_not_fused_away);
     tcase_add_test(tc, activations_of_two_nodes_are_one);
     tcase_add_test(tc, sum_joins_the_later_convolution);
+    tcase_add_test(tc, sum_after_a_depthwise_convolution_is_added);
     tcase_add_test(tc, normalization_after_a_sum_stays);
     tcase_add_test(tc, shape_arithmetic_folds);
     tcase_add_test(tc, unknown_operator_is_named);
