@@ -44,8 +44,8 @@ class Page:
         raise AssertionError(f"{what} did not come within {seconds} s; page says: {self.text('body')[:600]}")
 
     def text(self, selector):
-        found = self.all(selector)
-        return found[0].get_attribute("textContent") if found else ""
+        """Asked in one step: between two, the page may have drawn itself anew."""
+        return self.script("return document.querySelector(arguments[0])?.textContent ?? ''", selector)
 
     def script(self, source, *arguments):
         return self.driver.execute_script(source, *arguments)
