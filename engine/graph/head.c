@@ -114,7 +114,8 @@ static xai_status read_dense(xai_model *m, const xai_value *out, xai_error *err)
     XAI_CHECK(out->shape.rank == 4 && d[0] == 1, err, BAD_CONFIG, "output.head",
               "the head is said to be 'dense', but the output '%s' is not a batch of maps (1 x C x H x W)", name);
     size_t b = (size_t)d[2], c = (size_t)d[3];
-    m->cells = !m->channels_last[out->id] ? (xai_cells){d[1], d[2], d[3], b * c, c, 1} : (xai_cells){d[3], d[1], d[2], 1, b * c, c};
+    m->cells = m->channels_last[out->id] ? (xai_cells){d[3], d[1], d[2], 1, b * c, c}
+                                         : (xai_cells){d[1], d[2], d[3], b * c, c, 1};
     find_link(m, out);
     return XAI_OK;
 }

@@ -1,8 +1,8 @@
 /*
  * What prepare works out for a convolution, and the ways to run it. Channels last (the layout pass decides): dense
- * (conv_pixels.c; conv_winograd.c where only forward passes are run) or every channel by itself (conv_pixels_depthwise.c). In ONNX's own order: as a product of matrices
- * (conv_gemm.c) or, where every input channel has its own filters, plane by plane (conv_depthwise.c). The way follows
- * from the program and the shape alone.
+ * (conv_pixels.c; conv_winograd.c where only forward passes are run) or every channel by itself
+ * (conv_pixels_depthwise.c). In ONNX's own order: as a product of matrices (conv_gemm.c) or, where every input channel
+ * has its own filters, plane by plane (conv_depthwise.c). The way follows from the program and the shape alone.
  */
 #ifndef XAI_OPS_CONV_PLAN_H
 #define XAI_OPS_CONV_PLAN_H

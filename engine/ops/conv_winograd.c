@@ -3,9 +3,10 @@
  * outputs, in place of 144 multiplications a tile and pair of channels: a quarter of the work.
  *
  * It rounds some ten times as coarsely as the direct sum (measured on 37 channels: 7e-6 of the largest output; on the
- * logits of ResNet-18, ResNet-50 and VGG-16: 1.5e-6 of the largest, as the direct sums' own distance), too coarsely for gradients of deep nets, where an activation
- * on the wrong side of a kink changes everything before it. So it serves sessions that only run forward (exec->fast),
- * and only where planes are large enough that the transformed weights, four times as many, are used often.
+ * logits of ResNet-18, ResNet-50 and VGG-16: 1.5e-6 of the largest, as the direct sums' own distance). That is too
+ * coarse for gradients of deep nets, where an activation on the wrong side of a kink changes everything before it. So
+ * it serves sessions that only run forward (exec->fast), and only where planes are large enough that the transformed
+ * weights, four times as many, are used often.
  *
  * A piece of work is some tiles of one image and some panels of output channels; nothing depends on how they are cut.
  */

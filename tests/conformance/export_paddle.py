@@ -5,7 +5,8 @@ usage: export_paddle.py DIRECTORY [--only NAME[,NAME]] [--tiny] [--list]
 
 Writes the same as export_families.py (cases.py), with its own requirements: requirements-paddle.txt. The converter's own
 form is taken: hundreds of Constant and Identity nodes, batch normalisation beside its convolution, free height and
-width where the network allows it. Weights are random, batch normalisation calibrated, the last layer scaled; the gradient is Paddle's in float64.
+width where the network allows it. Weights are random, batch normalisation calibrated, the last layer scaled;
+the gradient is Paddle's in float64.
 """
 import dataclasses
 import tempfile

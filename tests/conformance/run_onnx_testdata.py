@@ -6,7 +6,8 @@ usage: run_onnx_testdata.py [--data DIR] [--title TEXT] [--xai build/xai] [--onl
 The data is Debian's package libonnx-testdata, or what write_onnx_cases.py wrote. Each case runs in up to three forms,
 since the engine wants to know shapes, axes and the like when a model is loaded: with all float32 inputs given at run
 time and the others as constants; with all but the first input constant; with everything constant, which is how shapes
-are computed. Every form that the engine accepts must be right to rtol 1e-3, atol 1e-5; ONNX's own runner uses rtol 1e-3, atol 1e-7. Where
+are computed. Every form that the engine accepts must be right to rtol 1e-3, atol 1e-5; ONNX's own runner uses
+rtol 1e-3, atol 1e-7. Where
 the output is float16 the rtol is 2^-9: the case is computed with 11 bits at every step, the engine in float32.
 
 A case passes if any form runs and none is wrong. It is refused if the engine declines all forms with exit code 4
