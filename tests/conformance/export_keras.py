@@ -56,7 +56,7 @@ CASES = {
     "keras_mobilenetv3": Case("MobileNetV3Small", opset=14),
     "keras_resnet50": Case("ResNet50", opset=12),
     "keras_densenet121": Case("DenseNet121", opset=17, softmax=False),
-    "keras_efficientnetb0": Case("EfficientNetB0", opset=13, by_keras=True),
+    "keras_efficientnetb0": Case("EfficientNetB0", opset=13),
     "keras_xception": Case("Xception", opset=16, softmax=False),
     "keras_nasnet": Case("NASNetMobile", opset=18),
 }
