@@ -42,6 +42,12 @@ size_t xai_panel_start(size_t vecs, size_t panel)
     return panel > 0 && panel == panels - 1 && vecs % XAI_PIXEL_VECS == 1 ? vecs - 2 : panel * XAI_PIXEL_VECS;
 }
 
+size_t xai_panels_a_piece(size_t vecs, size_t pieces, size_t wanted)
+{
+    size_t panels = xai_panels_of(vecs), groups = pieces == 0 ? 1 : ceil_div(wanted, pieces);
+    return ceil_div(panels, groups < panels ? groups : panels);
+}
+
 /* ---- packing */
 
 typedef struct sides {
@@ -112,7 +118,6 @@ typedef struct job {
     const xai_kernels *kernels;
     sides sides;
     size_t vecs;                 /* vectors of output channels */
-    size_t rows;                 /* rows of the grid in a piece, where rows are joined; else 0 */
     size_t pixels;               /* in a piece */
     size_t pieces;               /* of one image */
     size_t panels, groups;       /* panels in a piece; output channels are divided too where pixels are few */
@@ -293,11 +298,8 @@ static void run_piece(void *context, size_t index, int thread)
 static void cut(job *j)
 {
     size_t images = (size_t)j->run->from.n, threads = (size_t)xai_par_threads(j->run->exec->par);
-    size_t wanted = threads == 1 ? 1 : threads * PIECES_A_THREAD, panels = xai_panels_of(j->vecs);
-    size_t groups = ceil_div(wanted, j->pieces * images);
-    if (groups > panels) groups = panels;
-    j->panels = ceil_div(panels, groups);
-    j->groups = ceil_div(panels, j->panels);
+    j->panels = xai_panels_a_piece(j->vecs, j->pieces * images, threads == 1 ? 1 : threads * PIECES_A_THREAD);
+    j->groups = ceil_div(xai_panels_of(j->vecs), j->panels);
 }
 
 static void run_part(const xai_conv_run *run, const xai_conv_part *part)

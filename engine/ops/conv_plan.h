@@ -68,6 +68,8 @@ xai_status xai_conv_winograd_pack(const xai_conv *conv, const float **packed, xa
  * Threes, but two twos at the end in place of a three and a one. */
 size_t xai_panels_of(size_t vecs);
 size_t xai_panel_start(size_t vecs, size_t panel);
+/* Panels that one piece of work takes, so that `pieces` of pixels become about `wanted` pieces in all. */
+size_t xai_panels_a_piece(size_t vecs, size_t pieces, size_t wanted);
 
 /* Scratch bytes a thread. */
 size_t xai_conv_winograd_scratch(const xai_conv *conv);

@@ -207,9 +207,7 @@ void xai_conv_winograd_run(const xai_conv_run *run)
     j.count = tiles_of_piece(j.plan);
     j.pieces = ceil_div(j.tiles, j.count);
     j.vecs = ceil_div((size_t)run->conv->channels, j.kernels->width);
-    size_t groups = images == 0 ? 1 : ceil_div(threads == 1 ? 1 : threads * PIECES_A_THREAD, j.pieces * images);
-    if (groups > xai_panels_of(j.vecs)) groups = xai_panels_of(j.vecs);
-    j.panels = ceil_div(xai_panels_of(j.vecs), groups);
+    j.panels = xai_panels_a_piece(j.vecs, j.pieces * images, threads == 1 ? 1 : threads * PIECES_A_THREAD);
     j.groups = ceil_div(xai_panels_of(j.vecs), j.panels);
     xai_par_for(run->exec->par, images * j.pieces * j.groups, run_piece, &j);
 }
