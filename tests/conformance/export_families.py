@@ -14,8 +14,7 @@ image-like noise, its scale and shift are drawn (residual branches quieter than 
 trained networks), and the last layer is scaled to outputs of size 2.
 A unit that sits on its ReLU's kink within rounding error gets another gradient in every arithmetic, and
 one such unit moves the whole gradient by some 1e-3. So float32's own error against float64 is measured
-in three of PyTorch's arithmetics and on inputs that differ in the last bit; the largest is the yardstick, and of
-several inputs the calmest is taken.
+in three of PyTorch's arithmetics; the largest is the yardstick, and of several inputs the calmest is taken.
 EfficientNet-Lite0 is the shipped file, checked against the network it was exported from.
 
 Sizes are 224 where a family's shape is tied to it (VGG, ViT) or where the numbers were always taken so; elsewhere
