@@ -46,7 +46,8 @@ ISA_avx2   = $(if $(X86),-mavx2 -mfma -mf16c)
 ISA_avx512 = $(if $(X86),-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512)
 
 # ---------------------------------------------------------------- sources
-ENGINE_DIRS = base tensor math kernels image ops graph explain explain/sag render metrics study
+EXPLAIN     = $(patsubst engine/%/,%,$(sort $(wildcard engine/explain/*/)))
+ENGINE_DIRS = base tensor math kernels image ops graph explain $(EXPLAIN) render metrics study
 ENGINE_SRC  = $(foreach d,$(ENGINE_DIRS),$(sort $(wildcard engine/$(d)/*.c)))
 JSON_SRC    = $(sort $(wildcard engine/json/*.c))
 CLI_SRC     = $(sort $(wildcard engine/cli/*.c))

@@ -76,7 +76,7 @@ def test_includes_point_down():
 
 def test_planted_includes_are_found():
     for path, line in [("engine/ops/conv.c", '#include "graph/graph.h"'), ("engine/base/error.c", '#include "http/http.h"'),
-                       ("server/api/api.c", "#include <microhttpd.h>"), ("engine/explain/rise.c", "#include <jansson.h>"),
+                       ("server/api/api.c", "#include <microhttpd.h>"), ("engine/explain/perturbation/rise.c", "#include <jansson.h>"),
                        ("server/jobs/jobs.c", '#include "cli/cli.h"'), ("engine/graph/plan.c", '#include "no/such.h"')]:
         assert len(violations(path, line)) == 1, line
     assert violations("engine/graph/plan.c", '#include "base/arena.h"\n#include <string.h>') == []

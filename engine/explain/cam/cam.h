@@ -2,7 +2,7 @@
 #ifndef XAI_EXPLAIN_CAM_H
 #define XAI_EXPLAIN_CAM_H
 
-#include "method.h"
+#include "explain/method.h"
 
 /*
  * Grad-CAM before its ReLU, in the layer's own resolution: sums[h * w] = sum over channels k of mean(g_k) A_k, with

@@ -7,7 +7,7 @@
  * slide as in Captum's Occlusion: 1 + ceil((side - window) / stride) positions; the last may be clipped by the border.
  * Only what a window reaches is computed, where that is much less than the whole (graph/region.h).
  */
-#include "evaluate.h"
+#include "explain/evaluate.h"
 
 #include <string.h>
 

@@ -8,7 +8,7 @@
 #ifndef XAI_EXPLAIN_RISE_MASKS_H
 #define XAI_EXPLAIN_RISE_MASKS_H
 
-#include "method.h"
+#include "explain/method.h"
 
 typedef struct xai_rise_axis { /* bilinear weights along one side */
     int length, cell;

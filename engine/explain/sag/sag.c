@@ -8,10 +8,10 @@
  * Classification", NeurIPS 2021, arXiv 2011.06733. The search is in sag/, and knows nothing of networks; here it is
  * given eyes (the batched evaluation) and a hint where to look (Grad-CAM), and its result is laid out.
  */
-#include "explain/sag/document.h"
-#include "explain/sag/scene.h"
+#include "document.h"
+#include "scene.h"
 
-#include "cam.h"
+#include "explain/cam/cam.h"
 
 #include <math.h>
 

@@ -7,7 +7,7 @@
  * arXiv 1806.07421, equation 6; b is the baseline (0 in normalised space by default, as the authors' code has it).
  * `interval` is the half width of the 95 % confidence interval of each pixel, 1.96 standard errors of the mean.
  */
-#include "evaluate.h"
+#include "explain/evaluate.h"
 #include "rise_masks.h"
 
 #include <math.h>

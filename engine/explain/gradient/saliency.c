@@ -4,7 +4,7 @@
  * Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", 2013, arXiv 1312.6034, section 3. As Captum's
  * Saliency, whose absolute gradients per channel are reduced by the maximum, as in the paper.
  */
-#include "method.h"
+#include "explain/method.h"
 
 #include <math.h>
 
