@@ -236,7 +236,8 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(__file__).resolve().parent / "data")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    shutil.rmtree(options.data, ignore_errors=True)
+    for name in ("lite0", "resize", "rise", *nets.NETS, *nets.OTHER_NETS):  # other folders have scripts of their own
+        shutil.rmtree(options.data / name, ignore_errors=True)
     out = Writer(options.data)
     masks = rise_masks(out)
     for name in nets.NETS:
