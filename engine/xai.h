@@ -404,6 +404,12 @@ typedef struct xai_prediction {
     float share;              /* of a dense output: of the cells, where the class is the best (one class: likely) */
 } xai_prediction;
 
+/* A number that a method measured about its own result: a completeness error, the width of an interval. */
+typedef struct xai_metric {
+    const char *name;
+    double value; /* finite */
+} xai_metric;
+
 typedef struct xai_explanation { /* one method on one target */
     const xai_method_info *method;
     bool partial; /* ended early; what is here is true but incomplete */
@@ -415,6 +421,8 @@ typedef struct xai_explanation { /* one method on one target */
     double forwards, backwards; /* passes that this rests on, with the base forward that all results share */
     const char *const *warnings;
     size_t warning_count;
+    const xai_metric *metrics;
+    size_t metric_count;
     const xai_artifact *artifacts;
     size_t artifact_count;
 } xai_explanation;

@@ -213,6 +213,7 @@ static xai_status miss(xai_result *r, xai_explanation *e, xai_error *err)
     xai_task task = {.arena = r->arena, .result = e};
     e->artifact_count = 0;
     e->warning_count = 0;
+    e->metric_count = 0;
     e->partial = false;
     e->missed = r->partial = true;
     return xai_task_warn(&task, err, "The deadline came before this could be computed.");

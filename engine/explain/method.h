@@ -57,6 +57,8 @@ xai_status xai_task_add_doc(xai_task *task, const char *name, xai_artifact_kind 
                             xai_error *err);
 xai_status xai_task_add_text(xai_task *task, const char *name, const char *media_type, const char *text,
                              xai_error *err);
+/* A number about this result, named in snake_case: "completeness_error". */
+xai_status xai_task_add_metric(xai_task *task, const char *name, double value, xai_error *err);
 /* Something that a person should know about this result. */
 xai_status xai_task_warn(xai_task *task, xai_error *err, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

@@ -42,6 +42,17 @@ xai_status xai_task_warn(xai_task *task, xai_error *err, const char *format, ...
     return XAI_OK;
 }
 
+xai_status xai_task_add_metric(xai_task *task, const char *name, double value, xai_error *err)
+{
+    XAI_CHECK(isfinite(value), err, BAD_MODEL, name, "'%s' is not a finite number: the model overflows on this input", name);
+    xai_explanation *r = task->result;
+    xai_metric *list = with_room(task->arena, r->metrics, r->metric_count, sizeof *list);
+    if (!list) XAI_NO_MEMORY(err);
+    list[r->metric_count++] = (xai_metric){name, value};
+    r->metrics = list;
+    return XAI_OK;
+}
+
 xai_status xai_task_add_map(xai_task *task, const char *name, const float *values, int64_t height, int64_t width,
                             xai_error *err)
 {

@@ -156,6 +156,15 @@ static json_t *warnings_of(const xai_explanation *e)
     return array;
 }
 
+static json_t *metrics_of(const xai_explanation *e)
+{
+    json_t *object = json_object();
+    bool ok = object;
+    for (size_t i = 0; i < e->metric_count; i++)
+        put(object, e->metrics[i].name, xai_json_real(e->metrics[i].value), &ok);
+    return finished(object, ok);
+}
+
 static json_t *artifacts_of(const xai_explanation *e, size_t index, const char *href)
 {
     json_t *array = json_array();
@@ -178,7 +187,7 @@ static json_t *explanation_of(const xai_explanation *e, size_t index, const xai_
     put(object, "cost", json_pack("{s:o, s:o}", "forwards", xai_json_real(e->forwards), "backwards",
                                   xai_json_real(e->backwards)), &ok);
     put(object, "warnings", warnings_of(e), &ok);
-    put(object, "metrics", json_object(), &ok);
+    put(object, "metrics", metrics_of(e), &ok);
     put(object, "artifacts", artifacts_of(e, index, context->href), &ok);
     return finished(object, ok);
 }

@@ -36,6 +36,7 @@ static const xai_artifact ARTIFACTS[] = {
      .size = 10},
 };
 static const char *const WARNINGS[] = {"flat"};
+static const xai_metric METRICS[] = {{"spread", 0.5}};
 
 static json_t *body_of(const char *href)
 {
@@ -44,7 +45,7 @@ static json_t *body_of(const char *href)
     xai_model_info model = {.id = "net", .sha256 = "cd"};
     xai_explanation one = {.method = &METHOD, .partial = true, .target_name = "x",
                            .target = {.class_index = 7, .contrast = 3, .space = XAI_SPACE_PROBABILITY},
-                           .target_value = NAN, .forwards = 2, .warnings = WARNINGS, .warning_count = 1,
+                           .target_value = NAN, .forwards = 2, .warnings = WARNINGS, .warning_count = 1, .metrics = METRICS, .metric_count = 1,
                            .artifacts = ARTIFACTS, .artifact_count = 3};
     xai_result result = {.crop = {25, 0, 350, 350}, .input_shape = {1, 3, 2, 2}, .isa = "avx2", .precision = "f32",
                          .predictions = &TOP, .prediction_count = 1, .explanations = &one, .explanation_count = 1};
@@ -63,7 +64,7 @@ START_TEST(the_body_has_the_members_of_the_contract)
         "\"predictions\":[{\"class\":7,\"name\":\"caf?\",\"probability\":0.100000001,\"logit\":null}]",
         "\"method\":\"m\",\"version\":2,\"status\":\"partial\",\"seed\":9,",
         "\"target\":{\"class\":7,\"name\":\"x\",\"space\":\"probability\",\"contrast\":3,\"value\":null}",
-        "\"cost\":{\"forwards\":2.0,\"backwards\":0.0},\"warnings\":[\"flat\"],\"metrics\":{}",
+        "\"cost\":{\"forwards\":2.0,\"backwards\":0.0},\"warnings\":[\"flat\"],\"metrics\":{\"spread\":0.5}",
         "{\"name\":\"map\",\"kind\":\"map\",\"shape\":[2,2],\"dtype\":\"f32\",\"data\":\"AACAvwAAAAAAAAA/AABQQA==\","
         "\"min\":-1.0,\"max\":3.25,\"href\":\"/x/0-map.npy\"}",
         "\"media_type\":\"image/png\",\"width\":3,\"height\":2,\"data\":\"YWJj\",\"href\":\"/x/0-overlay.png\"",
