@@ -73,7 +73,7 @@ static xai_status find_wanted(xai_context *c, xai_error *err)
 xai_status xai_context_init(xai_context *c, const xai_context_spec *spec, xai_error *err)
 {
     *c = (xai_context){.model = spec->model, .pool = spec->pool, .token = spec->token, .arena = spec->arena,
-                       .urgent = spec->urgent, .layers_only = spec->layers_only,
+                       .urgent = spec->urgent, .layers_only = spec->layers_only, .wants = spec->wants,
                        .lease = {.token = spec->token, .urgent = spec->urgent}};
     set_geometry(c);
     if (!(c->input = XAI_NEW(c->arena, float, c->input_count))) XAI_NO_MEMORY(err);
@@ -91,6 +91,7 @@ void xai_context_deinit(xai_context *c)
     for (xai_context_part *p = c->parts; p; p = p->next) xai_lanes_free(p->lanes);
     for (int mode = 0; mode < XAI_PLAN_MODES; mode++) xai_model_return_lanes(c->model, c->lanes[mode]);
     xai_model_return_lanes(c->model, c->varied);
+    xai_context_plain_deinit(c);
     xai_lease_end(&c->lease);
     if (c->program_owned) xai_program_free(c->program);
 }
@@ -141,10 +142,11 @@ static xai_status add_up(const xai_context *c, const size_t sessions[XAI_PLAN_MO
     return XAI_OK;
 }
 
-xai_status xai_context_reserve(xai_context *c, const size_t sessions[XAI_PLAN_MODES], xai_error *err)
+xai_status xai_context_reserve(xai_context *c, const size_t sessions[XAI_PLAN_MODES], unsigned plain, xai_error *err)
 {
     size_t sum;
     XAI_TRY(add_up(c, sessions, &sum, err));
+    XAI_TRY(xai_context_plain_bytes(c, plain, &sum, err));
     return xai_lease_reserve(&c->lease, sum, err);
 }
 
