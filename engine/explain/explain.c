@@ -270,13 +270,16 @@ static xai_status reserve(const plan *p, xai_context *c, xai_error *err)
 {
     size_t sessions[XAI_PLAN_MODES] = {0}, width = (size_t)xai_pool_threads(c->pool);
     xai_plan_mode base = base_mode(p, c);
-    for (size_t i = 0; i < p->request->call_count; i++)
+    unsigned plain = 0;
+    for (size_t i = 0; i < p->request->call_count; i++) {
+        plain |= p->methods[i]->plain;
         for (int mode = 0; mode < XAI_PLAN_MODES; mode++)
             if (p->methods[i]->lanes & 1U << mode) sessions[mode] = width;
+    }
     if (base != XAI_PLAN_FORWARD || !sessions[base]) sessions[base]++; /* or it runs in the first lane */
     if (sessions[XAI_PLAN_KEEP] == width && base == XAI_PLAN_FORWARD) sessions[XAI_PLAN_KEEP]++; /* their base */
     if (any_needs(p, XAI_NEEDS_LAYER, XAI_NEEDS_LAYER)) sessions[XAI_PLAN_KEEP]++;
-    return xai_context_reserve(c, sessions, err);
+    return xai_context_reserve(c, sessions, plain, err);
 }
 
 static xai_status run_base(const plan *p, xai_context *c, xai_error *err)

@@ -36,6 +36,7 @@ typedef struct xai_method {
     size_t params_size;
     unsigned needs;  /* xai_need bits: what the model must offer */
     unsigned lanes;  /* 1 << xai_plan_mode: in which modes it runs variants of the input on all threads */
+    unsigned plain;  /* 1 << xai_plain_kind: which plain sessions it uses */
     xai_space space; /* of the target by default */
     bool steady;     /* it runs the same variants, in the same order, whatever the target: they can be run once */
     /* What the table cannot say: relations between parameters, or with the model. May be NULL. */
@@ -67,6 +68,9 @@ xai_status xai_task_warn(xai_task *task, xai_error *err, const char *format, ...
 /* Gradients of the target at the base input by each wanted value; runs the base forward if that is still to do. */
 xai_status xai_task_gradient(xai_task *task, const xai_wanted *wanted, size_t count, xai_policy policy,
                              xai_error *err);
+
+/* Where a pass in a plain session starts: d target / d its tensor, in the arena. */
+xai_status xai_task_plain_seed(const xai_task *task, const xai_plain *plain, xai_seed *out, xai_error *err);
 
 /* ---- draws: masks and noise written to a directory, or read from one */
 
