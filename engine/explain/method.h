@@ -37,6 +37,7 @@ typedef struct xai_method {
     unsigned needs;  /* xai_need bits: what the model must offer */
     unsigned lanes;  /* 1 << xai_plan_mode: in which modes it runs variants of the input on all threads */
     xai_space space; /* of the target by default */
+    xai_space (*space_of)(const void *params); /* the same where it depends on the parameters; NULL: it does not */
     /* What the table cannot say: relations between parameters, or with the model. May be NULL. */
     xai_status (*check)(const xai_model *model, const void *params, xai_error *err);
     /* Forward-equivalents that a run takes, the base forward included; a backward counts 2. */
