@@ -16,7 +16,7 @@
 typedef enum xai_mask_rule {
     XAI_MASK_PAPER,    /* b is black; pixels' centres meet at half steps */
     XAI_MASK_GRAD_CAM, /* b is 0 in normalised space; enlarged by the corners' centres, then scaled */
-    XAI_MASK_TORCH_CAM /* b is 0 in normalised space; half steps */
+    XAI_MASK_TORCHCAM /* b is 0 in normalised space; half steps */
 } xai_mask_rule;
 
 typedef struct xai_masked {
@@ -26,9 +26,9 @@ typedef struct xai_masked {
     double sigma;          /* of the noise n; 0: none */
 } xai_masked;
 
-/* Evaluates every channel of the list, the strongest first; adds the map, partial where the deadline came. */
-xai_status xai_masked_run(xai_task *task, const char *layer, int64_t channels, const xai_masked *masked, bool relu,
-                          xai_error *err);
+/* The weight of each channel of the layer: of those that are not tried 0. Fewer are, where the deadline comes. */
+xai_status xai_masked_weights(xai_task *task, const xai_cam_layer *layer, int64_t channels, const xai_masked *masked,
+                              double *weights, xai_error *err);
 
 /* Forward-equivalents. */
 double xai_masked_cost(const xai_model *model, const char *layer, int64_t channels, int64_t samples);

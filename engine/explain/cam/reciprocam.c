@@ -84,7 +84,7 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
 const xai_method xai_method_reciprocam = {
     .info = {.id = "reciprocam", .title = "Recipro-CAM", .family = "cam",
              .summary = "The score that each place of the layer reaches when everything around it is silent.",
-             .paper = "arXiv:2209.14074", .version = 1, .needs = "forward, layer",
+             .paper = "arXiv:2209.14074", .version = 1, .needs = "layer",
              .cost = "1 forward, and for each cell what follows the layer",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(reciprocam_params),

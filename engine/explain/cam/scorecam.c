@@ -10,25 +10,18 @@
 #include "masked.h"
 
 typedef struct scorecam_params {
-    const char *layer;
+    xai_cam_options cam;
     int64_t channels;
     int dialect;
-    bool relu;
 } scorecam_params;
 
 static const xai_param PARAMS[] = {
-    XAI_P_LAYER(scorecam_params, layer,
-                "Layer whose channels are the masks: a tensor or node with a spatial map; the last one if omitted."),
+    XAI_CAM_PARAMS(true),
+    XAI_CAM_SMOOTH,
     XAI_P_CHANNELS(scorecam_params, channels),
-    XAI_P_ENUM(scorecam_params, dialect, XAI_MASK_PAPER, "paper|grad-cam|torch-cam",
+    XAI_P_ENUM(scorecam_params, dialect, XAI_MASK_PAPER, "paper|grad-cam|torchcam",
                "Whose details: the paper's (hides with black, explains the probability), or a library's (mean colour, logit)."),
-    XAI_P_BOOL(scorecam_params, relu, true, "Keep only what is active above zero; off: negative activations show."),
 };
-
-static xai_status check(const xai_model *model, const void *params, xai_error *err)
-{
-    return xai_model_check_spatial(model, ((const scorecam_params *)params)->layer, err);
-}
 
 static xai_space space_of(const void *params)
 {
@@ -38,20 +31,27 @@ static xai_space space_of(const void *params)
 static double cost(const xai_model *model, const void *params)
 {
     const scorecam_params *p = params;
-    return xai_masked_cost(model, p->layer, p->channels, 1);
+    return xai_masked_cost(model, p->cam.layer, p->channels, 1);
 }
 
-static xai_status run(xai_task *task, const void *params, xai_error *err)
+static xai_status weights(xai_task *task, const xai_cam_layer *layer, const void *params, double *w, xai_error *err)
 {
     const scorecam_params *p = params;
     xai_masked masked = {.rule = (xai_mask_rule)p->dialect, .samples = 1};
-    return xai_masked_run(task, p->layer, p->channels, &masked, p->relu, err);
+    return xai_masked_weights(task, layer, p->channels, &masked, w, err);
+}
+
+static const xai_cam_rule RULE = {.weights = weights};
+
+static xai_status run(xai_task *task, const void *params, xai_error *err)
+{
+    return xai_cam_run(task, params, &RULE, err);
 }
 
 const xai_method xai_method_scorecam = {
     .info = {.id = "scorecam", .title = "Score-CAM", .family = "cam",
              .summary = "Each of the layer's feature maps counts with the score of the picture seen through it.",
-             .paper = "arXiv:1910.01279", .version = 1, .needs = "forward, layer",
+             .paper = "arXiv:1910.01279", .version = 1, .needs = "layer",
              .cost = "1 forward, and 1 for each channel of the layer",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(scorecam_params),
@@ -59,7 +59,7 @@ const xai_method xai_method_scorecam = {
     .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_PROBABILITY,
     .space_of = space_of,
-    .check = check,
+    .check = xai_cam_check,
     .cost = cost,
     .run = run,
 };
