@@ -164,10 +164,11 @@ static xai_status take_aims(const plan *p, xai_context *c, xai_aim *aims, double
 }
 
 /* The aim as a method sees it: the class filled in, the space chosen. */
-static xai_status fill_aim(xai_aim *aim, const xai_method *method, const xai_result *r, xai_error *err)
+static xai_status fill_aim(xai_aim *aim, const xai_method *method, const void *params, const xai_result *r,
+                           xai_error *err)
 {
     xai_target *t = &aim->target;
-    t->space = xai_target_space(aim->model, t, method->space);
+    t->space = xai_target_space(aim->model, t, method->space_of ? method->space_of(params) : method->space);
     if (!aim->shares) return XAI_OK;
     if (t->class_index < 0) t->class_index = r->predictions[0].class_index;
     XAI_CHECK(t->contrast != t->class_index, err, BAD_PARAM, "target.contrast",
@@ -202,7 +203,7 @@ static xai_status run_method(const run *u, size_t call, size_t k, xai_explanatio
     xai_task task = {.context = c, .arena = r->arena, .aim = u->aims[k], .seed = p->request->seed,
                      .emit_draws = p->request->emit_draws, .use_draws = p->request->use_draws, .result = e};
     e->method = &method->info;
-    XAI_TRY(fill_aim(&task.aim, method, r, err));
+    XAI_TRY(fill_aim(&task.aim, method, params, r, err));
     task.base = task.aim.shares ? xai_aim_value(&task.aim, c->base_logits) : u->values[k];
     e->target = task.aim.target;
     e->target_value = task.base;

@@ -39,6 +39,7 @@ typedef struct xai_method {
     unsigned plain;  /* 1 << xai_plain_kind: which plain sessions it uses */
     xai_space space; /* of the target by default */
     bool steady;     /* it runs the same variants, in the same order, whatever the target: they can be run once */
+    xai_space (*space_of)(const void *params); /* the same where it depends on the parameters; NULL: it does not */
     /* What the table cannot say: relations between parameters, or with the model. May be NULL. */
     xai_status (*check)(const xai_model *model, const void *params, xai_error *err);
     /* Forward-equivalents that a run takes, the base forward included; a backward counts 2. */

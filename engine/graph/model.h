@@ -50,6 +50,13 @@ xai_status xai_model_find_output(const xai_model *model, const char *name, const
 /* Fails unless the tensor is a batch of spatial maps (4-D). */
 xai_status xai_model_check_spatial(const xai_model *model, const char *tensor, xai_error *err);
 
+/* The share of a forward's work that follows the layer: 0 to 1. */
+double xai_model_share_after(const xai_model *model, const char *layer);
+
+/* Whether the tensor `target` is an affine function of the layer, the rest standing still, as in pooling and a linear
+ * layer: then a change of the layer moves it by gradient times change. False where nobody can tell. */
+bool xai_model_affine_after(const xai_model *model, const char *layer, const char *target);
+
 /* A program that computes `layers` too, and of which `kept` can be read after every forward. It is the model's own
  * (*owned false) where that one does already, and nothing but the logits is read. */
 typedef struct xai_wants {
