@@ -137,7 +137,8 @@ typedef enum xai_baseline {
     XAI_BASELINE_BLACK,
     XAI_BASELINE_WHITE,
     XAI_BASELINE_MEAN,
-    XAI_BASELINE_BLUR
+    XAI_BASELINE_BLUR,
+    XAI_BASELINE_KINDS /* how many there are */
 } xai_baseline;
 #define XAI_BASELINE_CHOICES "black|white|mean|blur"
 

@@ -77,7 +77,10 @@ xai_status xai_task_plain_seed(const xai_task *task, const xai_plain *plain, xai
 
 /* emit_draws: writes `array` to <dir>/<name>.npy. Does nothing when no directory is given. */
 xai_status xai_task_emit_draws(const xai_task *task, const char *name, const xai_array *array, xai_error *err);
-/* use_draws: reads <dir>/<name>.npy, which must be float32 of this rank, into the arena. *found false: no directory. */
+/* Whether there is a <dir>/<name>.npy to replay. */
+bool xai_task_has_draws(const xai_task *task, const char *name);
+/* use_draws: reads <dir>/<name>.npy of this rank into the arena; whatever its numbers' type, as float32. *found false:
+ * no directory. */
 xai_status xai_task_use_draws(const xai_task *task, const char *name, int rank, xai_tensor *out, bool *found,
                               xai_error *err);
 

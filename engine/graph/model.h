@@ -102,4 +102,12 @@ xai_status xai_model_warn(xai_model *model, const char *text, xai_error *err);
 /* info.labels and the map of names. */
 xai_status xai_model_read_labels(xai_model *model, const xai_model_config *config, xai_error *err);
 
+/* Of the model's input, in pixels. */
+static inline void xai_model_input_sides(const xai_model *model, int64_t *height, int64_t *width)
+{
+    bool nchw = model->info.layout == XAI_LAYOUT_NCHW;
+    *height = model->info.input_shape[nchw ? 2 : 1];
+    *width = model->info.input_shape[nchw ? 3 : 2];
+}
+
 #endif
