@@ -44,6 +44,7 @@ PKGS_SERVER = libmicrohttpd jansson sqlite3 libseccomp
 pkg      = $(shell pkg-config $(1) $(2) 2>/dev/null)
 ISA_avx2   = $(if $(X86),-mavx2 -mfma -mf16c)
 ISA_avx512 = $(if $(X86),-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512)
+ISA_avx512bf16 = $(if $(X86),$(ISA_avx512) -mavx512bf16)
 
 # ---------------------------------------------------------------- sources
 EXPLAIN     = $(patsubst engine/%/,%,$(sort $(wildcard engine/explain/*/)))
@@ -133,7 +134,7 @@ $(BUILD)/obj/gen/onnx.pb-c.o: $(GEN) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(XFLAGS) -w $(CFLAGS) -c -o $@ $<
 
-isa = $(foreach i,avx2 avx512,$(if $(filter %_$(i),$(1)),$(ISA_$(i))))
+isa = $(foreach i,avx2 avx512 avx512bf16,$(if $(filter %_$(i),$(1)),$(ISA_$(i))))
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GEN)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)

@@ -18,6 +18,7 @@ struct bench_work {
     /* predict, methods */
     xai_model *model;
     xai_image *image;
+    xai_precision precision;
 };
 
 static bool is_raw(const char *what) { return strcmp(what, "forward") == 0 || strcmp(what, "gradient") == 0; }
@@ -56,6 +57,7 @@ static xai_status open_explain(bench_work *w, cli_call *call, xai_error *err)
     XAI_CHECK(strcmp(w->what, "predict") == 0 || xai_method_find(w->what), err, UNKNOWN_METHOD, w->what,
               "'%s' is neither forward, gradient, predict nor a method; `xai methods` lists them", w->what);
     XAI_CHECK(w->batch == 1, err, USAGE, "--batch", "only forward and gradient are timed in batches");
+    XAI_TRY(cli_precision(call, &w->precision, err));
     XAI_TRY(cli_load_model(call, &w->model, err));
     return gray_picture(xai_model_describe(w->model), &w->image, err);
 }
@@ -101,7 +103,7 @@ static xai_status explain_once(bench_work *w, xai_error *err)
 {
     xai_method_call call = {.id = w->what};
     xai_request request = {.model = w->model, .image = w->image, .calls = &call,
-                           .call_count = strcmp(w->what, "predict") != 0};
+                           .call_count = strcmp(w->what, "predict") != 0, .precision = w->precision};
     xai_result *result;
     XAI_TRY(xai_explain(&request, w->pool, NULL, &result, err));
     xai_result_free(result);

@@ -61,7 +61,7 @@ static xai_status list_kept(xai_context *c, const xai_wants *wants, xai_error *e
     const char **layers = XAI_NEW(c->arena, const char *, wants->layer_count);
     if (!layers) XAI_NO_MEMORY(err);
     for (size_t i = 0; i < wants->layer_count; i++) layers[i] = wants->layers[i];
-    c->wants = (xai_wants){layers, wants->layer_count, c->keep + 1, wants->kept_count};
+    c->wants = (xai_wants){wants->precision, layers, wants->layer_count, c->keep + 1, wants->kept_count};
     return XAI_OK;
 }
 
