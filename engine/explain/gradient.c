@@ -80,7 +80,7 @@ static xai_status run_backward(xai_task *task, const xai_wanted *wanted, size_t 
     XAI_TRY(status);
     c->backwards++;
     for (size_t i = 0; i < count; i++)
-        xai_shared_add_gradient(c->shared, &task->aim, policy, wanted[i].value, wanted[i].out);
+        XAI_TRY(xai_shared_add_gradient(c->shared, &task->aim, policy, wanted[i].value, wanted[i].out, err));
     return XAI_OK;
 }
 

@@ -209,7 +209,8 @@ START_TEST(defaults_work)
 }
 END_TEST
 
-/* Before it runs, the cost is what the receipt says afterwards, or more where changed regions and suffixes save work. */
+/* Before it runs, the cost is what the receipt says afterwards; or more, up to eight times, where changed regions and
+ * suffixes save work. */
 START_TEST(cost_is_said_before)
 {
     question q = modest(xai_method_at((size_t)_i));
@@ -225,7 +226,7 @@ START_TEST(cost_is_said_before)
         const xai_explanation *e = &r->explanations[0];
         double run = e->forwards + 2 * e->backwards;
         ck_assert_msg(run <= 1.05 * said + 2, "%s on %s: said %g, ran %g", q.method->id, NET[n].name, said, run);
-        ck_assert_msg(strcmp(q.method->id, "sag") == 0 || said <= 4 * run + 8, "%s on %s: said %g, ran %g",
+        ck_assert_msg(strcmp(q.method->id, "sag") == 0 || said <= 8 * run + 8, "%s on %s: said %g, ran %g",
                       q.method->id, NET[n].name, said, run);
         xai_result_free(r);
     }
