@@ -49,7 +49,7 @@ static const char REQUEST[] =
     "\"targets\":{\"type\":\"array\",\"maxItems\":16,\"items\":{\"$ref\":\"#/components/schemas/Target\"}},"
     "\"target\":{\"$ref\":\"#/components/schemas/Target\"},"
     "\"seed\":{\"type\":[\"integer\",\"null\"],\"minimum\":0},\"precision\":{\"enum\":[\"f32\",\"bf16\",null],"
-    "\"description\":\"bf16: only where the processor has it (see /health/ready), and for methods that need no gradient\"},"
+    "\"description\":\"bf16: where the model's precisions name it, and for methods that need no gradient\"},"
     "\"outputs\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":2,\"items\":{\"enum\":[\"map\",\"overlay\"]}},"
     "\"evaluate\":{\"type\":\"array\",\"maxItems\":0},"
     "\"top\":{\"type\":[\"integer\",\"null\"],\"minimum\":1,\"maximum\":1000},"
