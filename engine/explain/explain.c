@@ -57,7 +57,8 @@ static xai_status plan_pair(plan *p, size_t i, size_t k, xai_error *err)
     XAI_TRY(xai_params_parse(method->info.params, method->info.param_count, call->params, call->param_count, params,
                              p->arena, err));
     XAI_TRY(resolve_layers(p, method, xai_target_tensor(model, &p->targets[k]), params, err));
-    return method->check ? method->check(model, params, err) : XAI_OK;
+    if (method->check) XAI_TRY(method->check(model, params, err));
+    return method->check_target ? method->check_target(model, params, &p->targets[k], err) : XAI_OK;
 }
 
 static xai_status check_needs(const plan *p, const xai_method *method, const xai_target *t, xai_error *err)
