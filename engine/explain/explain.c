@@ -85,6 +85,7 @@ static xai_status plan_pair(plan *p, size_t i, size_t k, xai_error *err)
                              p->arena, err));
     XAI_TRY(resolve_layers(p, method, xai_target_tensor(model, &p->targets[k]), params, err));
     if (method->check) XAI_TRY(method->check(model, params, err));
+    if (method->check_target) XAI_TRY(method->check_target(model, params, &p->targets[k], err));
     return want_tensors(p, method, params, err);
 }
 

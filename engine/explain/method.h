@@ -48,6 +48,8 @@ typedef struct xai_method {
                         size_t *count, xai_error *err);
     /* What the table cannot say: relations between parameters, or with the model. May be NULL. */
     xai_status (*check)(const xai_model *model, const void *params, xai_error *err);
+    /* The same of what is asked of the target, which is checked. May be NULL. */
+    xai_status (*check_target)(const xai_model *model, const void *params, const xai_target *target, xai_error *err);
     /* Forward-equivalents that a run takes, the base forward included; a backward counts 2. */
     double (*cost)(const xai_model *model, const void *params);
     xai_status (*run)(xai_task *task, const void *params, xai_error *err);

@@ -69,6 +69,26 @@ def grad_cam_cases(s: subjects.Subject, out: subjects.Cases) -> None:
                 lambda: raw(GRADIENT[method], s.net, layer, s.x, s.classes[1], smooth=True))
 
 
+def steer() -> subjects.Subject:
+    """A regression: the branch of tiny-steer that ends in a global average and a linear layer."""
+    net, _ = subjects.nets.make("tiny-steer")
+    x = np.load(subjects.DATA / "tiny-steer" / "input.npy")
+    tensor = oracles.tensor_name(str(subjects.DATA / "tiny-steer/model.onnx"), oracles.layer_value(net, net.relu4, x), x)
+    return subjects.Subject("tiny-steer", "tiny-steer/model.onnx", "tiny-steer/input.npy", net.double(), x, (),
+                            {tensor: net.relu4}, 1)
+
+
+def linear_head_cases(s: subjects.Subject, method: str, fc: str, targets: dict, out: subjects.Cases) -> None:
+    """torch-cam's CAM: `targets` by the row of the linear layer."""
+    import torchcam.methods
+    tensor, layer = list(s.layers.items())[-1]
+    for row, target in targets.items():
+        with torchcam.methods.CAM(s.net, layer, fc, input_shape=s.x.shape[1:]) as extractor, torch.no_grad():
+            s.net(tensor_of(s.net, s.x))
+            values = extractor(row, normalized=False)[0].numpy()
+        out.add(s, f"{method}-{row}", method, target, {"layer": tensor}, values)
+
+
 def torchcam_cases(s: subjects.Subject, out: subjects.Cases) -> None:
     import torchcam.methods
 
@@ -84,6 +104,8 @@ def torchcam_cases(s: subjects.Subject, out: subjects.Cases) -> None:
             out.add(s, f"gradcam++-torchcam-{at}-{target}", "gradcam++", target,
                     {"layer": tensor, "dialect": "torchcam", "relu": True}, compute(),
                     float32_error=oracles.float32_error(s.net, compute))
+    if hasattr(s.net, "fc"):
+        linear_head_cases(s, "cam", "fc", {c: c for c in s.classes}, out)
 
 
 ORACLES = {"grad-cam": (grad_cam_cases, ("grad-cam", "torch", "numpy")),
@@ -105,6 +127,8 @@ def main() -> None:
     out = subjects.Cases("cam", oracle)
     for s in subjects.subjects():
         make(s, out)
+    if oracle == "torchcam":
+        linear_head_cases(steer(), "ram", "speed", {0: {"output": {"name": "speed", "index": 0}}}, out)
     out.save({name: metadata.version(name) for name in packages}, NOTES[oracle])
 
 
