@@ -234,11 +234,15 @@ $(VENV_BENCH)/done: $(BENCH_REQUIREMENTS)
 	    echo "Not every peer could be installed; now one by one."; \
 	    for p in $$(cat $(BENCH_REQUIREMENTS) | grep -o '^[a-z].*==.*'); do \
 	        $(VENV_BENCH)/bin/pip install -q $$p || echo "$$p is left out"; done; fi
+$(VENV_BENCH)-%/done: tests/bench/requirements-%.txt
+	$(PYTHON) -m venv $(@D)
+	@if $(@D)/bin/pip install -q -r $<; then touch $@; else echo "$* could not be installed: it is left out"; fi
 .PHONY: bench
-bench: deps-build ## ours beside ONNX Runtime, OpenVINO and PyTorch, in turns; fills docs/bench.md and the README (ROWS=, ROUNDS=, QUICK=1)
+bench: deps-build ## ours beside other engines and explanation libraries, in turns; fills docs/bench.md and the README (ROWS=, ROUNDS=, QUICK=1)
 	$(call install_missing,python3-venv,the benchmark)
 	@$(SUBMAKE) all
 	@$(SUBMAKE) $(VENV_BENCH)/done
+	@for o in $$($(PYTHON) tests/bench/bench.py --rows '$(ROWS)' --oracles); do $(SUBMAKE) $(VENV_BENCH)-$$o/done; done
 	@$(VENV_BENCH)/bin/python tests/bench/bench.py --build $(BUILD) --rows '$(ROWS)' $(ROUNDS:%=--rounds %) $(if $(QUICK),--quick)
 
 # Sanitizers: builds of their own. The sandboxed decoder and the browser stay out: both limit what a process may map.

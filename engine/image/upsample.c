@@ -26,7 +26,7 @@ static between position(int index, int src, int dst, bool align_corners)
 /* Not a + (b - a) * share, whose difference can overflow. */
 static float mix(float a, float b, float share) { return a * (1.0f - share) + b * share; }
 
-/* A stretch of columns, and two neighbouring rows of the source resampled to it: each serves many rows of the output. */
+/* A stretch of columns, and two neighbouring source rows resampled to it, which serve many rows of the output. */
 typedef struct stretch {
     between across[CHUNK];
     int count, row; /* the source row that `upper` holds; -1: none yet */

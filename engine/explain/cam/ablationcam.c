@@ -2,10 +2,10 @@
  * Ablation-CAM: sum over channels k of w_k A_k, w_k = (y - y_k) / y, y_k the score with channel k set to zero.
  *
  * Desai and Ramaswamy, "Ablation-CAM: Visual Explanations for Deep Convolutional Network via Gradient-free
- * Localization", WACV 2020, equation 2. Only what follows the layer is run, and where that is affine (pooling and a linear
- * layer), and the target a logit, not even that: one gradient holds all drops. As pytorch-grad-cam has it where the
- * layer's least activation is 0; elsewhere that library sets channels not to zero but to 1e7 below the least
- * activation, and lower from channel to channel, since it measures the least anew after each.
+ * Localization", WACV 2020, equation 2. Only what follows the layer is run, and where that is affine (pooling and a
+ * linear layer), and the target a logit, not even that: one gradient holds all drops. As pytorch-grad-cam has it
+ * where the layer's least activation is 0; elsewhere that library sets a channel not to zero but to 1e7 below the
+ * least activation, which it measures anew after each channel, so that they get lower and lower.
  */
 #include "channels.h"
 
@@ -89,7 +89,7 @@ static xai_status weights(xai_task *task, const xai_cam_layer *layer, const void
     XAI_TRY(xai_channel_list_make(task, layer, p->channels, &j.list, err));
     XAI_TRY(is_affine(&task->aim, layer->value) ? work_out(task, &j, w, err) : try_out(task, &j, w, err));
     if (task->base == 0)
-        return xai_task_warn(task, err, "The score is 0: what a channel takes away is no share of it, and counts as it is.");
+        return xai_task_warn(task, err, "The score is 0: what a channel takes away counts as it is, not as a share.");
     for (int64_t k = 0; k < layer->channels; k++) w[k] /= task->base;
     return XAI_OK;
 }

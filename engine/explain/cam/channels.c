@@ -44,6 +44,6 @@ xai_status xai_channel_list_make(xai_task *task, const xai_cam_layer *layer, int
 xai_status xai_channel_list_stop(xai_task *task, const xai_channel_list *list, size_t done, xai_error *err)
 {
     task->result->partial = true;
-    return xai_task_warn(task, err, "The deadline came after %zu of %zu channels, the strongest first: the map is made of these.",
+    return xai_task_warn(task, err, "The deadline came after %zu of %zu channels: the map is made of the strongest.",
                          done, list->count);
 }

@@ -1,9 +1,9 @@
 /*
- * IS-CAM: Score-CAM whose scores are means along a path from the hidden picture to the masked one.
+ * IS-CAM: Score-CAM whose scores are means along a path from the hidden picture to the masked one (masked.h).
  *
- * Naidu et al., "IS-CAM: Integrated Score-CAM for axiomatic-based explanations", 2020, arXiv 2010.03023, as torch-cam
- * has it: the factor of sample s is the sum 1/N + 2/N + ... + s/N, so that with N samples the path ends at (N + 1) / 2
- * times the masked picture, and not at the picture itself.
+ * Naidu et al., "IS-CAM: Integrated Score-CAM for axiomatic-based explanations", 2020, arXiv 2010.03023, as
+ * torch-cam has it: the factor of sample s is the sum 1/N + 2/N + ... + s/N, so that with N samples the path ends at
+ * (N + 1) / 2 times the masked picture, and not at the picture itself.
  */
 #include "masked.h"
 
@@ -16,7 +16,7 @@ static const xai_param PARAMS[] = {
     XAI_CAM_PARAMS(true),
     XAI_CAM_SMOOTH,
     XAI_P_CHANNELS(iscam_params, channels),
-    XAI_P_INT(iscam_params, samples, 10, 1, 1000, "Steps along the path: more is steadier and slower, and reaches further."),
+    XAI_P_INT(iscam_params, samples, 10, 1, 1000, "Steps along the path: more is slower, and reaches further."),
 };
 
 static double cost(const xai_model *model, const void *params)

@@ -105,7 +105,7 @@ static xai_status replay_noise(job *j, const xai_task *task, xai_error *err)
     const int64_t *d = t.shape.dim;
     XAI_CHECK((size_t)d[0] == j->masked->samples && d[1] == channels && d[2] == j->context->height &&
                   d[3] == j->context->width,
-              err, BAD_TENSOR, "noise.npy", "noise.npy must have the shape (%zu, %lld, %d, %d): samples, channels, input",
+              err, BAD_TENSOR, "noise.npy", "noise.npy must be (samples, channels, height, width): (%zu, %lld, %d, %d)",
               j->masked->samples, (long long)channels, j->context->height, j->context->width);
     j->noise = t.data;
     return XAI_OK;

@@ -1,8 +1,9 @@
 /*
- * Masked scores: Score-CAM and its kin. Each channel of a layer, scaled to 0..1 and enlarged to the input's size, is a
- * mask over the picture; the channel's weight is the softmax over the channels of the score that is left.
+ * Masked scores: Score-CAM and its kin. Each channel of a layer, scaled to 0..1 and enlarged to the input's size, is
+ * a mask over the picture; the channel's weight is the softmax over the channels of the score that is left.
  *
- *     M_k = up((A_k - min A_k) / (max A_k - min A_k + 1e-8)),   w = softmax_k(mean over samples s of y(b + c_s (M_k + n_sk) (x - b)))
+ *     M_k = up((A_k - min A_k) / (max A_k - min A_k + 1e-8))
+ *     w_k = softmax over k of (mean over samples s of y(b + c_s (M_k + n_sk) (x - b)))
  *
  * The papers subtract the score of a baseline from y, which is the same for every k, so that the softmax does not
  * change: it is not run. A mask is made while the input is filled, and never kept.

@@ -18,7 +18,8 @@ typedef struct reciprocam_params {
 
 static const xai_param PARAMS[] = {
     XAI_P_LAYER(reciprocam_params, layer,
-                "Layer whose cells are kept one by one: a tensor or node with a spatial map; the last one if omitted."),
+                "Layer whose cells are kept one by one: a tensor or node with a spatial map; the last one if "
+                "omitted."),
     XAI_P_BOOL(reciprocam_params, gaussian, false,
                "Keep the eight neighbours too, weighed by a Gaussian: smoother; off: the cell alone."),
 };

@@ -2,8 +2,8 @@
  * Score-CAM: ReLU(sum over channels k of w_k A_k), w_k the softmax of the scores that the picture has when each
  * channel is its mask (masked.h).
  *
- * Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", CVPR workshops 2020,
- * arXiv 1910.01279, equations 5 to 7, by default on the class's probability. The libraries' dialects multiply the
+ * Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", CVPR workshops
+ * 2020, arXiv 1910.01279, equations 5 to 7, by default on the class's probability. The libraries' dialects multiply the
  * normalised input by the mask, which hides with the mean colour in place of black, and explain the logit:
  * pytorch-grad-cam enlarges by the corners' centres and scales what is enlarged, torch-cam scales first.
  */
@@ -20,7 +20,8 @@ static const xai_param PARAMS[] = {
     XAI_CAM_SMOOTH,
     XAI_P_CHANNELS(scorecam_params, channels),
     XAI_P_ENUM(scorecam_params, dialect, XAI_MASK_PAPER, "paper|grad-cam|torchcam",
-               "Whose details: the paper's (hides with black, explains the probability), or a library's (mean colour, logit)."),
+               "Whose details: the paper's (hides with black, explains the probability), or a library's (hides with "
+               "the mean colour, explains the logit)."),
 };
 
 static xai_space space_of(const void *params)

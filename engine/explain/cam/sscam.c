@@ -1,9 +1,9 @@
 /*
- * SS-CAM: Score-CAM whose scores are means over noisy masks: noise of deviation `noise_sigma` is added to each pixel of
- * the enlarged mask before it multiplies the normalised input.
+ * SS-CAM: Score-CAM whose scores are means over noisy masks (masked.h): noise of deviation `noise_sigma` is added to
+ * each pixel of the enlarged mask before it multiplies the normalised input.
  *
- * Wang et al., "SS-CAM: Smoothed Score-CAM for Sharper Visual Feature Localization", 2020, arXiv 2006.14255, section 3.1,
- * as torch-cam has it. Draws: noise.npy (samples, channels, height, width).
+ * Wang et al., "SS-CAM: Smoothed Score-CAM for Sharper Visual Feature Localization", 2020, arXiv 2006.14255, section
+ * 3.1, as torch-cam has it. Draws: noise.npy (samples, channels, height, width).
  */
 #include "masked.h"
 
