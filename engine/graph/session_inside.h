@@ -56,6 +56,20 @@ void xai_session_mark_needed(xai_session *session, const xai_wanted *wanted, siz
 void xai_session_open_gradient(const xai_session *session, const xai_value *value, unsigned char *block,
                                float **grads);
 
+/*
+ * The walk that backward passes share: from the seeds, node by node in reverse, to the wanted values. It visits the
+ * nodes between them whose outputs' gradients are live and complete; a visit opens those of the inputs that it adds to.
+ */
+typedef struct xai_walk {
+    const xai_seed *seeds;
+    size_t seed_count;
+    const xai_wanted *wanted;
+    size_t wanted_count;
+    xai_status (*visit)(void *user, const xai_node *node, int position, xai_error *err); /* position: in the part */
+    void *user;
+} xai_walk;
+xai_status xai_session_walk_back(xai_session *session, const xai_walk *walk, xai_error *err);
+
 /* Any node's backward pass, views too. */
 void xai_node_backward(const xai_node *node, const xai_exec *exec);
 
