@@ -70,7 +70,11 @@ xai_status xai_context_plain_base(xai_context *c, xai_plain_kind kind, const xai
 {
     xai_plain *p = &c->plain[kind];
     *out = p;
-    if (p->session) return XAI_OK;
+    if (p->session) {
+        c->reused_forwards++;
+        xai_token_advance(c->token, 1);
+        return XAI_OK;
+    }
     XAI_TRY(find_program(c, kind, &p->program, err));
     p->in = p->program->inputs[c->model->input_index];
     xai_session_spec spec = spec_of(c, kind);
