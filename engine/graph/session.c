@@ -114,6 +114,7 @@ xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, x
     if (status == XAI_OK) status = allocate(s, spec, err);
     if (status == XAI_OK && spec->tangents) status = xai_session_add_twin(s, err);
     if (status == XAI_OK && spec->relevance) status = xai_session_add_relevance(s, err);
+    if (status == XAI_OK && spec->multipliers) status = xai_session_add_multipliers(s, err);
     if (status != XAI_OK) {
         xai_session_free(s);
         return status;
@@ -131,6 +132,7 @@ xai_status xai_session_plan_bytes(xai_program *program, const xai_session_spec *
     *bytes = s->block_bytes;
     if (spec->tangents) *bytes += s->plan.bytes;
     if (spec->relevance) *bytes += xai_session_relevance_bytes(s);
+    if (spec->multipliers) *bytes += xai_session_multiplier_bytes(s);
     xai_session_free(s);
     return status;
 }
