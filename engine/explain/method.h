@@ -81,6 +81,10 @@ xai_status xai_task_warn(xai_task *task, xai_error *err, const char *format, ...
 xai_status xai_task_gradient(xai_task *task, const xai_wanted *wanted, size_t count, xai_policy policy,
                              xai_error *err);
 
+/* The same from a seed of the caller's, in the session that has run on the base input. */
+xai_status xai_task_backward(xai_task *task, const xai_seed *seed, const xai_wanted *wanted, xai_policy policy,
+                             xai_error *err);
+
 /* Where a pass in a plain session starts: d target / d its tensor, in the arena. */
 xai_status xai_task_plain_seed(const xai_task *task, const xai_plain *plain, xai_seed *out, xai_error *err);
 
