@@ -1,6 +1,7 @@
 """Which gates method `attention` finds: all of those that a network has and none of those that it has not, in network
 order, with what each is. Their values are cases of test_methods.py; the networks those of methods/gated_nets.py."""
 import json
+import sys
 
 import numpy as np
 import pytest
@@ -8,12 +9,16 @@ import pytest
 import xai
 from compare import DATA
 
+sys.path.insert(0, str(xai.ROOT / "tests/conformance"))
+import check_families  # noqa: E402
+
 NETS = DATA / "methods/attention/nets"
 KINDS = json.loads((NETS / "gates.json").read_text(encoding="utf-8"))
 EXPORTED = sorted(path.parent for path in (xai.ROOT / "tests/exporters/data").glob("*/case.json"))
 SQUEEZED = {"tiny_constants", "tiny_dynamo18", "tiny_dynamo20", "tiny_external", "tiny_half", "tiny_half_weights", "tiny_keras13",
             "tiny_keras18", "tiny_paddle", "tiny_torchscript11", "tiny_torchscript17"}
 UNET = {"tiny_unet", "tiny_unet_dynamo"}
+KERAS = ["squeeze-excitation", "squeeze-excitation", "spatial", "spatial", "self-attention", "attention pooling"]
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +47,37 @@ def test_all_gates_in_network_order_and_no_other(name, sample):
     assert result["metrics"]["gates"] == len(rows) and result["cost"] == {"forwards": 1, "backwards": 0}
 
 
+def kinds_in(name: str) -> list:
+    """Of the exporters' models, each with a hard swish and a SiLU beside its gates."""
+    if name == "tiny_keras_gates":
+        return KERAS
+    return ["squeeze-excitation"] * (name in SQUEEZED) + ["spatial"] * (name in UNET)
+
+
 @pytest.mark.parametrize("folder", EXPORTED, ids=lambda folder: folder.name)
 def test_gates_of_every_exporter(folder):
-    """One squeeze-excitation each, spelt by PyTorch, tf2onnx and paddle2onnx, beside a hard swish and a SiLU."""
+    """Spelt by PyTorch's two exporters, tf2onnx and paddle2onnx."""
     done = xai.call("explain", xai.CHELSEA, "--model", folder / "model.onnx", "--method", "attention")
     kinds = [row["kind"] for row in table(done.json["results"][0])] if done.code == 0 else []
-    assert kinds == ["squeeze-excitation"] * (folder.name in SQUEEZED) + ["spatial"] * (folder.name in UNET)
+    assert kinds == kinds_in(folder.name)
     assert done.code == (0 if kinds else 4), done.stderr
+
+
+def test_values_are_those_of_the_tensor_of_that_name(tmp_path):
+    """In a graph that lies channels last. Tensors themselves are compared with other engines in tests/exporters."""
+    folder = xai.ROOT / "tests/exporters/data/tiny_keras_gates"
+    result = ask(folder / "model.onnx", folder / "input.npy").json["results"][0]
+    artifacts = {a["name"]: a for a in result["artifacts"]}
+    for row in table(result):
+        name = row["tensor"]
+        xai.call("run", "--model", folder / "model.onnx", "--input", f"image={folder / 'input.npy'}", "--fetch", name,
+                 "--out", tmp_path)
+        tensor = np.load(tmp_path / check_families.file_name(name))
+        for artifact in (f"gate{row['gate']}-weights", f"gate{row['gate']}-map"):
+            if artifact in artifacts:
+                got = xai.array(artifacts[artifact]).flatten()
+                want = tensor.flatten() if tensor.size == got.size else tensor.mean((0, 1, 2))
+                assert np.allclose(got, want, atol=1e-6)
 
 
 @pytest.mark.parametrize("model", [xai.LITE0, DATA / "tiny-resnet/model.onnx", DATA / "tiny-mobilenet/model.onnx"])
