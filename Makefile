@@ -219,6 +219,7 @@ conformance: deps-dev ## ONNX's own cases; networks from PyTorch, Keras and Padd
 	$(VENV)-keras/bin/python tests/conformance/export_keras.py $(BUILD)/conformance
 	$(VENV)-paddle/bin/python tests/conformance/export_paddle.py $(BUILD)/conformance
 	$(VENV)/bin/python tests/conformance/check_families.py $(BUILD)/conformance --xai $(BUILD)/xai
+	$(VENV)/bin/python tests/conformance/check_gates.py --xai $(BUILD)/xai
 	$(VENV)/bin/python tests/conformance/run_onnx_testdata.py --xai $(BUILD)/xai
 	$(VENV)/bin/python tests/conformance/write_onnx_cases.py $(BUILD)/conformance/onnx-cases
 	$(VENV)/bin/python tests/conformance/run_onnx_testdata.py --xai $(BUILD)/xai --title 'cases newer than opset 17' \

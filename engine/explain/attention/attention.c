@@ -192,17 +192,17 @@ static xai_status add_matrix(const shown *s, xai_error *err)
     return xai_task_add_maps(s->task, "matrix", values, shape, err);
 }
 
+/* Positions that are no grid of the picture's: those within windows, or of channels among themselves. */
+static bool has_list(const shown *s) { return s->weights.positions && !s->gate->rows; }
+
 static xai_status add_gate(const shown *s, xai_error *err)
 {
     const xai_gate *g = s->gate;
     const xai_gate_weights *w = &s->weights;
-    bool listed = w->positions && !g->rows; /* positions that are no grid of the picture's */
+    bool listed = has_list(s);
     if (w->channels) XAI_TRY(add_bars(s, "channel", w->channels, g->size[XAI_AXIS_CHANNEL], err));
     if (w->positions && g->rows) XAI_TRY(add_map(s, err));
     if (listed && !w->channels) XAI_TRY(add_bars(s, "position", w->positions, g->size[XAI_AXIS_POSITION], err));
-    if (listed)
-        XAI_TRY(xai_task_warn(s->task, err, "Gate '%s' has no map: its %" PRId64 " positions are no grid of the picture's.",
-                              g->tensor, g->size[XAI_AXIS_POSITION]));
     if (!s->alone) return XAI_OK;
     XAI_TRY(add_heads(s, err)); /* for every gate they would be too much */
     return add_matrix(s, err);
@@ -210,11 +210,22 @@ static xai_status add_gate(const shown *s, xai_error *err)
 
 /* ---------------------------------------------------------------- the table */
 
-/* "17, 3, 250": the strongest channels, or positions, the first of equal ones first. */
+static const char *add_place(const shown *s, const char *text, int64_t at, bool grid)
+{
+    const char *comma = text[0] ? ", " : "";
+    int64_t cols = s->gate->cols;
+    return grid ? xai_arena_printf(s->task->arena, "%s%s%" PRId64 ":%" PRId64, text, comma, at / cols, at % cols)
+                : xai_arena_printf(s->task->arena, "%s%s%" PRId64, text, comma, at);
+}
+
+/* "17, 3, 250": the strongest channels; "4:7, 3:7": positions by row and column. Of equal ones the first comes first. */
 static const char *strongest(const shown *s)
 {
-    const float *v = s->weights.channels ? s->weights.channels : s->weights.positions;
-    int64_t n = s->gate->size[s->weights.channels ? XAI_AXIS_CHANNEL : XAI_AXIS_POSITION], taken[STRONGEST];
+    const xai_gate *g = s->gate;
+    bool channels = s->weights.channels, grid = !channels && g->rows;
+    const float *v = channels ? s->weights.channels : s->weights.positions + (grid ? g->lead : 0);
+    int64_t n = channels ? g->size[XAI_AXIS_CHANNEL] : grid ? g->rows * g->cols : g->size[XAI_AXIS_POSITION];
+    int64_t taken[STRONGEST];
     const char *text = "";
     for (int64_t k = 0; k < STRONGEST && k < n; k++) {
         int64_t best = -1;
@@ -224,8 +235,7 @@ static const char *strongest(const shown *s)
             if (!gone && (best < 0 || v[i] > v[best])) best = i;
         }
         taken[k] = best;
-        text = xai_arena_printf(s->task->arena, "%s%s%" PRId64, text, k ? ", " : "", best);
-        if (!text) return NULL;
+        if (!(text = add_place(s, text, best, grid))) return NULL;
     }
     return text;
 }
@@ -234,7 +244,7 @@ static void add_row(const shown *s, size_t place, xai_doc *rows)
 {
     const xai_gate *g = s->gate;
     xai_arena *arena = s->task->arena;
-    const char *grid = g->rows ? xai_arena_printf(arena, "%" PRId64 " x %" PRId64, g->rows, g->cols) : "";
+    const char *grid = g->rows * g->cols > 1 ? xai_arena_printf(arena, "%" PRId64 " x %" PRId64, g->rows, g->cols) : "";
     xai_doc *row = xai_doc_array(arena);
     xai_doc_push(row, xai_doc_int(arena, (int64_t)place));
     xai_doc_push(row, xai_doc_text(arena, xai_gate_kind_name(g->kind)));
@@ -271,7 +281,8 @@ static double cost(const xai_model *model, const void *params)
     return 1;
 }
 
-static xai_status show(xai_task *task, xai_session *session, const choice *c, size_t place, xai_doc *rows, xai_error *err)
+static xai_status show(xai_task *task, xai_session *session, const choice *c, size_t place, xai_doc *rows, size_t *lists,
+                       xai_error *err)
 {
     const xai_gate *g = &c->gates[place];
     const xai_value *value = xai_program_find(task->context->program, g->read);
@@ -282,6 +293,7 @@ static xai_status show(xai_task *task, xai_session *session, const choice *c, si
     XAI_TRY(xai_token_check(task->context->token, err));
     XAI_TRY(xai_gate_weigh(g, s.data, task->arena, &s.weights, err));
     add_row(&s, place, rows);
+    *lists += has_list(&s);
     return add_gate(&s, err);
 }
 
@@ -292,7 +304,11 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
     xai_doc *rows = xai_doc_array(task->arena), *table = new_table(task->arena, rows);
     XAI_TRY(choose(task->context->model, params, task->arena, &c, err));
     XAI_TRY(xai_context_kept_base(task->context, &session, err));
-    for (size_t i = 0; i < c.count; i++) XAI_TRY(show(task, session, &c, c.first + i, rows, err));
+    size_t lists = 0;
+    for (size_t i = 0; i < c.count; i++) XAI_TRY(show(task, session, &c, c.first + i, rows, &lists, err));
+    if (lists > 0)
+        XAI_TRY(xai_task_warn(task, err, "%zu of the gates have no map: their positions are no grid of the picture's, as "
+                              "within windows.", lists));
     if (!c.alone && c.count < c.total)
         XAI_TRY(xai_task_warn(task, err, "The first %zu of %zu gates are shown: raise `limit`, or name one by `gate`.",
                               c.count, c.total));
