@@ -85,15 +85,45 @@ function methodRow(method, group) {
     );
 }
 
+const MANY = 12; // methods; more are easier to find by name
+
+/** Hides the rows, and the families, that do not contain what is typed. */
+function filterMethods(list, text) {
+    const wanted = text.trim().toLowerCase();
+    let family = null;
+    for (const row of list.children) {
+        if (row.classList.contains('family')) {
+            family = row;
+            family.hidden = wanted !== '';
+            continue;
+        }
+        const method = state.methods.find((m) => m.id === row.querySelector('input').value);
+        row.hidden = !`${method.id} ${methodTitle(method)} ${method.summary}`.toLowerCase().includes(wanted);
+        if (!row.hidden) family.hidden = false;
+    }
+}
+
+function methodFilter(id) {
+    return h('input', {
+        type: 'search',
+        placeholder: t('methods.search'),
+        'aria-label': t('methods.search'),
+        'aria-controls': id,
+        oninput: (event) => filterMethods(document.getElementById(id), event.target.value),
+    });
+}
+
 function methods() {
     const group = uid('method');
+    const list = uid('methods');
     return h(
         'fieldset',
         { class: 'methods' },
         h('legend', { class: 'small' }, t('methods.title')),
+        state.methods.length > MANY && methodFilter(list),
         h(
             'div',
-            { class: 'method-list' },
+            { class: 'method-list', id: list },
             families().map(([family, list]) => [
                 h('p', { class: 'family' }, tOr(`family.${family}`, family)),
                 list.map((m) => methodRow(m, group)),

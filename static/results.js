@@ -8,7 +8,7 @@ import { methodTitle, startRun } from './run.js';
 import { currentClass, refusal, set, state, subscribe } from './state.js';
 
 const SUGGESTED = 4;
-const TELLING = ['sag', 'rise'];
+const TELLING = ['sag', 'integratedgradients', 'lrp', 'scorecam', 'rise'];
 
 /** Methods that the model serves and that were not yet run on this picture and class; the telling ones first. */
 function untried() {

@@ -11,6 +11,14 @@
 
 static const xai_param PARAMS[] = {XAI_CAM_PARAMS(false), XAI_CAM_SMOOTH};
 
+static xai_status serves(const xai_model *model, xai_error *err)
+{
+    bool number = model->info.head == XAI_HEAD_REGRESSION || model->info.output_count > 1;
+    XAI_CHECK(number, err, UNSUPPORTED_METHOD, "ram",
+              "RAM explains a number of a regression; this model has class scores alone: use cam");
+    return XAI_OK;
+}
+
 static xai_status check(const xai_model *model, const void *params, const xai_target *target, xai_error *err)
 {
     bool number = target->kind == XAI_TARGET_OUTPUT ||
@@ -32,6 +40,7 @@ const xai_method xai_method_ram = {
              .cost = "1 forward, 1 backward", .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_cam_options),
     XAI_CAM_ON_GRADIENTS,
+    .serves = serves,
     .check_target = check,
     .run = run,
 };
