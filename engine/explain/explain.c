@@ -104,8 +104,9 @@ static xai_status plan_call(plan *p, size_t i, xai_error *err)
     XAI_CHECK(info, err, UNKNOWN_METHOD, "method", "there is no method '%s'", p->request->calls[i].id);
     p->methods[i] = xai_method_of(info);
     XAI_TRY(xai_method_served(info, p->request->model, err));
-    XAI_CHECK(p->request->precision == XAI_PRECISION_F32 || !(p->methods[i]->needs & XAI_NEEDS_GRADIENT), err, UNSUPPORTED,
-              "precision", "%s needs gradients, which are computed in f32 alone: ask for it without precision bf16",
+    bool exact = p->request->precision == XAI_PRECISION_F32;
+    XAI_CHECK(exact || !(p->methods[i]->needs & XAI_NEEDS_GRADIENT), err, UNSUPPORTED, "precision",
+              "%s needs gradients, which are computed in f32 alone: ask for it without precision bf16",
               info->id);
     for (size_t k = 0; k < p->target_count; k++) {
         XAI_TRY(check_needs(p, p->methods[i], &p->targets[k], err));

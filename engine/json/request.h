@@ -54,16 +54,16 @@ xai_status xai_json_request_bind(const xai_json_request *request, xai_model *mod
 
 /*
  * The same request from name=value pairs (a query, a command line): model, method (one or a list by commas), target,
- * space, contrast, seed, outputs, top, precision, wait_ms, and param.NAME=VALUE or param.METHOD.NAME=VALUE. *out is a new
- * reference to the JSON form. Errors: BAD_REQUEST, where = the pair's name.
+ * space, contrast, seed, outputs, top, precision, wait_ms, and param.NAME=VALUE or param.METHOD.NAME=VALUE. *out is a
+ * new reference to the JSON form. Errors: BAD_REQUEST, where = the pair's name.
  */
 xai_status xai_json_request_from_pairs(const char *const *names, const char *const *values, size_t count,
                                        json_t **out, xai_error *err);
 
 /*
  * What decides the numbers, in one canonical text: methods with versions and all parameters, classes, seed, outputs,
- * top, precision. Requests with equal texts on the same image and model have the same result. Heap memory, NULL when memory is
- * out or a parameter does not fit its table (xai_request_check says why).
+ * top, precision. Requests with equal texts on the same image and model have the same result. Heap memory, NULL when
+ * memory is out or a parameter does not fit its table (xai_request_check says why).
  */
 typedef const xai_method_info *(*xai_json_find_method)(const char *id);
 char *xai_json_request_canonical(const xai_request *request, xai_json_find_method find);

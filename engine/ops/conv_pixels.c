@@ -83,8 +83,9 @@ static float weight_at(const xai_conv *conv, const xai_conv_part *part, bool bac
 static float packed_at(const xai_conv *conv, const xai_conv_part *part, bool backward, size_t n, size_t t, size_t k)
 {
     if (!part->bf16) return weight_at(conv, part, backward, n, t, k);
-    bool odd = 2 * k + 1 < (size_t)conv->plan->in.c;
-    return xai_bf16_pair(weight_at(conv, part, false, n, t, 2 * k), odd ? weight_at(conv, part, false, n, t, 2 * k + 1) : 0);
+    bool whole = 2 * k + 1 < (size_t)conv->plan->in.c;
+    float odd = whole ? weight_at(conv, part, false, n, t, 2 * k + 1) : 0;
+    return xai_bf16_pair(weight_at(conv, part, false, n, t, 2 * k), odd);
 }
 
 static xai_status pack_weights(const xai_conv *conv, bool backward, xai_conv_part *part, xai_arena *arena,
@@ -172,7 +173,8 @@ static size_t canvas_pixel(const xai_conv_part *part, size_t channels)
 static size_t canvas_cols(const xai_conv *conv, const xai_conv_part *part)
 {
     const xai_window *w = &conv->window;
-    return (size_t)(part->lattice.cols - 1) * (size_t)part->lattice.step[1] + (size_t)((w->kernel[1] - 1) * w->dilation[1] + 1);
+    size_t steps = (size_t)(part->lattice.cols - 1) * (size_t)part->lattice.step[1];
+    return steps + (size_t)((w->kernel[1] - 1) * w->dilation[1] + 1);
 }
 
 static size_t canvas_rows(const xai_conv *conv, const xai_conv_part *part, size_t rows)
@@ -193,13 +195,14 @@ static size_t scratch_of(const xai_conv *conv, const xai_conv_part *part)
 size_t xai_conv_pixels_scratch(const xai_conv *conv, const xai_conv_part *parts, int count)
 {
     size_t most = 0;
-    for (int i = 0; i < count; i++)
-        for (int cols = parts[i].lattice.cols, least = has_canvas(&parts[i]) ? 1 : cols; cols >= least && cols > 0; cols--) {
-            xai_conv_part part = parts[i];
-            part.lattice.cols = cols;
+    for (int i = 0; i < count; i++) {
+        xai_conv_part part = parts[i];
+        int least = has_canvas(&part) ? 1 : part.lattice.cols;
+        for (; part.lattice.cols >= least && part.lattice.cols > 0; part.lattice.cols--) {
             size_t bytes = scratch_of(conv, &part);
             if (bytes > most) most = bytes;
         }
+    }
     return most;
 }
 

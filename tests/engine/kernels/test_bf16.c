@@ -107,8 +107,9 @@ static void check_outputs(const xai_bf16 *t, const xai_pixel_panel *p)
                 if (p->add) want = want + add_of[i][n];
                 want = xai_clamp_apply(p->clamp, want);
             }
-            ck_assert_msg(fabsf(y_of[i][n] - want) <= (written ? bound : 0), "%s: pixel %zu, channel %zu of %zu: %a, not %a",
-                          t->isa, i, n, p->lanes, (double)y_of[i][n], (double)want);
+            ck_assert_msg(fabsf(y_of[i][n] - want) <= (written ? bound : 0),
+                          "%s: pixel %zu, channel %zu of %zu: %a, not %a", t->isa, i, n, p->lanes, (double)y_of[i][n],
+                          (double)want);
         }
     }
 }
@@ -127,8 +128,10 @@ static void check_panel(const xai_bf16 *t, size_t count, size_t vecs, size_t lan
         }
     }
     for (size_t k = 0; k < (size_t)TAPS * PAIRS; k++)
-        for (size_t n = 0; n < width; n++)
-            w_words[k * width + n] = xai_bf16_pair(w_of[k / PAIRS][2 * (k % PAIRS)][n], w_of[k / PAIRS][2 * (k % PAIRS) + 1][n]);
+        for (size_t n = 0; n < width; n++) {
+            const float *even = &w_of[k / PAIRS][2 * (k % PAIRS)][n];
+            w_words[k * width + n] = xai_bf16_pair(*even, even[3 * 16]);
+        }
     xai_pixel_panel panel = {.count = count, .x = x, .x_pitch = PIXELS, .taps = TAPS, .k = PAIRS, .w = w_words,
                              .vecs = vecs, .lanes = lanes, .y = y, .y_at = 2, .bias = bias, .accumulate = accumulate,
                              .add = adds ? add : NULL, .clamp = {-3, 8}};

@@ -116,7 +116,8 @@ static bool check_case(const xai_op *op, const xai_op_case *c, xai_pool *pool)
         open_case(&one, op, c), open_case(&three, op, c);
         run(&one, bf16, NULL), run(&three, bf16, pool);
         double off = same(&first, &one) ? 0 : distance(&first, &one);
-        ck_assert_msg(off <= (way == WAY_COUNT - 1 ? 1e-6 : 0), "%s %s: off by %g by %s", op->type, c->name, off, bf16->isa);
+        double most = way == WAY_COUNT - 1 ? 1e-6 : 0;
+        ck_assert_msg(off <= most, "%s %s: off by %g by %s", op->type, c->name, off, bf16->isa);
         ck_assert_msg(same(&one, &three), "%s %s: threads change the bytes by %s", op->type, c->name, bf16->isa);
         check_box(&one, c->name);
         op_bench_free(&one.bench), op_bench_free(&three.bench);
