@@ -120,6 +120,7 @@ def main() -> int:
         effort = Effort(rounds=options.rounds, least=min(options.rounds, 5))
     build = options.build.resolve()
     folder = build / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
     make_models(rows, folder)
     results = {**header(build / "xai"), "rows": []}
     began = time.monotonic()
