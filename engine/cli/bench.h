@@ -28,7 +28,7 @@ void bench_program_close(bench_program *program);
 void bench_program_fill(const bench_program *program, xai_session *session, size_t sample);
 
 /* What can be timed: "forward" and "gradient" (forward and backward to the input) of raw samples through lanes, as
- * explainers run them; "predict", or a method by its id, on a gray picture, from the pixels to the result. */
+ * explainers run them; "predict", or a method by its id, on IMAGE or a gray picture, from the pixels to the result. */
 typedef struct bench_work bench_work;
 xai_status bench_work_new(cli_call *call, const char *what, size_t batch, xai_pool *pool, bench_work **out,
                           xai_error *err);

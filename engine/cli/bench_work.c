@@ -40,7 +40,7 @@ static xai_status open_raw(bench_work *w, cli_call *call, xai_error *err)
     return xai_lanes_new(p->program, &spec, w->pool, NULL, &w->lanes, err);
 }
 
-/* A gray picture: the time does not depend on what it shows. */
+/* Where none is named: the time of most methods does not depend on what a picture shows. */
 static xai_status gray_picture(const xai_model_info *info, xai_image **out, xai_error *err)
 {
     bool nchw = info->layout == XAI_LAYOUT_NCHW;
@@ -52,6 +52,13 @@ static xai_status gray_picture(const xai_model_info *info, xai_image **out, xai_
     xai_status status = xai_image_from_rgb(rgb, width, height, 1, out, err);
     free(rgb);
     return status;
+}
+
+static xai_status open_picture(bench_work *w, const cli_call *call, xai_error *err)
+{
+    const char *path;
+    XAI_TRY(cli_argument(call, "IMAGE", true, &path, err));
+    return path ? cli_load_image(path, &w->image, err) : gray_picture(xai_model_describe(w->model), &w->image, err);
 }
 
 /* As text, which is parsed by the method's table. */
@@ -74,7 +81,7 @@ static xai_status open_explain(bench_work *w, cli_call *call, xai_error *err)
     XAI_TRY(cli_precision(call, &w->precision, err));
     XAI_TRY(cli_load_model(call, &w->model, err));
     XAI_TRY(read_params(w, call, err));
-    return gray_picture(xai_model_describe(w->model), &w->image, err);
+    return open_picture(w, call, err);
 }
 
 xai_status bench_work_new(cli_call *call, const char *what, size_t batch, xai_pool *pool, bench_work **out,

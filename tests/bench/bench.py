@@ -86,7 +86,7 @@ def commands(row, build: Path, folder: Path) -> dict:
         params = [word for param in row.params for word in ("--param", param)]
         peers = {peer: [python_of(peer, build), HERE / "peer.py", peer, row.what, *common, "--share", row.share]
                  for peer in row.peers}
-        return {OURS: [*ours, "--what", row.method, *params], **peers}
+        return {OURS: [*ours, "--what", row.method, *params, models.PICTURE], **peers}
     net = ["--net", models.net_path(folder, row.model)]
     peers = {peer: [python_of(peer, build), HERE / "peer.py", peer, work, *common, *bits, *net] for peer in row.peers}
     return {OURS: [*ours, "--what", work], **peers}
@@ -120,6 +120,7 @@ def main() -> int:
         effort = Effort(rounds=options.rounds, least=min(options.rounds, 5))
     build = options.build.resolve()
     folder = build / "bench"
+    folder.mkdir(parents=True, exist_ok=True)
     make_models(rows, folder)
     results = {**header(build / "xai"), "rows": []}
     began = time.monotonic()

@@ -11,6 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "conformance"))
+# What is explained: a photo, cropped for EfficientNet-Lite0. On it about half of the last layer's channels are silent.
+PICTURE = ROOT / "tests" / "golden" / "data" / "lite0" / "coffee_224.png"
 
 
 def onnx_path(folder: Path, name: str) -> Path:

@@ -47,12 +47,12 @@ static void switch_off(const void *user, size_t index, float *values)
     memset(values + j->list.order[index] * area, 0, area * sizeof *values);
 }
 
-/* By running what follows the layer, channel by channel. */
+/* By running what follows the layer, channel by channel; where there is nothing to switch off, nothing drops. */
 static xai_status try_out(xai_task *task, const job *j, double *drops, xai_error *err)
 {
     xai_scores scores = {.values = XAI_NEW(task->arena, float, j->list.count)};
     if (!scores.values) XAI_NO_MEMORY(err);
-    xai_variants variants = {.count = j->list.count, .make = switch_off, .user = j,
+    xai_variants variants = {.count = j->list.active, .make = switch_off, .user = j,
                              .of = xai_program_find(task->context->program, j->layer->value->name)};
     bool partial;
     XAI_TRY(xai_evaluate_until(task->context, &task->aim, &variants, 1, &scores, &partial, err));

@@ -29,7 +29,7 @@ xai_status xai_channel_list_make(xai_task *task, const xai_cam_layer *layer, int
 {
     size_t all = (size_t)layer->channels;
     ranked *list = XAI_NEW(task->arena, ranked, all);
-    *out = (xai_channel_list){XAI_NEW(task->arena, size_t, all), limited(all, most)};
+    *out = (xai_channel_list){.order = XAI_NEW(task->arena, size_t, all), .count = limited(all, most)};
     if (!list || !out->order) XAI_NO_MEMORY(err);
     for (size_t k = 0; k < all; k++) {
         const float *a = xai_channel(layer, k);
@@ -38,6 +38,7 @@ xai_status xai_channel_list_make(xai_task *task, const xai_cam_layer *layer, int
     }
     qsort(list, all, sizeof *list, by_strength);
     for (size_t k = 0; k < all; k++) out->order[k] = list[k].channel;
+    while (out->active < out->count && list[out->active].strength > 0) out->active++;
     return XAI_OK;
 }
 

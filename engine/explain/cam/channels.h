@@ -10,6 +10,7 @@
 typedef struct xai_channel_list {
     size_t *order; /* by the mean magnitude of the activations; of equal ones the first */
     size_t count;
+    size_t active; /* of these; the others, at the end, are zero everywhere on this picture: often half of them */
 } xai_channel_list;
 
 #define XAI_P_CHANNELS(s, f) \

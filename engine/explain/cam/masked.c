@@ -6,6 +6,7 @@
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define EMIT_MAX ((size_t)1 << 30)
 #define SMALL 1e-8 /* beside the range, so that a channel that is the same everywhere hides all */
@@ -43,8 +44,13 @@ static void fill_mask(const job *j, size_t channel, float *mask)
     const xai_cam_layer *l = j->layer;
     const float *a = xai_channel(l, channel);
     bool corners = j->masked->rule == XAI_MASK_GRAD_CAM;
+    range own = range_of(a, (size_t)l->area);
+    if (own.low == own.high) {
+        memset(mask, 0, j->pixels * sizeof *mask);
+        return;
+    }
     xai_upsample_bilinear(a, (int)l->height, (int)l->width, mask, j->context->height, j->context->width, corners);
-    range r = corners ? range_of(mask, j->pixels) : range_of(a, (size_t)l->area);
+    range r = corners ? range_of(mask, j->pixels) : own;
     float factor = (float)(1 / ((double)r.high - (double)r.low + SMALL));
     for (size_t i = 0; i < j->pixels; i++) mask[i] = (mask[i] - r.low) * factor;
 }
@@ -105,7 +111,7 @@ static xai_status replay_noise(job *j, const xai_task *task, xai_error *err)
     const int64_t *d = t.shape.dim;
     XAI_CHECK((size_t)d[0] == j->masked->samples && d[1] == channels && d[2] == j->context->height &&
                   d[3] == j->context->width,
-              err, BAD_TENSOR, "noise.npy", "noise.npy must be (samples, channels, height, width): (%zu, %lld, %d, %d)",
+              err, BAD_TENSOR, "noise.npy", "noise.npy must be samples, channels, height, width: (%zu, %lld, %d, %d)",
               j->masked->samples, (long long)channels, j->context->height, j->context->width);
     j->noise = t.data;
     return XAI_OK;
@@ -130,15 +136,23 @@ static xai_status emit_noise(const job *j, xai_task *task, xai_error *err)
 
 /* ---------------------------------------------------------------- weights */
 
+/* How many channels are run: the last for all that are silent too. */
+static size_t tried(const job *j)
+{
+    bool alike = j->masked->sigma <= 0 && j->list->active < j->list->count;
+    return alike ? j->list->active + 1 : j->list->count;
+}
+
 /* The softmax over the first `count` channels of the list of the mean over the samples. */
 static void weigh(const job *j, const float *scores, size_t count, double *weights)
 {
-    size_t samples = j->masked->samples;
+    size_t samples = j->masked->samples, last = tried(j) - 1;
     const size_t *order = j->list->order;
     double top = -INFINITY, sum = 0;
     for (size_t i = 0; i < count; i++) {
         double *w = &weights[order[i]];
-        for (size_t s = 0; s < samples; s++) *w += (double)scores[i * samples + s];
+        const float *own = scores + (i < last ? i : last) * samples;
+        for (size_t s = 0; s < samples; s++) *w += (double)own[s];
         *w /= (double)samples;
         top = fmax(top, *w);
     }
@@ -168,7 +182,7 @@ xai_status xai_masked_weights(xai_task *task, const xai_cam_layer *layer, int64_
     job j = {.context = c, .layer = layer, .list = &list, .masked = masked, .seed = task->seed,
              .pixels = (size_t)c->height * (size_t)c->width};
     XAI_TRY(set_up(&j, task, err));
-    size_t count = list.count * masked->samples;
+    size_t channels_run = tried(&j), count = channels_run * masked->samples;
     xai_scores scores = {.values = XAI_NEW(task->arena, float, count)};
     if (!scores.values) XAI_NO_MEMORY(err);
     xai_variants variants = {.count = count, .make = apply_mask, .user = &j};
@@ -176,7 +190,8 @@ xai_status xai_masked_weights(xai_task *task, const xai_cam_layer *layer, int64_
     XAI_TRY(xai_evaluate_until(c, &task->aim, &variants, masked->samples, &scores, &partial, err));
     size_t done = scores.done / masked->samples;
     if (partial) XAI_TRY(xai_channel_list_stop(task, &list, done, err));
-    weigh(&j, scores.values, done, weights);
+    xai_token_advance(c->token, (double)((list.count - channels_run) * masked->samples));
+    weigh(&j, scores.values, done < channels_run ? done : list.count, weights);
     return XAI_OK;
 }
 

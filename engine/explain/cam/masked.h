@@ -6,7 +6,8 @@
  *     w_k = softmax over k of (mean over samples s of y(b + c_s (M_k + n_sk) (x - b)))
  *
  * The papers subtract the score of a baseline from y, which is the same for every k, so that the softmax does not
- * change: it is not run. A mask is made while the input is filled, and never kept.
+ * change: it is not run. A mask is made while the input is filled, and never kept. Channels that are silent on this
+ * picture hide all of it: without noise, one is run for all of them.
  */
 #ifndef XAI_EXPLAIN_MASKED_H
 #define XAI_EXPLAIN_MASKED_H
@@ -27,11 +28,11 @@ typedef struct xai_masked {
     double sigma;          /* of the noise n; 0: none */
 } xai_masked;
 
-/* The weight of each channel of the layer: of those that are not tried 0. Fewer are, where the deadline comes. */
+/* The weight of each channel of the layer: 0 of those that are not tried, or not before the deadline. */
 xai_status xai_masked_weights(xai_task *task, const xai_cam_layer *layer, int64_t channels, const xai_masked *masked,
                               double *weights, xai_error *err);
 
-/* Forward-equivalents. */
+/* Forward-equivalents, at most. */
 double xai_masked_cost(const xai_model *model, const char *layer, int64_t channels, int64_t samples);
 
 #endif

@@ -3,8 +3,8 @@
  * channel is its mask (masked.h).
  *
  * Wang et al., "Score-CAM: Score-Weighted Visual Explanations for Convolutional Neural Networks", CVPR workshops
- * 2020, arXiv 1910.01279, equations 5 to 7, by default on the class's probability. The libraries' dialects multiply the
- * normalised input by the mask, which hides with the mean colour in place of black, and explain the logit:
+ * 2020, arXiv 1910.01279, equations 5 to 7, by default on the class's probability. The libraries' dialects multiply
+ * the normalised input by the mask, which hides with the mean colour in place of black, and explain the logit:
  * pytorch-grad-cam enlarges by the corners' centres and scales what is enlarged, torch-cam scales first.
  */
 #include "masked.h"
