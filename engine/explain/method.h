@@ -28,7 +28,8 @@ typedef struct xai_task {
 typedef enum xai_need {
     XAI_NEEDS_GRADIENT = 1,
     XAI_NEEDS_LAYER = 2,
-    XAI_NEEDS_PROBABILITY = 4 /* of one class, whole or inside a box or mask */
+    XAI_NEEDS_PROBABILITY = 4, /* of one class, whole or inside a box or mask */
+    XAI_NEEDS_INPUT = 8 /* with GRADIENT and LAYER: gradients by the input too, not by the layer alone */
 } xai_need;
 
 typedef struct xai_method {
@@ -36,6 +37,7 @@ typedef struct xai_method {
     size_t params_size;
     unsigned needs;  /* xai_need bits: what the model must offer */
     unsigned lanes;  /* 1 << xai_plan_mode: in which modes it runs variants of the input on all threads */
+    bool (*varies)(const void *params); /* whether it does with these parameters; NULL: always */
     xai_space space; /* of the target by default */
     /* What the table cannot say: relations between parameters, or with the model. May be NULL. */
     xai_status (*check)(const xai_model *model, const void *params, xai_error *err);
