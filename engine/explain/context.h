@@ -39,6 +39,10 @@ typedef struct xai_context {
     xai_lease lease;                  /* of all lanes */
     bool layers_only;                 /* no method of the request differentiates further than to its layer */
     double forwards, backwards;       /* passes that were run, in parts of the whole */
+    double reused_forwards, reused_backwards; /* what `shared` saved: passes that results rest on without their own */
+    const char *const *layers; /* that methods of the request name */
+    size_t layer_count;
+    struct xai_shared *shared;
 } xai_context;
 
 /* What to set up; exactly one of image and tensor. */

@@ -6,6 +6,7 @@
  */
 #include "method.h"
 #include "predict.h"
+#include "shared.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -182,6 +183,15 @@ typedef struct run {
     xai_result *result;
 } run;
 
+/* Whether a call runs on target b the variants that it runs on target a. */
+static bool runs_the_same(const plan *p, size_t call, size_t a, size_t b)
+{
+    const xai_method *m = p->methods[call];
+    if (!m->steady || b >= p->target_count) return false;
+    void *const *params = p->params + call * p->target_count;
+    return xai_params_equal(m->info.params, m->info.param_count, params[a], params[b]);
+}
+
 static xai_status run_method(const run *u, size_t call, size_t k, xai_explanation *e, xai_error *err)
 {
     const plan *p = u->plan;
@@ -199,10 +209,12 @@ static xai_status run_method(const run *u, size_t call, size_t k, xai_explanatio
     XAI_TRY(xai_target_name(c->model, &e->target, r->arena, &e->target_name, err));
     e->params = xai_params_doc(method->info.params, method->info.param_count, params, r->arena);
     if (!e->params) XAI_NO_MEMORY(err);
-    double forwards = c->forwards, backwards = c->backwards;
+    bool again = k > 0 && runs_the_same(p, call, k - 1, k), more = runs_the_same(p, call, k, k + 1);
+    xai_shared_next_target(c->shared, again, more);
+    double forwards = c->forwards + c->reused_forwards, backwards = c->backwards + c->reused_backwards;
     XAI_TRY(method->run(&task, params, err));
-    e->forwards = 1 + c->forwards - forwards; /* the base forward, which all share */
-    e->backwards = c->backwards - backwards;
+    e->forwards = 1 + c->forwards + c->reused_forwards - forwards; /* the base forward, which all share */
+    e->backwards = c->backwards + c->reused_backwards - backwards;
     r->partial = r->partial || e->partial;
     return XAI_OK;
 }
@@ -293,6 +305,8 @@ static void describe_run(const xai_context *c, xai_result *r)
     r->view = c->view;
     r->view_width = c->width;
     r->view_height = c->height;
+    r->forwards = c->forwards;
+    r->backwards = c->backwards;
 }
 
 static xai_status run_all(const plan *p, xai_pool *pool, xai_token *token, xai_result *r, xai_error *err)

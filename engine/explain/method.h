@@ -39,6 +39,7 @@ typedef struct xai_method {
     unsigned lanes;  /* 1 << xai_plan_mode: in which modes it runs variants of the input on all threads */
     bool (*varies)(const void *params); /* whether it does with these parameters; NULL: always */
     xai_space space; /* of the target by default */
+    bool steady;     /* it runs the same variants, in the same order, whatever the target: they can be run once */
     /* What the table cannot say: relations between parameters, or with the model. May be NULL. */
     xai_status (*check)(const xai_model *model, const void *params, xai_error *err);
     /* Forward-equivalents that a run takes, the base forward included; a backward counts 2. */
