@@ -295,6 +295,13 @@ static xai_plan_mode base_mode(const plan *p, const xai_context *c)
     return layers || any_needs(p, XAI_NEEDS_TENSORS, XAI_NEEDS_TENSORS) ? XAI_PLAN_KEEP : XAI_PLAN_FORWARD;
 }
 
+/* In which modes a call runs variants of the input. */
+static unsigned lanes_of(const plan *p, size_t call)
+{
+    const xai_method *method = p->methods[call];
+    return !method->varies || method->varies(p->params[call * p->target_count]) ? method->lanes : 0;
+}
+
 /* The sessions that the request will hold at once. A suffix takes less than the whole that it is a part of. */
 static xai_status reserve(const plan *p, xai_context *c, xai_error *err)
 {
@@ -304,7 +311,7 @@ static xai_status reserve(const plan *p, xai_context *c, xai_error *err)
     for (size_t i = 0; i < p->request->call_count; i++) {
         plain |= p->methods[i]->plain;
         for (int mode = 0; mode < XAI_PLAN_MODES; mode++)
-            if (p->methods[i]->lanes & 1U << mode) sessions[mode] = width;
+            if (lanes_of(p, i) & 1U << mode) sessions[mode] = width;
     }
     if (base != XAI_PLAN_FORWARD || !sessions[base]) sessions[base]++; /* or it runs in the first lane */
     if (sessions[XAI_PLAN_KEEP] == width && base == XAI_PLAN_FORWARD) sessions[XAI_PLAN_KEEP]++; /* their base */
@@ -340,7 +347,8 @@ static xai_status run_all(const plan *p, xai_pool *pool, xai_token *token, xai_r
     const xai_request *q = p->request;
     xai_context_spec spec = {.model = q->model, .pool = pool, .token = token, .arena = r->arena, .urgent = q->urgent,
                              .image = q->image, .tensor = q->tensor, .wants = p->wants};
-    spec.layers_only = !any_needs(p, XAI_NEEDS_GRADIENT | XAI_NEEDS_LAYER, XAI_NEEDS_GRADIENT);
+    spec.layers_only = !any_needs(p, XAI_NEEDS_GRADIENT | XAI_NEEDS_LAYER, XAI_NEEDS_GRADIENT) &&
+                       !any_needs(p, XAI_NEEDS_INPUT, XAI_NEEDS_INPUT);
     xai_context c;
     xai_status status = XAI_OK;
     xai_token_stage(token, "explain", plan_cost(p));

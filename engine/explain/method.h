@@ -29,7 +29,8 @@ typedef enum xai_need {
     XAI_NEEDS_GRADIENT = 1,
     XAI_NEEDS_LAYER = 2,
     XAI_NEEDS_PROBABILITY = 4, /* of one class, whole or inside a box or mask */
-    XAI_NEEDS_TENSORS = 8      /* those that `reads` names, of the base forward */
+    XAI_NEEDS_TENSORS = 8,     /* those that `reads` names, of the base forward */
+    XAI_NEEDS_INPUT = 16      /* with GRADIENT and LAYER: gradients by the input too, not by the layer alone */
 } xai_need;
 
 typedef struct xai_method {
@@ -38,6 +39,7 @@ typedef struct xai_method {
     unsigned needs;  /* xai_need bits: what the model must offer */
     unsigned lanes;  /* 1 << xai_plan_mode: in which modes it runs variants of the input on all threads */
     unsigned plain;  /* 1 << xai_plain_kind: which plain sessions it uses */
+    bool (*varies)(const void *params); /* whether it does with these parameters; NULL: always */
     xai_space space; /* of the target by default */
     bool steady;     /* it runs the same variants, in the same order, whatever the target: they can be run once */
     xai_space (*space_of)(const void *params); /* the same where it depends on the parameters; NULL: it does not */
