@@ -388,24 +388,69 @@ END_TEST
 
 /* ---------------------------------------------------------------- targets, refusals */
 
+static const xai_target TARGETS[] = {
+    {.class_index = 2, .contrast = 0},
+    {.class_index = 2, .contrast = 0, .space = XAI_SPACE_PROBABILITY},
+    {.class_index = 2, .contrast = -1, .space = XAI_SPACE_PROBABILITY},
+    {.kind = XAI_TARGET_NEURON, .class_index = -1, .contrast = -1, .tensor = "r2", .index = 1, .row = -1, .col = -1},
+    {.kind = XAI_TARGET_NEURON, .class_index = -1, .contrast = -1, .tensor = "sum", .index = 0, .row = 2, .col = 3},
+    {.kind = XAI_TARGET_OUTPUT, .class_index = -1, .contrast = -1, .tensor = "y", .index = 4},
+};
+enum { TARGET_COUNT = sizeof TARGETS / sizeof *TARGETS };
+
 START_TEST(relevance_starts_as_the_target_is)
 {
-    static const xai_target TARGETS[] = {
-        {.class_index = 2, .contrast = 0},
-        {.class_index = 2, .contrast = 0, .space = XAI_SPACE_PROBABILITY},
-        {.class_index = 2, .contrast = -1, .space = XAI_SPACE_PROBABILITY},
-        {.kind = XAI_TARGET_NEURON, .class_index = -1, .contrast = -1, .tensor = "r2", .index = 1, .row = -1, .col = -1},
-        {.kind = XAI_TARGET_NEURON, .class_index = -1, .contrast = -1, .tensor = "sum", .index = 0, .row = 2, .col = 3},
-        {.kind = XAI_TARGET_OUTPUT, .class_index = -1, .contrast = -1, .tensor = "y", .index = 4},
-    };
     xai_model *m = everything(true);
-    for (size_t i = 0; i < sizeof TARGETS / sizeof *TARGETS; i++) {
+    for (int i = 0; i < TARGET_COUNT; i++) {
         xai_result *r = ask(m, "lrp", NULL, 0, &TARGETS[i]);
         const xai_explanation *e = &r->explanations[0];
         double start = xai_doc_get(e->artifacts[1].doc, "start")->real;
         ck_assert_double_eq_tol(start, e->target_value, 1e-5 * (1 + fabs(start)));
         xai_result_free(r);
     }
+    xai_model_unref(m);
+}
+END_TEST
+
+START_TEST(every_target_is_attributed_to_the_full)
+{
+    xai_named_value params[] = {text("dialect", "complete")};
+    xai_model *m = everything(true);
+    for (int i = 0; i < TARGET_COUNT; i++) {
+        xai_result *r = ask(m, "deeplift", params, 1, &TARGETS[i]);
+        double size = 0;
+        for (int k = 0; k < AREA; k++) size += fabs((double)map_of(r)[k]);
+        ck_assert_double_gt(size, 1e-4);
+        ck_assert_double_le(fabs(metric(r, "completeness_error")), 1e-4 * size);
+        xai_result_free(r);
+    }
+    xai_model_unref(m);
+}
+END_TEST
+
+/* Cells of a dense output each have their own Softmax. */
+START_TEST(boxes_of_a_dense_output_are_attributed_to_the_full)
+{
+    xai_model *m = NULL;
+    xai_array x;
+    xai_error err = {0};
+    xai_model_config config = {.head = XAI_HEAD_DENSE, .head_known = true};
+    xai_target box = {.kind = XAI_TARGET_BOX, .class_index = 1, .contrast = -1, .space = XAI_SPACE_PROBABILITY,
+                      .box = {5, 8, 20, 31}};
+    xai_named_value params[] = {text("dialect", "complete")};
+    xai_method_call call = {"deeplift", params, 1};
+    ck_assert_int_eq(xai_model_load("tests/golden/data/tiny-fcn/model.onnx", &config, &m, NULL), XAI_OK);
+    ck_assert_int_eq(xai_npy_read("tests/golden/data/tiny-fcn/input.npy", &x, NULL), XAI_OK);
+    x.shape[0] = 1;
+    for (int space = XAI_SPACE_LOGIT; space <= XAI_SPACE_PROBABILITY; space++) {
+        xai_result *r = NULL;
+        box.space = (xai_space)space;
+        ck_assert_msg(try(m, &x, &call, &box, NULL, &r, &err) == XAI_OK, "%s", err.msg);
+        ck_assert_double_le(fabs(metric(r, "completeness_error")), 1e-4 * (1 + fabs(r->explanations[0].target_value)));
+        ck_assert_double_gt(fabs(sum_of(r)), 0.01);
+        xai_result_free(r);
+    }
+    xai_array_clear(&x);
     xai_model_unref(m);
 }
 END_TEST
@@ -453,6 +498,8 @@ int main(void)
     tcase_add_test(tc, a_place_that_a_layer_does_not_have_is_refused);
     tcase_add_test(tc, wins_sum_to_one);
     tcase_add_test(tc, relevance_starts_as_the_target_is);
+    tcase_add_test(tc, every_target_is_attributed_to_the_full);
+    tcase_add_test(tc, boxes_of_a_dense_output_are_attributed_to_the_full);
     tcase_add_test(tc, an_operator_without_a_rule_is_named);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
