@@ -11,15 +11,46 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static bool is_float(const xai_value *v) { return v && v->dtype == XAI_F32; }
 static bool is(const xai_node *node, const char *type) { return strcmp(node->op->type, type) == 0; }
 
+/* ---------------------------------------------------------------- what Captum does */
+
+/* Modules that Captum hooks. */
+static bool is_hooked(const xai_node *node)
+{
+    static const char *const TYPES[] = {"Relu", "Elu", "LeakyRelu", "Sigmoid", "Tanh", "Softplus", "MaxPool", "Softmax"};
+    for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++)
+        if (is(node, TYPES[i])) return true;
+    return false;
+}
+
+static const xai_node *maker_of(const xai_program *p, const xai_value *v)
+{
+    for (int i = 0; i < p->node_count; i++)
+        if (p->nodes[i]->out[0] == v) return p->nodes[i];
+    return NULL;
+}
+
+static bool follows_hooked(const xai_program *p, const xai_node *node)
+{
+    const xai_node *maker = maker_of(p, node->in[0]);
+    return maker && is_hooked(maker);
+}
+
+/* Whether the node's hook is passed over, and the hook of the MaxPool before it is not. */
+static bool drifts(const xai_program *p, const xai_node *node)
+{
+    const xai_node *maker = is_hooked(node) ? maker_of(p, node->in[0]) : NULL;
+    return maker && is(maker, "MaxPool") && !follows_hooked(p, maker);
+}
+
 /* ---------------------------------------------------------------- memory */
 
 typedef struct sizes {
-    size_t in, out, places;
+    size_t in, out, places, drift;
 } sizes;
 
 static sizes sizes_of(const xai_program *p)
 {
-    sizes z = {1, 1, 1};
+    sizes z = {1, 1, 1, 0};
     for (int i = 0; i < p->node_count; i++) {
         const xai_node *n = p->nodes[i];
         size_t in = 0;
@@ -28,6 +59,7 @@ static sizes sizes_of(const xai_program *p)
         z.in = larger(z.in, in);
         if (n->out[0]) z.out = larger(z.out, (size_t)xai_value_count(n->out[0]));
         if (is(n, "MaxPool")) z.places = larger(z.places, (size_t)xai_value_count(n->out[0]));
+        if (drifts(p, n)) z.drift += (size_t)xai_value_count(n->in[0]);
     }
     return z;
 }
@@ -35,7 +67,20 @@ static sizes sizes_of(const xai_program *p)
 size_t xai_session_multiplier_bytes(const xai_session *s)
 {
     sizes z = sizes_of(s->program);
-    return (2 * z.out + 3 * z.in) * sizeof(float) + z.places * sizeof(int64_t);
+    return (2 * z.out + 3 * z.in + z.drift) * sizeof(float) + z.places * sizeof(int64_t);
+}
+
+static xai_status add_drifts(xai_session *s, xai_error *err)
+{
+    const xai_program *p = s->program;
+    float **drift = s->multipliers->drift = XAI_NEW(s->arena, float *, (size_t)p->value_count);
+    if (!drift) XAI_NO_MEMORY(err);
+    for (int i = 0; i < p->node_count; i++) {
+        const xai_value *v = p->nodes[i]->in[0];
+        if (!drifts(p, p->nodes[i]) || drift[v->id]) continue;
+        if (!(drift[v->id] = XAI_NEW(s->arena, float, (size_t)xai_value_count(v)))) XAI_NO_MEMORY(err);
+    }
+    return XAI_OK;
 }
 
 xai_status xai_session_add_multipliers(xai_session *s, xai_error *err)
@@ -50,6 +95,7 @@ xai_status xai_session_add_multipliers(xai_session *s, xai_error *err)
     for (int i = 0; i < 3; i++)
         if (!(r->in[i] = XAI_NEW(s->arena, float, z.in))) XAI_NO_MEMORY(err);
     if (!(r->places = XAI_NEW(s->arena, int64_t, z.places))) XAI_NO_MEMORY(err);
+    XAI_TRY(add_drifts(s, err));
     s->block_bytes += xai_session_multiplier_bytes(s);
     return xai_stage_new(p->nodes, p->node_count, s->arena, &r->stage, err);
 }
@@ -86,23 +132,6 @@ static bool is_linear(const xai_node *node, unsigned mask, int count)
     return (product && count == 1) || (is(node, "Div") && mask == 1);
 }
 
-/* Modules that Captum hooks. */
-static bool is_hooked(const xai_node *node)
-{
-    static const char *const TYPES[] = {"Relu", "Elu", "LeakyRelu", "Sigmoid", "Tanh", "Softplus", "MaxPool", "Softmax"};
-    for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++)
-        if (is(node, TYPES[i])) return true;
-    return false;
-}
-
-static bool follows_hooked(const pass_down *w, const xai_node *node)
-{
-    const xai_program *p = w->session->program;
-    for (int i = 0; i < p->node_count; i++)
-        if (p->nodes[i]->out[0] == node->in[0]) return is_hooked(p->nodes[i]);
-    return false;
-}
-
 static bool is_choice(const xai_node *node, bool *smallest)
 {
     *smallest = is(node, "Min") || is(node, "ReduceMin");
@@ -116,13 +145,16 @@ static xai_status hand_down(const pass_down *w, const xai_node *node, xai_error 
     unsigned mask = moving_inputs(w, node, &count, &moving);
     xai_difference d = {node, &w->exec, w->request->reference->data, w->session->multipliers};
     bool captum = !complete && is_hooked(node);
+    bool passed_over = captum && follows_hooked(w->session->program, node);
+    float **drift = w->session->multipliers->drift;
     bool same_shape = count == 1 && xai_shape_equal(&node->in[moving]->shape, &node->out[0]->shape);
-    if (is_linear(node, mask, count) || (captum && follows_hooked(w, node))) {
+    if (is_linear(node, mask, count) || passed_over) {
+        if (passed_over && drift[node->in[0]->id]) xai_multiply_drift(&d, drift[node->in[0]->id]);
         XAI_NODE_CHECK(node->op->backward || node->op->view, node, UNSUPPORTED_METHOD, err, "it has no derivative");
         xai_node_backward(node, &w->exec);
     } else if (node->op->bilinear || is(node, "Mul")) xai_multiply_product(&d);
     else if (is(node, "Div") && count == 2) xai_multiply_quotient(&d);
-    else if (captum && is(node, "MaxPool")) xai_multiply_max_pool_captum(&d);
+    else if (captum && is(node, "MaxPool")) xai_multiply_max_pool_captum(&d, drift[node->out[0]->id]);
     else if (choice) xai_multiply_choice(&d, smallest);
     else if (is(node, "Softmax")) xai_multiply_softmax(&d, complete);
     else if (same_shape && (node->op->flow == XAI_FLOW_PASS || is(node, "Div"))) xai_multiply_elements(&d, moving);

@@ -20,8 +20,9 @@
  * All of these add up. Captum's own differ where it hooks modules (COMPLETE off):
  *     - of two hooked modules in a row (ReLU, then MaxPool) the second is passed by its gradient, since both hooks sit
  *       on one tensor and the first is read before the second has changed it;
- *     - MaxPool: where windows overlap and have one winner, the last of them replaces the others. Captum lets the two
- *       halves of its batch drift apart above such a pool; here both have the multipliers of the input's half;
+ *     - MaxPool: where windows overlap and have one winner, the last of them replaces the others. What winners of the
+ *       reference get comes from the reference's half of Captum's batch, which has gradients of its own where a hooked
+ *       module comes right after the pool; from further above both halves are taken to have the same;
  *     - Softmax: g dy / dx, less the mean of that over the tensor.
  */
 #ifndef XAI_GRAPH_MULTIPLIERS_H
