@@ -138,28 +138,85 @@ static bool is_choice(const xai_node *node, bool *smallest)
     return *smallest || is(node, "Max") || is(node, "ReduceMax") || is(node, "MaxPool") || is(node, "GlobalMaxPool");
 }
 
+static xai_status pass_gradient(const pass_down *w, const xai_node *node, xai_error *err)
+{
+    XAI_NODE_CHECK(node->op->backward || node->op->view, node, UNSUPPORTED_METHOD, err, "it has no derivative");
+    xai_node_backward(node, &w->exec);
+    return XAI_OK;
+}
+
+static bool is_element_wise(const xai_node *node, int count, int moving)
+{
+    bool same_shape = count == 1 && xai_shape_equal(&node->in[moving]->shape, &node->out[0]->shape);
+    return same_shape && (node->op->flow == XAI_FLOW_PASS || is(node, "Div"));
+}
+
+enum { DEEPEST = 12 }; /* nodes that a written-out function may have on one way */
+
+/* The value of which `v` is an element-wise function, however many nodes write it out; v itself if it is none. */
+static const xai_value *origin_of(const pass_down *w, const xai_value *v, int depth)
+{
+    const xai_node *node = depth < DEEPEST ? maker_of(w->session->program, v) : NULL;
+    const xai_value *origin = NULL;
+    bool sums = node && (is(node, "Add") || is(node, "Sub") || is(node, "Mul") || is(node, "Div"));
+    if (!node || !(sums || node->op->flow == XAI_FLOW_PASS)) return v;
+    for (int i = 0; i < node->in_count; i++) {
+        const xai_value *in = node->in[i];
+        if (!xai_value_runs(in) || !w->session->mark[in->id]) continue;
+        const xai_value *found = xai_shape_equal(&in->shape, &v->shape) ? origin_of(w, in, depth + 1) : NULL;
+        if (!found || (origin && found != origin)) return v;
+        origin = found;
+    }
+    return origin ? origin : v;
+}
+
+/* A product or quotient inside a written-out function of one tensor: SiLU, HardSwish, GELU. */
+static bool is_written_out(const pass_down *w, const xai_node *node)
+{
+    return (is(node, "Mul") || is(node, "Div")) && origin_of(w, node->out[0], 0) != node->out[0];
+}
+
+/* What is no sum: rules that add up. */
+static xai_status hand_down_complete(const xai_difference *d, int count, xai_error *err)
+{
+    const xai_node *node = d->node;
+    bool smallest, choice = is_choice(node, &smallest);
+    if (node->op->bilinear || is(node, "Mul")) xai_multiply_product(d);
+    else if (is(node, "Div") && count == 2) xai_multiply_quotient(d);
+    else if (choice) xai_multiply_choice(d, smallest);
+    else if (is(node, "Softmax")) xai_multiply_softmax(d, true);
+    else return xai_node_fail(node, XAI_E_UNSUPPORTED_METHOD, err, "there is no rule for its multipliers that adds up");
+    return XAI_OK;
+}
+
+static xai_status hand_down_captum(const pass_down *w, const xai_difference *d, xai_error *err)
+{
+    const xai_node *node = d->node;
+    float **drift = w->session->multipliers->drift;
+    if (is(node, "MaxPool")) xai_multiply_max_pool_captum(d, drift[node->out[0]->id]);
+    else if (is(node, "Softmax")) xai_multiply_softmax(d, false);
+    else return pass_gradient(w, node, err);
+    return XAI_OK;
+}
+
 static xai_status hand_down(const pass_down *w, const xai_node *node, xai_error *err)
 {
     int count, moving = 0;
-    bool complete = w->request->complete, smallest, choice = is_choice(node, &smallest);
+    bool complete = w->request->complete;
     unsigned mask = moving_inputs(w, node, &count, &moving);
-    xai_difference d = {node, &w->exec, w->request->reference->data, w->session->multipliers};
-    bool captum = !complete && is_hooked(node);
-    bool passed_over = captum && follows_hooked(w->session->program, node);
-    float **drift = w->session->multipliers->drift;
-    bool same_shape = count == 1 && xai_shape_equal(&node->in[moving]->shape, &node->out[0]->shape);
-    if (is_linear(node, mask, count) || passed_over) {
-        if (passed_over && drift[node->in[0]->id]) xai_multiply_drift(&d, drift[node->in[0]->id]);
-        XAI_NODE_CHECK(node->op->backward || node->op->view, node, UNSUPPORTED_METHOD, err, "it has no derivative");
-        xai_node_backward(node, &w->exec);
-    } else if (node->op->bilinear || is(node, "Mul")) xai_multiply_product(&d);
-    else if (is(node, "Div") && count == 2) xai_multiply_quotient(&d);
-    else if (captum && is(node, "MaxPool")) xai_multiply_max_pool_captum(&d, drift[node->out[0]->id]);
-    else if (choice) xai_multiply_choice(&d, smallest);
-    else if (is(node, "Softmax")) xai_multiply_softmax(&d, complete);
-    else if (same_shape && (node->op->flow == XAI_FLOW_PASS || is(node, "Div"))) xai_multiply_elements(&d, moving);
-    else return xai_node_fail(node, XAI_E_UNSUPPORTED_METHOD, err, "there is no rule for its multipliers");
-    return XAI_OK;
+    struct xai_multiplier_room *room = w->session->multipliers;
+    xai_difference d = {node, &w->exec, w->request->reference->data, room};
+    if (is_linear(node, mask, count)) return pass_gradient(w, node, err);
+    if (!complete && is_hooked(node) && follows_hooked(w->session->program, node)) {
+        if (room->drift[node->in[0]->id]) xai_multiply_drift(&d, room->drift[node->in[0]->id]);
+        return pass_gradient(w, node, err);
+    }
+    if (is_element_wise(node, count, moving)) {
+        xai_multiply_elements(&d, moving);
+        return XAI_OK;
+    }
+    if (complete || is_written_out(w, node)) return hand_down_complete(&d, count, err);
+    return hand_down_captum(w, &d, err);
 }
 
 static xai_status visit(void *user, const xai_node *node, int position, xai_error *err)

@@ -472,11 +472,13 @@ START_TEST(an_operator_without_a_rule_is_named)
     for (int i = 0; i < 4; i++) {
         xai_error err = {0};
         xai_result *r = NULL;
-        xai_method_call call = {.id = METHODS[i]};
+        xai_named_value complete = text("dialect", "complete");
+        xai_method_call call = {METHODS[i], &complete, i < 2 ? 0 : 1};
         ck_assert_int_eq(try(m, &sample, &call, &target, NULL, &r, &err), XAI_E_UNSUPPORTED_METHOD);
         ck_assert_ptr_nonnull(strstr(err.msg, "LRN"));
         ck_assert_ptr_nonnull(strstr(err.msg, "norm7"));
     }
+    for (int i = 2; i < 4; i++) xai_result_free(ask(m, METHODS[i], NULL, 0, NULL)); /* Captum would pass it too */
     xai_model_unref(m);
 }
 END_TEST
