@@ -11,15 +11,46 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static bool is_float(const xai_value *v) { return v && v->dtype == XAI_F32; }
 static bool is(const xai_node *node, const char *type) { return strcmp(node->op->type, type) == 0; }
 
+/* ---------------------------------------------------------------- what Captum does */
+
+/* Modules that Captum hooks. */
+static bool is_hooked(const xai_node *node)
+{
+    static const char *const TYPES[] = {"Relu", "Elu", "LeakyRelu", "Sigmoid", "Tanh", "Softplus", "MaxPool", "Softmax"};
+    for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++)
+        if (is(node, TYPES[i])) return true;
+    return false;
+}
+
+static const xai_node *maker_of(const xai_program *p, const xai_value *v)
+{
+    for (int i = 0; i < p->node_count; i++)
+        if (p->nodes[i]->out[0] == v) return p->nodes[i];
+    return NULL;
+}
+
+static bool follows_hooked(const xai_program *p, const xai_node *node)
+{
+    const xai_node *maker = maker_of(p, node->in[0]);
+    return maker && is_hooked(maker);
+}
+
+/* Whether the node's hook is passed over, and the hook of the MaxPool before it is not. */
+static bool drifts(const xai_program *p, const xai_node *node)
+{
+    const xai_node *maker = is_hooked(node) ? maker_of(p, node->in[0]) : NULL;
+    return maker && is(maker, "MaxPool") && !follows_hooked(p, maker);
+}
+
 /* ---------------------------------------------------------------- memory */
 
 typedef struct sizes {
-    size_t in, out, places;
+    size_t in, out, places, drift;
 } sizes;
 
 static sizes sizes_of(const xai_program *p)
 {
-    sizes z = {1, 1, 1};
+    sizes z = {1, 1, 1, 0};
     for (int i = 0; i < p->node_count; i++) {
         const xai_node *n = p->nodes[i];
         size_t in = 0;
@@ -28,6 +59,7 @@ static sizes sizes_of(const xai_program *p)
         z.in = larger(z.in, in);
         if (n->out[0]) z.out = larger(z.out, (size_t)xai_value_count(n->out[0]));
         if (is(n, "MaxPool")) z.places = larger(z.places, (size_t)xai_value_count(n->out[0]));
+        if (drifts(p, n)) z.drift += (size_t)xai_value_count(n->in[0]);
     }
     return z;
 }
@@ -35,7 +67,20 @@ static sizes sizes_of(const xai_program *p)
 size_t xai_session_multiplier_bytes(const xai_session *s)
 {
     sizes z = sizes_of(s->program);
-    return (2 * z.out + 3 * z.in) * sizeof(float) + z.places * sizeof(int64_t);
+    return (2 * z.out + 3 * z.in + z.drift) * sizeof(float) + z.places * sizeof(int64_t);
+}
+
+static xai_status add_drifts(xai_session *s, xai_error *err)
+{
+    const xai_program *p = s->program;
+    float **drift = s->multipliers->drift = XAI_NEW(s->arena, float *, (size_t)p->value_count);
+    if (!drift) XAI_NO_MEMORY(err);
+    for (int i = 0; i < p->node_count; i++) {
+        const xai_value *v = p->nodes[i]->in[0];
+        if (!drifts(p, p->nodes[i]) || drift[v->id]) continue;
+        if (!(drift[v->id] = XAI_NEW(s->arena, float, (size_t)xai_value_count(v)))) XAI_NO_MEMORY(err);
+    }
+    return XAI_OK;
 }
 
 xai_status xai_session_add_multipliers(xai_session *s, xai_error *err)
@@ -50,6 +95,7 @@ xai_status xai_session_add_multipliers(xai_session *s, xai_error *err)
     for (int i = 0; i < 3; i++)
         if (!(r->in[i] = XAI_NEW(s->arena, float, z.in))) XAI_NO_MEMORY(err);
     if (!(r->places = XAI_NEW(s->arena, int64_t, z.places))) XAI_NO_MEMORY(err);
+    XAI_TRY(add_drifts(s, err));
     s->block_bytes += xai_session_multiplier_bytes(s);
     return xai_stage_new(p->nodes, p->node_count, s->arena, &r->stage, err);
 }
@@ -86,48 +132,91 @@ static bool is_linear(const xai_node *node, unsigned mask, int count)
     return (product && count == 1) || (is(node, "Div") && mask == 1);
 }
 
-/* Modules that Captum hooks. */
-static bool is_hooked(const xai_node *node)
-{
-    static const char *const TYPES[] = {"Relu", "Elu", "LeakyRelu", "Sigmoid", "Tanh", "Softplus", "MaxPool", "Softmax"};
-    for (size_t i = 0; i < sizeof TYPES / sizeof *TYPES; i++)
-        if (is(node, TYPES[i])) return true;
-    return false;
-}
-
-static bool follows_hooked(const pass_down *w, const xai_node *node)
-{
-    const xai_program *p = w->session->program;
-    for (int i = 0; i < p->node_count; i++)
-        if (p->nodes[i]->out[0] == node->in[0]) return is_hooked(p->nodes[i]);
-    return false;
-}
-
 static bool is_choice(const xai_node *node, bool *smallest)
 {
     *smallest = is(node, "Min") || is(node, "ReduceMin");
     return *smallest || is(node, "Max") || is(node, "ReduceMax") || is(node, "MaxPool") || is(node, "GlobalMaxPool");
 }
 
+static xai_status pass_gradient(const pass_down *w, const xai_node *node, xai_error *err)
+{
+    XAI_NODE_CHECK(node->op->backward || node->op->view, node, UNSUPPORTED_METHOD, err, "it has no derivative");
+    xai_node_backward(node, &w->exec);
+    return XAI_OK;
+}
+
+static bool is_element_wise(const xai_node *node, int count, int moving)
+{
+    bool same_shape = count == 1 && xai_shape_equal(&node->in[moving]->shape, &node->out[0]->shape);
+    return same_shape && (node->op->flow == XAI_FLOW_PASS || is(node, "Div"));
+}
+
+enum { DEEPEST = 12 }; /* nodes that a written-out function may have on one way */
+
+/* The value of which `v` is an element-wise function, however many nodes write it out; v itself if it is none. */
+static const xai_value *origin_of(const pass_down *w, const xai_value *v, int depth)
+{
+    const xai_node *node = depth < DEEPEST ? maker_of(w->session->program, v) : NULL;
+    const xai_value *origin = NULL;
+    bool sums = node && (is(node, "Add") || is(node, "Sub") || is(node, "Mul") || is(node, "Div"));
+    if (!node || !(sums || node->op->flow == XAI_FLOW_PASS)) return v;
+    for (int i = 0; i < node->in_count; i++) {
+        const xai_value *in = node->in[i];
+        if (!xai_value_runs(in) || !w->session->mark[in->id]) continue;
+        const xai_value *found = xai_shape_equal(&in->shape, &v->shape) ? origin_of(w, in, depth + 1) : NULL;
+        if (!found || (origin && found != origin)) return v;
+        origin = found;
+    }
+    return origin ? origin : v;
+}
+
+/* A product or quotient inside a written-out function of one tensor: SiLU, HardSwish, GELU. */
+static bool is_written_out(const pass_down *w, const xai_node *node)
+{
+    return (is(node, "Mul") || is(node, "Div")) && origin_of(w, node->out[0], 0) != node->out[0];
+}
+
+/* What is no sum: rules that add up. */
+static xai_status hand_down_complete(const xai_difference *d, int count, xai_error *err)
+{
+    const xai_node *node = d->node;
+    bool smallest, choice = is_choice(node, &smallest);
+    if (node->op->bilinear || is(node, "Mul")) xai_multiply_product(d);
+    else if (is(node, "Div") && count == 2) xai_multiply_quotient(d);
+    else if (choice) xai_multiply_choice(d, smallest);
+    else if (is(node, "Softmax")) xai_multiply_softmax(d, true);
+    else return xai_node_fail(node, XAI_E_UNSUPPORTED_METHOD, err, "there is no rule for its multipliers that adds up");
+    return XAI_OK;
+}
+
+static xai_status hand_down_captum(const pass_down *w, const xai_difference *d, xai_error *err)
+{
+    const xai_node *node = d->node;
+    float **drift = w->session->multipliers->drift;
+    if (is(node, "MaxPool")) xai_multiply_max_pool_captum(d, drift[node->out[0]->id]);
+    else if (is(node, "Softmax")) xai_multiply_softmax(d, false);
+    else return pass_gradient(w, node, err);
+    return XAI_OK;
+}
+
 static xai_status hand_down(const pass_down *w, const xai_node *node, xai_error *err)
 {
     int count, moving = 0;
-    bool complete = w->request->complete, smallest, choice = is_choice(node, &smallest);
+    bool complete = w->request->complete;
     unsigned mask = moving_inputs(w, node, &count, &moving);
-    xai_difference d = {node, &w->exec, w->request->reference->data, w->session->multipliers};
-    bool captum = !complete && is_hooked(node);
-    bool same_shape = count == 1 && xai_shape_equal(&node->in[moving]->shape, &node->out[0]->shape);
-    if (is_linear(node, mask, count) || (captum && follows_hooked(w, node))) {
-        XAI_NODE_CHECK(node->op->backward || node->op->view, node, UNSUPPORTED_METHOD, err, "it has no derivative");
-        xai_node_backward(node, &w->exec);
-    } else if (node->op->bilinear || is(node, "Mul")) xai_multiply_product(&d);
-    else if (is(node, "Div") && count == 2) xai_multiply_quotient(&d);
-    else if (captum && is(node, "MaxPool")) xai_multiply_max_pool_captum(&d);
-    else if (choice) xai_multiply_choice(&d, smallest);
-    else if (is(node, "Softmax")) xai_multiply_softmax(&d, complete);
-    else if (same_shape && (node->op->flow == XAI_FLOW_PASS || is(node, "Div"))) xai_multiply_elements(&d, moving);
-    else return xai_node_fail(node, XAI_E_UNSUPPORTED_METHOD, err, "there is no rule for its multipliers");
-    return XAI_OK;
+    struct xai_multiplier_room *room = w->session->multipliers;
+    xai_difference d = {node, &w->exec, w->request->reference->data, room};
+    if (is_linear(node, mask, count)) return pass_gradient(w, node, err);
+    if (!complete && is_hooked(node) && follows_hooked(w->session->program, node)) {
+        if (room->drift[node->in[0]->id]) xai_multiply_drift(&d, room->drift[node->in[0]->id]);
+        return pass_gradient(w, node, err);
+    }
+    if (is_element_wise(node, count, moving)) {
+        xai_multiply_elements(&d, moving);
+        return XAI_OK;
+    }
+    if (complete || is_written_out(w, node)) return hand_down_complete(&d, count, err);
+    return hand_down_captum(w, &d, err);
 }
 
 static xai_status visit(void *user, const xai_node *node, int position, xai_error *err)

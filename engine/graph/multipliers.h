@@ -17,12 +17,16 @@
  *     maximum        what an output has risen by goes to the winner now, what it has fallen by to the winner before
  *     Softmax        exp, sum and quotient by the rules above
  *
- * All of these add up. Captum's own differ where it hooks modules (COMPLETE off):
+ * All of these add up. Captum's own are these (`complete` off), where activations that it does not know are rescaled all
+ * the same (Captum passes ReLU6, SiLU and the like by their gradient):
  *     - of two hooked modules in a row (ReLU, then MaxPool) the second is passed by its gradient, since both hooks sit
  *       on one tensor and the first is read before the second has changed it;
- *     - MaxPool: where windows overlap and have one winner, the last of them replaces the others. Captum lets the two
- *       halves of its batch drift apart above such a pool; here both have the multipliers of the input's half;
- *     - Softmax: g dy / dx, less the mean of that over the tensor.
+ *     - MaxPool: where windows overlap and have one winner, the last of them replaces the others. What winners of the
+ *       reference get comes from the reference's half of Captum's batch, which has gradients of its own where a hooked
+ *       module comes right after the pool; from further above both halves are taken to have the same;
+ *     - Softmax: g dy / dx, less the mean of that over the tensor;
+ *     - products of several tensors, quotients, other maxima, normalisations: the gradient. What is one activation
+ *       written out (x Sigmoid(x)) is none of these, but element-wise.
  */
 #ifndef XAI_GRAPH_MULTIPLIERS_H
 #define XAI_GRAPH_MULTIPLIERS_H

@@ -12,6 +12,7 @@ struct xai_multiplier_room {
     float *out[2];   /* like its outputs: the largest of any node */
     float *in[3];    /* like all float inputs of a node together */
     int64_t *places; /* like the output of the largest MaxPool */
+    float **drift;   /* by value id: of some MaxPools, by how much the reference's half of Captum's batch differs there */
 };
 
 /* One node of the pass. */
@@ -27,7 +28,9 @@ void xai_multiply_elements(const xai_difference *d, int moving);
 void xai_multiply_product(const xai_difference *d);
 void xai_multiply_quotient(const xai_difference *d);
 void xai_multiply_choice(const xai_difference *d, bool smallest);
-void xai_multiply_max_pool_captum(const xai_difference *d);
+void xai_multiply_max_pool_captum(const xai_difference *d, float *drift);
+/* A node that is passed by its gradient: what the reference's half has more of it. */
+void xai_multiply_drift(const xai_difference *d, float *drift);
 void xai_multiply_softmax(const xai_difference *d, bool complete);
 
 #endif

@@ -162,12 +162,35 @@ void xai_multiply_choice(const xai_difference *d, bool smallest)
     }
 }
 
+void xai_multiply_drift(const xai_difference *d, float *drift)
+{
+    struct xai_multiplier_room *r = d->room;
+    for (int side = 0; side < 2; side++) {
+        set_stage(d, side == 1);
+        lay_out(d, r->in[side]);
+        run_stage(d, from(d));
+    }
+    for (size_t i = 0, n = count_of(d->node->in[0]); i < n; i++) drift[i] += r->in[1][i] - r->in[0][i];
+}
+
+/* What winners of the reference get comes from its own half. */
+static void add_drift(const xai_difference *d, float *drift, float *down)
+{
+    const xai_value *out = d->node->out[0];
+    const float *y = now(d, out), *y0 = before(d, out);
+    for (size_t i = 0, n = count_of(out); i < n; i++) {
+        if (y[i] <= y0[i]) down[i] += drift[i] * (y[i] - y0[i]);
+        drift[i] = 0;
+    }
+}
+
 /* As torch's max_unpool has it: of several windows with one winner the last. */
-void xai_multiply_max_pool_captum(const xai_difference *d)
+void xai_multiply_max_pool_captum(const xai_difference *d, float *drift)
 {
     struct xai_multiplier_room *r = d->room;
     const xai_value *in = d->node->in[0], *out = d->node->out[0];
     split_change(d, false, r->out[0], r->out[1]);
+    if (drift) add_drift(d, drift, r->out[1]);
     for (int k = 0; k < 2; k++) {
         memset(r->in[k], 0, count_of(in) * sizeof(float));
         xai_max_pool_places(d->node, k == 0 ? now(d, in) : before(d, in), r->places, d->exec->par);

@@ -346,6 +346,7 @@ static xai_status optimise(builder *b, xai_error *err)
         kept[xai_program_find(p, name)->id] = true;
     }
     XAI_TRY(xai_program_fuse(p, kept, err));
+    if (p->open_weights) XAI_TRY(xai_program_fold(p, kept, err));
     return p->plain ? XAI_OK : xai_program_lay_out(p, kept, err);
 }
 

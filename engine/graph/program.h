@@ -61,6 +61,9 @@ xai_status xai_program_prepare_backward(xai_program *program, xai_node *const *n
  * second alone. `kept` by value id. */
 xai_status xai_program_fuse(xai_program *program, const bool *kept, xai_error *err);
 
+/* Folds BatchNormalization into other products with weights, where no kept value is lost; for open weights. */
+xai_status xai_program_fold(xai_program *program, const bool *kept, xai_error *err);
+
 /* Says which tensors lie channels last, and puts Reorder nodes between the orders; after fusion. `kept` by value id. */
 xai_status xai_program_lay_out(xai_program *program, const bool *kept, xai_error *err);
 

@@ -5,7 +5,8 @@
  * Shrikumar et al., "Learning Important Features Through Propagating Activation Differences", 2017, arXiv 1704.02685,
  * rescale rule. As Captum's DeepLift with the baseline 0, which is the mean colour; Captum knows ReLU, ELU, LeakyReLU,
  * Sigmoid, Tanh, Softplus, MaxPool and Softmax, and passes everything else by its plain gradient. Here every element-
- * wise function is rescaled, products and quotients have a rule (graph/multipliers.h), and what has none is refused.
+ * wise function is rescaled. The dialect `complete` has rules for products, quotients and maxima too, so that the
+ * attributions always add up, and refuses what has none (graph/multipliers.h).
  */
 #include "rescale.h"
 

@@ -129,5 +129,5 @@ xai_status xai_rescale_finish(const xai_rescale *r, xai_fold fold, xai_error *er
     if (fabs(error) <= LARGE_ERROR * fabs(change)) return XAI_OK;
     return xai_task_warn(r->task, err, "The map adds up to %.3g, but the target has changed by %.3g: more than "
                          LARGE_ERROR_TEXT " is missing%s.", sum, change,
-                         r->complete ? "" : ", which Captum's rule for max-pools can lose (dialect 'complete' does not)");
+                         r->complete ? "" : ", which Captum's rules can lose (dialect 'complete' does not)");
 }

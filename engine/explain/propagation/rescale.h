@@ -7,7 +7,7 @@
 enum { XAI_RESCALE_CAPTUM, XAI_RESCALE_COMPLETE };
 #define XAI_RESCALE_CHOICES "captum|complete"
 #define XAI_RESCALE_HELP                                                                                              \
-    "Whose rules for max-pools and Softmax: captum's, which can lose part of the difference, or those that add up to it."
+    "Whose rules for max-pools, Softmax and products: captum's, which can lose part of the difference, or such as add up."
 
 typedef struct xai_rescale {
     xai_task *task;

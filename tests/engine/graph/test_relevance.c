@@ -326,9 +326,53 @@ START_TEST(what_relevance_does_not_pass_is_named)
 }
 END_TEST
 
+/* Normalisation behind a dense layer and behind a transposed convolution in groups: gone, and the numbers stay. */
+START_TEST(normalisation_is_folded_into_every_kind_of_weights)
+{
+    static const float VARIANCE[] = {0.5F, 1.5F, 2, 0.1F};
+    static const char *const OUTPUT = "y";
+    for (int kind = 0; kind < 3; kind++) {
+        onnx_builder b;
+        rig r;
+        xai_program *apart;
+        xai_session *session;
+        onnx_begin(&b, 13);
+        onnx_input(&b, "x", kind == 2 ? "0x4x3x3" : "0x6");
+        onnx_floats(&b, "w", kind == 0 ? "6x4" : kind == 1 ? "4x6" : "4x2x3x3", NULL);
+        onnx_floats(&b, "bias", "4", NULL), onnx_floats(&b, "gamma", "4", NULL);
+        onnx_floats(&b, "mean", "4", VARIANCE), onnx_floats(&b, "variance", "4", VARIANCE);
+        Onnx__NodeProto *node = onnx_node(&b, kind == 2 ? "ConvTranspose" : "Gemm", kind == 1 ? "x w" : "x w bias", "z");
+        if (kind == 1) onnx_attr_int(node, "transB", 1);
+        if (kind == 2) onnx_attr_int(node, "group", 2);
+        onnx_node(&b, "BatchNormalization", "z gamma bias mean variance", "y");
+        onnx_output(&b, "y");
+        open_file(&r, onnx_write(&b), "y", 1, 1);
+        onnx_end(&b);
+        for (int i = 0; i < r.program->node_count; i++)
+            ck_assert_str_ne(r.program->nodes[i]->op->type, "BatchNormalization");
+        xai_program_spec spec = {.shapes = &r.x->shape, .outputs = &OUTPUT, .output_count = 1, .plain = true};
+        xai_session_spec plain = {.mode = XAI_PLAN_FORWARD, .keep = &OUTPUT, .keep_count = 1, .threads = 1};
+        ck_assert_int_eq(xai_program_build(r.graph, &spec, &apart, NULL), XAI_OK);
+        ck_assert_int_eq(xai_session_new(apart, &plain, &session, NULL), XAI_OK);
+        float *x = xai_session_value_data(r.session, r.x);
+        for (size_t i = 0; i < r.inputs; i++) x[i] = (float)(i % 5) - 1.5F;
+        memcpy(xai_session_value_data(session, apart->inputs[0]), x, r.inputs * sizeof *x);
+        xai_session_forward(r.session, &r.par);
+        xai_session_forward(session, &r.par);
+        const float *y = xai_session_value_data(r.session, r.y), *expected = xai_session_data(session, "y");
+        for (size_t i = 0; i < r.outputs; i++)
+            ck_assert_float_eq_tol(y[i], expected[i], 1e-5F * (1 + fabsf(expected[i])));
+        xai_session_free(session);
+        xai_program_free(apart);
+        close_rig(&r);
+    }
+}
+END_TEST
+
 START_TEST(rules_out_of_range_are_refused)
 {
     static const xai_rule WRONG[] = {
+        {.kind = XAI_RULE_EPSILON, .negated = true},
         {.kind = XAI_RULE_EPSILON, .epsilon = -1},
         {.kind = XAI_RULE_GAMMA, .gamma = -0.5F},
         {.kind = XAI_RULE_ALPHA_BETA, .alpha = 2, .beta = 2},
@@ -359,6 +403,7 @@ int main(void)
     tcase_add_test(tc, a_quotient_leaves_relevance_to_the_numerator);
     tcase_add_test(tc, attention_weighs_values);
     tcase_add_test(tc, what_relevance_does_not_pass_is_named);
+    tcase_add_test(tc, normalisation_is_folded_into_every_kind_of_weights);
     tcase_add_test(tc, rules_out_of_range_are_refused);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
