@@ -168,7 +168,8 @@ class CaptumMaker(Maker):
 # ---------------------------------------------------------------- lime
 
 class LimeMaker(Maker):
-    def lime(self, target, segments_of, sets, hide=None, width=0.25):
+    def lime(self, target, segments_of, sets, hide=None, width=0.25, picture=None, normalise=None):
+        """`picture`: bytes, in place of the normalised sample; `normalise`: from it to the network's input."""
         from lime.lime_image import LimeImageExplainer
 
         class Given:
@@ -183,8 +184,9 @@ class LimeMaker(Maker):
 
         def compute(x):
             segments = segments_of(x)
+            image = x[0].transpose(1, 2, 0).astype(np.float64) if picture is None else picture
             result = explainer.explain_instance(
-                x[0].transpose(1, 2, 0).astype(np.float64), lambda batch: score(batch.transpose(0, 3, 1, 2)).numpy()[:, None],
+                image, lambda batch: score((normalise or np.asarray)(batch).transpose(0, 3, 1, 2)).numpy()[:, None],
                 labels=(0,), top_labels=None, hide_color=hide, num_samples=len(sets), random_seed=0,
                 segmentation_fn=lambda _image: segments)
             weights = np.zeros(segments.max() + 1)
@@ -219,6 +221,10 @@ class LimeMaker(Maker):
             given = self.draws(f"-{name}", coalitions=sets)
             self.add(f"lime-{name}", "lime", second, {"features": name, **params},
                      self.lime(second, lambda _x, s=segments: s, sets), draws=given)
+            if name == "slic":
+                self.add("lime-bytes", "lime", second, {"features": name, "dialect": "lime", **params},
+                         self.lime(second, lambda _x, s=segments: s, sets, picture=self.view(),
+                                   normalise=lambda batch: (batch.astype(np.float32) - 127) / 128), draws=given)
 
 
 # ---------------------------------------------------------------- shap
