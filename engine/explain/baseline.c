@@ -8,16 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+void xai_context_from_view(const xai_context *c, const uint8_t *view, float *out)
+{
+    const xai_model_info *m = &c->model->info;
+    xai_preprocess job = {.steps = m->steps, .step_count = m->step_count, .channels = m->channels,
+                          .layout = m->layout, .height = c->height, .width = c->width};
+    xai_preprocess_values(view, &job, out);
+}
+
 static xai_status plain(const xai_context *c, int level, float *out, xai_error *err)
 {
     size_t bytes = (size_t)c->height * (size_t)c->width * 3;
     uint8_t *view = malloc(bytes);
     if (!view) XAI_NO_MEMORY(err);
     memset(view, level, bytes);
-    const xai_model_info *m = &c->model->info;
-    xai_preprocess job = {.steps = m->steps, .step_count = m->step_count, .channels = m->channels,
-                          .layout = m->layout, .height = c->height, .width = c->width};
-    xai_preprocess_values(view, &job, out);
+    xai_context_from_view(c, view, out);
     free(view);
     return XAI_OK;
 }

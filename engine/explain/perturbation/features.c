@@ -169,6 +169,31 @@ static xai_status average(const xai_features *f, xai_error *err)
     return XAI_OK;
 }
 
+static void average_bytes(const xai_features *f, const uint64_t *sizes, uint64_t *sums, uint8_t *out)
+{
+    const xai_context *c = f->context;
+    size_t pixels = (size_t)c->height * (size_t)c->width;
+    for (size_t k = 0; k < 3; k++) {
+        memset(sums, 0, f->count * sizeof *sums);
+        for (size_t i = 0; i < pixels; i++) sums[f->labels[i]] += c->view[3 * i + k];
+        for (size_t i = 0; i < pixels; i++) out[3 * i + k] = (uint8_t)(sums[f->labels[i]] / sizes[f->labels[i]]);
+    }
+}
+
+xai_status xai_features_hide_in_bytes(xai_features *f, xai_error *err)
+{
+    const xai_context *c = f->context;
+    size_t pixels = (size_t)c->height * (size_t)c->width;
+    if (!c->view) return XAI_OK;
+    uint64_t *sizes = XAI_NEW(c->arena, uint64_t, 2 * f->count);
+    uint8_t *view = XAI_NEW(c->arena, uint8_t, 3 * pixels);
+    if (!sizes || !view) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < pixels; i++) sizes[f->labels[i]]++;
+    average_bytes(f, sizes, sizes + f->count, view);
+    xai_context_from_view(c, view, f->baseline);
+    return XAI_OK;
+}
+
 xai_status xai_features_init(xai_features *f, xai_task *task, const xai_feature_params *p, xai_error *err)
 {
     xai_context *c = task->context;

@@ -51,6 +51,10 @@ xai_status xai_features_check(const xai_model *model, const xai_feature_params *
 xai_status xai_features_init(xai_features *features, xai_task *task, const xai_feature_params *params,
                              xai_error *err);
 
+/* Makes the baseline each feature's mean colour in the picture of bytes that the model sees, cut to whole levels. Of a
+ * tensor, which has no such picture, it stays as it is. */
+xai_status xai_features_hide_in_bytes(xai_features *features, xai_error *err);
+
 /* The model's input where keep[count] is not 0, the baseline elsewhere. */
 void xai_features_compose(const xai_features *features, const uint8_t *keep, float *input);
 
