@@ -90,6 +90,7 @@ void xai_context_deinit(xai_context *c)
 {
     for (xai_context_part *p = c->parts; p; p = p->next) xai_lanes_free(p->lanes);
     for (int mode = 0; mode < XAI_PLAN_MODES; mode++) xai_model_return_lanes(c->model, c->lanes[mode]);
+    xai_model_return_lanes(c->model, c->varied);
     xai_lease_end(&c->lease);
     if (c->program_owned) xai_program_free(c->program);
 }
@@ -99,9 +100,8 @@ static xai_session_spec spec_of(const xai_context *c, xai_plan_mode mode)
     return (xai_session_spec){.mode = mode, .keep = c->keep, .keep_count = c->keep_count};
 }
 
-static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_error *err)
+static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_lanes **out, xai_error *err)
 {
-    xai_lanes **out = &c->lanes[mode];
     if (*out) return XAI_OK;
     xai_session_spec spec = spec_of(c, mode);
     XAI_TRY(c->program_owned ? xai_lanes_new(c->program, &spec, c->pool, &c->lease, out, err)
@@ -112,8 +112,15 @@ static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_error *err)
 
 xai_status xai_context_lanes(xai_context *c, xai_lanes **out, xai_error *err)
 {
-    XAI_TRY(make_lanes(c, XAI_PLAN_FORWARD, err));
+    XAI_TRY(make_lanes(c, XAI_PLAN_FORWARD, &c->lanes[XAI_PLAN_FORWARD], err));
     *out = c->lanes[XAI_PLAN_FORWARD];
+    return XAI_OK;
+}
+
+xai_status xai_context_gradient_lanes(xai_context *c, xai_lanes **out, xai_error *err)
+{
+    XAI_TRY(make_lanes(c, XAI_PLAN_GRADIENT, &c->varied, err));
+    *out = c->varied;
     return XAI_OK;
 }
 
@@ -189,7 +196,7 @@ const float *xai_context_base_data(const xai_context *c, const xai_value *value)
 static xai_status run_base_in(xai_context *c, xai_plan_mode mode, xai_error *err)
 {
     if (c->ready[mode]) return XAI_OK;
-    XAI_TRY(make_lanes(c, mode, err));
+    XAI_TRY(make_lanes(c, mode, &c->lanes[mode], err));
     XAI_TRY(xai_lanes_run(c->lanes[mode], 1, run_base, c, 1, c->token, NULL, err));
     c->forwards++;
     c->ready[mode] = mode != XAI_PLAN_FORWARD;

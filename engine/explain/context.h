@@ -33,6 +33,7 @@ typedef struct xai_context {
     float *base_logits; /* of the unperturbed input; after xai_context_base */
 
     xai_lanes *lanes[XAI_PLAN_MODES]; /* of the whole program, by mode; NULL: not needed yet */
+    xai_lanes *varied;                /* the same of mode GRADIENT, for variants: the base run stays as it is */
     bool ready[XAI_PLAN_MODES];       /* its first session holds the base forward, and what keeps all keeps it */
     struct xai_context_part *parts;   /* lanes after a layer */
     xai_lease lease;                  /* of all lanes */
@@ -77,8 +78,9 @@ xai_status xai_context_gradient_base(xai_context *context, xai_session **session
 /* The same in a session that keeps every activation: from it suffixes begin, and layers are read. It must not be run. */
 xai_status xai_context_kept_base(xai_context *context, xai_session **session, xai_error *err);
 
-/* Lanes for many variants of the input. */
+/* Lanes for many variants of the input: forward alone, or with gradients. */
 xai_status xai_context_lanes(xai_context *context, xai_lanes **out, xai_error *err);
+xai_status xai_context_gradient_lanes(xai_context *context, xai_lanes **out, xai_error *err);
 
 /* Lanes for many variants of one tensor: their sessions hold what follows it, and begin as the base run has it; what
  * targets are made of can be read after each. With KEEP they serve xai_session_forward_changed too. */
