@@ -8,6 +8,7 @@
  * `interval` is the half width of the 95 % confidence interval of each pixel, 1.96 standard errors of the mean.
  */
 #include "explain/evaluate.h"
+#include "blend.h"
 #include "rise_masks.h"
 
 #include <math.h>
@@ -55,11 +56,7 @@ static void apply_mask(const void *user, size_t index, float *input)
     for (int y = 0; y < c->height; y++) {
         float row[XAI_MAX_SIDE];
         xai_rise_masks_row(&r->masks, r->done + index, y, row);
-        for (size_t ch = 0; ch < (size_t)c->channels; ch++) {
-            size_t at = ch * c->channel_stride + (size_t)y * c->row_stride;
-            for (int x = 0; x < c->width; x++, at += c->x_stride)
-                input[at] = r->baseline[at] + row[x] * (c->input[at] - r->baseline[at]);
-        }
+        xai_blend_row(c, r->baseline, y, row, input);
     }
 }
 
