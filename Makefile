@@ -172,6 +172,9 @@ $(BUILD)/tests/server/jobs/test_decode_client: | $(BUILD)/explaind-decode
 # Lets any allocation of our own objects fail.
 $(BUILD)/tests/fault/test_alloc_failure: \
     LDHARD += $(foreach f,malloc calloc realloc aligned_alloc strdup strndup free,-Wl,--wrap=$(f))
+# Counts the passes that a method runs.
+$(BUILD)/tests/engine/explain/test_methods: \
+    LDHARD += $(foreach f,forward forward_slots backward,-Wl,--wrap=xai_session_$(f))
 # Programs that tests start.
 HELPERS = $(BUILD)/tests/server/http/echo
 SUITES  = $(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py))))

@@ -431,6 +431,7 @@ typedef struct xai_result {
     struct xai_arena *arena; /* owns everything here */
     bool partial;
     double engine_ms, render_ms;
+    double forwards, backwards; /* passes that were run; what the explanations say of theirs, they share */
     const uint8_t *view; /* what the model saw: view_height * view_width * 3 RGB bytes; NULL without an image */
     int view_width, view_height;
     double crop[4]; /* x, y, width, height of the model's view, in oriented source pixels; 0 without an image */

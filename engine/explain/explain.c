@@ -6,6 +6,7 @@
  */
 #include "method.h"
 #include "predict.h"
+#include "shared.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -84,6 +85,7 @@ static xai_status plan_pair(plan *p, size_t i, size_t k, xai_error *err)
                              p->arena, err));
     XAI_TRY(resolve_layers(p, method, xai_target_tensor(model, &p->targets[k]), params, err));
     if (method->check) XAI_TRY(method->check(model, params, err));
+    if (method->check_target) XAI_TRY(method->check_target(model, params, &p->targets[k], err));
     return want_tensors(p, method, params, err);
 }
 
@@ -204,6 +206,15 @@ typedef struct run {
     xai_result *result;
 } run;
 
+/* Whether a call runs on target b the variants that it runs on target a. */
+static bool runs_the_same(const plan *p, size_t call, size_t a, size_t b)
+{
+    const xai_method *m = p->methods[call];
+    if (!m->steady || b >= p->target_count) return false;
+    void *const *params = p->params + call * p->target_count;
+    return xai_params_equal(m->info.params, m->info.param_count, params[a], params[b]);
+}
+
 static xai_status run_method(const run *u, size_t call, size_t k, xai_explanation *e, xai_error *err)
 {
     const plan *p = u->plan;
@@ -221,10 +232,12 @@ static xai_status run_method(const run *u, size_t call, size_t k, xai_explanatio
     XAI_TRY(xai_target_name(c->model, &e->target, r->arena, &e->target_name, err));
     e->params = xai_params_doc(method->info.params, method->info.param_count, params, r->arena);
     if (!e->params) XAI_NO_MEMORY(err);
-    double forwards = c->forwards, backwards = c->backwards;
+    bool again = k > 0 && runs_the_same(p, call, k - 1, k), more = runs_the_same(p, call, k, k + 1);
+    xai_shared_next_target(c->shared, again, more);
+    double forwards = c->forwards + c->reused_forwards, backwards = c->backwards + c->reused_backwards;
     XAI_TRY(method->run(&task, params, err));
-    e->forwards = 1 + c->forwards - forwards; /* the base forward, which all share */
-    e->backwards = c->backwards - backwards;
+    e->forwards = 1 + c->forwards + c->reused_forwards - forwards; /* the base forward, which all share */
+    e->backwards = c->backwards + c->reused_backwards - backwards;
     r->partial = r->partial || e->partial;
     return XAI_OK;
 }
@@ -268,12 +281,19 @@ static bool any_needs(const plan *p, unsigned mask, unsigned needs)
     return false;
 }
 
+static bool any_reads(const plan *p)
+{
+    for (size_t i = 0; i < p->request->call_count; i++)
+        if (p->methods[i]->reads) return true;
+    return false;
+}
+
 /* One base forward serves all: it keeps what any method begins from. */
 static xai_plan_mode base_mode(const plan *p, const xai_context *c)
 {
     bool layers = any_needs(p, XAI_NEEDS_LAYER, XAI_NEEDS_LAYER) && c->layers_only;
     if (any_needs(p, XAI_NEEDS_GRADIENT, XAI_NEEDS_GRADIENT) && !layers) return XAI_PLAN_GRADIENT;
-    return layers || any_needs(p, XAI_NEEDS_TENSORS, XAI_NEEDS_TENSORS) ? XAI_PLAN_KEEP : XAI_PLAN_FORWARD;
+    return layers || any_reads(p) ? XAI_PLAN_KEEP : XAI_PLAN_FORWARD;
 }
 
 /* The sessions that the request will hold at once. A suffix takes less than the whole that it is a part of. */
@@ -281,13 +301,16 @@ static xai_status reserve(const plan *p, xai_context *c, xai_error *err)
 {
     size_t sessions[XAI_PLAN_MODES] = {0}, width = (size_t)xai_pool_threads(c->pool);
     xai_plan_mode base = base_mode(p, c);
-    for (size_t i = 0; i < p->request->call_count; i++)
+    unsigned plain = 0;
+    for (size_t i = 0; i < p->request->call_count; i++) {
+        plain |= p->methods[i]->plain;
         for (int mode = 0; mode < XAI_PLAN_MODES; mode++)
             if (p->methods[i]->lanes & 1U << mode) sessions[mode] = width;
+    }
     if (base != XAI_PLAN_FORWARD || !sessions[base]) sessions[base]++; /* or it runs in the first lane */
     if (sessions[XAI_PLAN_KEEP] == width && base == XAI_PLAN_FORWARD) sessions[XAI_PLAN_KEEP]++; /* their base */
     if (any_needs(p, XAI_NEEDS_LAYER, XAI_NEEDS_LAYER)) sessions[XAI_PLAN_KEEP]++;
-    return xai_context_reserve(c, sessions, err);
+    return xai_context_reserve(c, sessions, plain, err);
 }
 
 static xai_status run_base(const plan *p, xai_context *c, xai_error *err)
@@ -309,6 +332,8 @@ static void describe_run(const xai_context *c, xai_result *r)
     r->view = c->view;
     r->view_width = c->width;
     r->view_height = c->height;
+    r->forwards = c->forwards;
+    r->backwards = c->backwards;
 }
 
 static xai_status run_all(const plan *p, xai_pool *pool, xai_token *token, xai_result *r, xai_error *err)

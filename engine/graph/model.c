@@ -250,23 +250,37 @@ static xai_status add_names(const char **names, size_t *n, const char *const *mo
     return XAI_OK;
 }
 
-xai_status xai_model_program(xai_model *m, const xai_wants *wants, xai_program **out, bool *owned, xai_error *err)
+/* A program with all of it, as far as `spec` leaves open. */
+static xai_status build_wanted(xai_model *m, const xai_wants *wants, xai_program_spec spec, xai_program **out,
+                               xai_error *err)
 {
     const char *keep[MAX_TENSORS];
-    size_t n = 0;
+    XAI_TRY(add_names(keep, &spec.keep_count, &m->logits, 1, err));
+    XAI_TRY(add_names(keep, &spec.keep_count, wants->kept, wants->kept_count, err));
+    XAI_TRY(add_names(keep, &spec.keep_count, wants->layers, wants->layer_count, err));
+    spec.keep = keep;
+    spec.shapes = m->shapes;
+    spec.outputs = m->keep;
+    spec.output_count = 1;
+    return xai_program_build(m->graph, &spec, out, err);
+}
+
+xai_status xai_model_program(xai_model *m, const xai_wants *wants, xai_program **out, bool *owned, xai_error *err)
+{
     bool there = wants->kept_count == 0;
     for (size_t i = 0; i < wants->layer_count; i++) there = there && xai_program_find(m->program, wants->layers[i]);
     *owned = false;
     *out = m->program;
     if (there) return XAI_OK;
-    XAI_TRY(add_names(keep, &n, &m->logits, 1, err));
-    XAI_TRY(add_names(keep, &n, wants->kept, wants->kept_count, err));
-    XAI_TRY(add_names(keep, &n, wants->layers, wants->layer_count, err));
-    xai_program_spec spec = {.shapes = m->shapes, .outputs = m->keep, .output_count = 1, .keep = keep,
-                             .keep_count = n};
-    XAI_TRY(xai_program_build(m->graph, &spec, out, err));
+    XAI_TRY(build_wanted(m, wants, (xai_program_spec){0}, out, err));
     *owned = true;
     return XAI_OK;
+}
+
+xai_status xai_model_plain_program(xai_model *m, const xai_wants *wants, bool open_weights, xai_program **out,
+                                   xai_error *err)
+{
+    return build_wanted(m, wants, (xai_program_spec){.plain = true, .open_weights = open_weights}, out, err);
 }
 
 static xai_session_spec lane_spec(const xai_model *m, xai_plan_mode mode, int threads)

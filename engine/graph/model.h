@@ -60,6 +60,10 @@ typedef struct xai_wants {
 } xai_wants;
 xai_status xai_model_program(xai_model *model, const xai_wants *wants, xai_program **out, bool *owned, xai_error *err);
 
+/* The same as a plain program, which is always the caller's. */
+xai_status xai_model_plain_program(xai_model *model, const xai_wants *wants, bool open_weights, xai_program **out,
+                                   xai_error *err);
+
 /* Lanes of `program` on `pool` that keep the logits: idle ones of the model's own program, or new ones; their bytes are
  * on the lease (NULL: on none). Give them back with xai_model_return_lanes, which keeps a few for the next job. */
 xai_status xai_model_borrow_lanes(xai_model *model, xai_program *program, xai_plan_mode mode, xai_pool *pool,

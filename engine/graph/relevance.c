@@ -33,12 +33,24 @@ static void measure(const xai_node *node, sizes *s)
     if (xai_has_input(node, 2)) s->bias = larger(s->bias, count_of(node->in[2]));
 }
 
+static sizes sizes_of(const xai_program *p)
+{
+    sizes z = {0};
+    for (int i = 0; i < p->node_count; i++) measure(p->nodes[i], &z);
+    return z;
+}
+
+size_t xai_session_relevance_bytes(const xai_session *s)
+{
+    sizes z = sizes_of(s->program);
+    return (z.input + z.weight + z.bias + 3 * z.out + z.grad) * sizeof(float);
+}
+
 xai_status xai_session_add_relevance(xai_session *s, xai_error *err)
 {
     const xai_program *p = s->program;
-    sizes z = {0};
+    sizes z = sizes_of(p);
     XAI_CHECK(p->plain && p->open_weights, err, INTERNAL, "", "relevance needs a plain program with open weights");
-    for (int i = 0; i < p->node_count; i++) measure(p->nodes[i], &z);
     xai_relevance_room *r = s->room = XAI_NEW(s->arena, xai_relevance_room, 1);
     if (!r) XAI_NO_MEMORY(err);
     r->input = XAI_NEW(s->arena, float, z.input);
@@ -49,7 +61,7 @@ xai_status xai_session_add_relevance(xai_session *s, xai_error *err)
     r->part = XAI_NEW(s->arena, float, z.out);
     r->grad = XAI_NEW(s->arena, float, z.grad);
     if (!r->input || !r->weight || !r->bias || !r->sum || !r->scaled || !r->part || !r->grad) XAI_NO_MEMORY(err);
-    s->block_bytes += (z.input + z.weight + z.bias + 3 * z.out + z.grad) * sizeof(float);
+    s->block_bytes += xai_session_relevance_bytes(s);
     return xai_stage_new(p->nodes, p->node_count, s->arena, &r->stage, err);
 }
 

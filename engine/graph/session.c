@@ -129,6 +129,8 @@ xai_status xai_session_plan_bytes(xai_program *program, const xai_session_spec *
     if (!s) XAI_NO_MEMORY(err);
     xai_status status = plan(s, spec, err);
     *bytes = s->block_bytes;
+    if (spec->tangents) *bytes += s->plan.bytes;
+    if (spec->relevance) *bytes += xai_session_relevance_bytes(s);
     xai_session_free(s);
     return status;
 }

@@ -31,7 +31,7 @@ typedef struct xai_session_spec {
 } xai_session_spec;
 
 /* Bytes of the buffers that such a session will take. GRADIENT: packs the program's backward weights first, since
- * they decide how much scratch is needed. Without the room for tangents and relevance, which come on top. */
+ * they decide how much scratch is needed. */
 xai_status xai_session_plan_bytes(xai_program *program, const xai_session_spec *spec, size_t *bytes, xai_error *err);
 
 xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, xai_session **out, xai_error *err);

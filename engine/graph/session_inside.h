@@ -62,6 +62,7 @@ void xai_node_backward(const xai_node *node, const xai_exec *exec);
 /* tangent.c: the twin's memory. */
 xai_status xai_session_add_twin(xai_session *session, xai_error *err);
 /* relevance.c: its memory. */
+size_t xai_session_relevance_bytes(const xai_session *session);
 xai_status xai_session_add_relevance(xai_session *session, xai_error *err);
 
 #endif

@@ -305,7 +305,7 @@ def test_a_deadline_gives_what_there_is():
 
 def test_a_deadline_keeps_the_results_beside_it(tensor):
     """Saliency is done, RISE is cut, and what comes after it is marked as failed; the whole is partial."""
-    result = ask(*tiny(tensor, "--method", "saliency,rise,gradcam", "--param", "rise.masks=100000", "--timeout", 2))
+    result = ask(*tiny(tensor, "--method", "saliency,rise,occlusion", "--param", "rise.masks=100000", "--timeout", 2))
     assert result["status"] == "partial"
     assert [e["status"] for e in result["results"]] == ["done", "partial", "failed"]
     assert result["results"][2]["artifacts"] == [] and "deadline" in result["results"][2]["warnings"][0]

@@ -129,6 +129,7 @@ def test_the_result_is_as_the_contract_says(server):
     (one,) = result["results"]
     assert one["method"] == "gradcam" and one["target"]["class"] == 967 and one["target"]["space"] == "logit"
     assert one["warnings"] == [] and one["metrics"] == {} and set(one["cost"]) == {"forwards", "backwards"}
+    assert result["cost"] == {"forwards": 1, "backwards": 1, "one_by_one": {"forwards": 1, "backwards": 1}}
     values = decode_map(one["artifacts"][0])
     assert one["artifacts"][0]["kind"] == "map" and values.shape == (7, 7)
     assert np.isclose(values.max(), one["artifacts"][0]["max"])

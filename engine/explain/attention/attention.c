@@ -322,7 +322,6 @@ const xai_method xai_method_attention = {
              .paper = "arXiv:1709.01507", .version = 1, .needs = "gates", .cost = "1 forward",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(attention_params),
-    .needs = XAI_NEEDS_TENSORS,
     .space = XAI_SPACE_LOGIT,
     .serves = serves,
     .reads = reads,
