@@ -27,7 +27,7 @@ extern char **environ;
 
 typedef struct service {
     conf config;
-    char decoder[4096], places[3][4096];
+    char decoder[4096], places[4][4096];
     models models;
     xai_pool *pool;
     store *store;
@@ -124,9 +124,11 @@ static void find_own_files(service *s)
 {
     conf *c = &s->config, defaults;
     conf_default(&defaults);
+    bool named = c->model[0] && strcmp(c->model, defaults.model) != 0;
+    if (named && strcmp(c->model_dir, defaults.model_dir) == 0) c->model_dir = ""; /* that one is wanted, and no other */
     struct {
         const char **path, *usual;
-    } own[] = {{&c->model, defaults.model}, {&c->static_dir, defaults.static_dir},
+    } own[] = {{&c->model, defaults.model}, {&c->model_dir, defaults.model_dir}, {&c->static_dir, defaults.static_dir},
                {&c->samples_dir, defaults.samples_dir}};
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         if (strcmp(*own[i].path, own[i].usual) == 0)

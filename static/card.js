@@ -3,6 +3,7 @@
 
 import { announce, button, h } from './dom.js';
 import { errorText } from './errors.js';
+import { gateTitle } from './gates.js';
 import { copyButton, curlCommand, fetchButton, jsonBlob, saveButton } from './files.js';
 import { count, duration, number, t, tOr } from './i18n.js';
 import { cancelRun, methodTitle, removeRun, startRun } from './run.js';
@@ -12,6 +13,7 @@ import { viewOf } from './views/index.js';
 import unknown from './views/unknown.js';
 
 const SAID_EVERY_MS = 10000; // progress for screen readers
+const MANY = 4; // artifacts; more are shown small
 
 // ---------------------------------------------------------------- progress
 
@@ -53,7 +55,7 @@ function progressPart(run) {
 
 /** Renderings by the server of what the page draws itself: kept at hand, but closed. */
 const isSecondary = (artifact, all) =>
-    /^(.+-)?(overlay|picture|dot)$/.test(artifact.name) && all.some((a) => ['map', 'graph'].includes(a.kind));
+    /^(.+-)?(overlay|picture|dot)$/.test(artifact.name) && all.some((a) => ['map', 'graph', 'curve'].includes(a.kind));
 
 const stem = (run, entry, artifact) =>
     `${run.picture.name.replace(/\.\w+$/, '')}-${entry.method}-${targetStem(entry.target)}-${artifact.name}`.replace(
@@ -77,6 +79,12 @@ function shown(view, artifact, context) {
     }
 }
 
+function heading(artifact, entry) {
+    const gate = gateTitle(artifact, entry);
+    if (!gate) return h('h4', {}, tOr(`artifact.${artifact.name}`, artifact.name));
+    return h('h4', { title: gate.tensor }, gate.title, h('span', { class: 'muted tensor' }, gate.tensor));
+}
+
 function artifactPart(artifact, context, titled) {
     const view = viewOf(artifact.kind);
     const name = stem(context.run, context.entry, artifact);
@@ -87,10 +95,19 @@ function artifactPart(artifact, context, titled) {
     return h(
         'section',
         { class: `artifact artifact-${artifact.kind}` },
-        titled && h('h4', {}, tOr(`artifact.${artifact.name}`, artifact.name)),
+        titled && heading(artifact, context.entry),
         body,
         h('div', { class: 'saves' }, h('span', { class: 'muted' }, t('save')), saves),
     );
+}
+
+/** A few artifacts one below the other; many as a grid of small ones, with the tables above it. */
+function primaryPart(artifacts, context) {
+    const part = (a) => artifactPart(a, context, artifacts.length > 1);
+    if (artifacts.length <= MANY) return artifacts.map(part);
+    const tables = artifacts.filter((a) => a.kind === 'table');
+    const others = artifacts.filter((a) => a.kind !== 'table');
+    return [tables.map(part), h('div', { class: 'many' }, others.map(part))];
 }
 
 /** A closed part whose content is made when it is opened. */
@@ -163,7 +180,7 @@ function resultPart(run) {
             { class: 'entry' },
             entry.status === 'partial' && h('p', { class: 'notice' }, t('partial')),
             (entry.warnings ?? []).map((w) => h('p', { class: 'notice' }, w)),
-            primary.map((a) => artifactPart(a, context, primary.length > 1)),
+            primaryPart(primary, context),
             metricsPart(entry),
             h(
                 'div',

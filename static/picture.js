@@ -1,7 +1,7 @@
 // Choosing a picture: drop, paste, file dialog or a sample. What the browser can read but the server may not (WebP,
 // AVIF, GIF) is turned into PNG here, and the page says so.
 
-import { getBlob, predict } from './api.js';
+import { getBlob, getModel, predict } from './api.js';
 import { set, state } from './state.js';
 
 const SERVED = new Set(['image/jpeg', 'image/png', 'image/bmp', 'image/x-ms-bmp']);
@@ -69,9 +69,20 @@ export async function choosePicture(blob, name) {
     }
 }
 
+const ownerOf = (sample) => state.models.find((m) => sample.name.startsWith(`${m.id}-`));
+
+/** A sample that is named after a model goes with that one; the others with the default one, if such a model is chosen. */
+async function takeModelOf(sample) {
+    const special = state.samples.some((s) => ownerOf(s)?.id === state.model?.id);
+    const wanted = ownerOf(sample) ?? (special ? state.models.find((m) => m.default) : null);
+    if (!wanted || wanted.id === state.model?.id) return;
+    set({ model: await getModel(wanted.id), prediction: null, classIndex: null, contrast: null });
+}
+
 export async function chooseSample(sample) {
     set({ busy: true, error: null });
     try {
+        await takeModelOf(sample);
         return await choosePicture(await getBlob(sample.href), sample.name);
     } catch (error) {
         set({ error, busy: false });

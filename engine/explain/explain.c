@@ -287,12 +287,19 @@ static bool any_needs(const plan *p, unsigned mask, unsigned needs)
     return false;
 }
 
+static bool any_reads(const plan *p)
+{
+    for (size_t i = 0; i < p->request->call_count; i++)
+        if (p->methods[i]->reads) return true;
+    return false;
+}
+
 /* One base forward serves all: it keeps what any method begins from. */
 static xai_plan_mode base_mode(const plan *p, const xai_context *c)
 {
     bool layers = any_needs(p, XAI_NEEDS_LAYER, XAI_NEEDS_LAYER) && c->layers_only;
     if (any_needs(p, XAI_NEEDS_GRADIENT, XAI_NEEDS_GRADIENT) && !layers) return XAI_PLAN_GRADIENT;
-    return layers || any_needs(p, XAI_NEEDS_TENSORS, XAI_NEEDS_TENSORS) ? XAI_PLAN_KEEP : XAI_PLAN_FORWARD;
+    return layers || any_reads(p) ? XAI_PLAN_KEEP : XAI_PLAN_FORWARD;
 }
 
 /* In which modes a call runs variants of the input. */

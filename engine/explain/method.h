@@ -31,6 +31,7 @@ typedef enum xai_need {
     XAI_NEEDS_PROBABILITY = 4, /* of one class, whole or inside a box or mask */
     XAI_NEEDS_TENSORS = 8,     /* those that `reads` names, of the base forward */
     XAI_NEEDS_INPUT = 16       /* with GRADIENT and LAYER: gradients by the input too, not by the layer alone */
+    XAI_NEEDS_PROBABILITY = 4 /* of one class, whole or inside a box or mask */
 } xai_need;
 
 typedef struct xai_method {
@@ -45,7 +46,7 @@ typedef struct xai_method {
     xai_space (*space_of)(const void *params); /* the same where it depends on the parameters; NULL: it does not */
     /* What a model must have beside `needs`: an error says what it lacks. May be NULL. */
     xai_status (*serves)(const xai_model *model, xai_error *err);
-    /* Tensors that must not be fused away beside the layers among the parameters: names of the graph. May be NULL. */
+    /* Tensors of the base forward that it reads beside the layers among its parameters: names of the graph. May be NULL. */
     xai_status (*reads)(const xai_model *model, const void *params, xai_arena *arena, const char *const **names,
                         size_t *count, xai_error *err);
     /* What the table cannot say: relations between parameters, or with the model. May be NULL. */

@@ -68,6 +68,13 @@ void xai_canvas_text(xai_canvas *canvas, const char *text, double size, double x
     cairo_show_text(canvas, text);
 }
 
+void xai_canvas_bar(xai_canvas *canvas, double x, double y, double width, double height, uint32_t rgb)
+{
+    cairo_set_source_rgb(canvas, (rgb >> 16 & 255) / 255.0, (rgb >> 8 & 255) / 255.0, (rgb & 255) / 255.0);
+    cairo_rectangle(canvas, x, y, width, height);
+    cairo_fill(canvas);
+}
+
 void xai_canvas_frame(xai_canvas *canvas, int x, int y, int width, int height)
 {
     cairo_set_source_rgb(canvas, 0.6, 0.6, 0.6);

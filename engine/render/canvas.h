@@ -18,6 +18,9 @@ void xai_canvas_picture(xai_canvas *canvas, const uint8_t *rgb, int width, int h
 void xai_canvas_text(xai_canvas *canvas, const char *text, double size, double x, double y, double align,
                      double room);
 
+/* A filled rectangle; `rgb` as 0xd1495b. */
+void xai_canvas_bar(xai_canvas *canvas, double x, double y, double width, double height, uint32_t rgb);
+
 /* A thin gray frame around width x height pixels at (x, y). */
 void xai_canvas_frame(xai_canvas *canvas, int x, int y, int width, int height);
 

@@ -1,5 +1,5 @@
 """The two networks of train_digits.py: a classifier with three gates, and a regression that ends in global average
-pooling. Both read one gray channel of 64 x 64, normalised to about [-0.5, 3.5]."""
+pooling. Both read one gray channel of 48 x 48, normalised to about [-0.5, 3.5]."""
 import torch
 from torch import nn
 
@@ -17,15 +17,15 @@ class AttentionNet(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.fine = nn.Sequential(layer(1, 16, 5, 2), layer(16, 24, 3, 2))
+        self.fine = nn.Sequential(layer(1, 12, 5, 2), layer(12, 24, 3, 2))
         self.squeeze = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(24, 8, 1), nn.ReLU(), nn.Conv2d(8, 24, 1), nn.Sigmoid())
         self.coarse = nn.Sequential(layer(24, 32, 3, 2), layer(32, 32))
         self.theta, self.phi = nn.Conv2d(24, 16, 1, 2), nn.Conv2d(32, 16, 1)
         self.where = nn.Sequential(nn.ReLU(), nn.Conv2d(16, 1, 1), nn.Sigmoid())
         self.up = nn.Upsample(scale_factor=2, mode="bilinear")
-        self.last = nn.Sequential(layer(24, 32), layer(32, 40), layer(40, 40))
-        self.score = nn.Sequential(nn.Conv2d(40, 1, 1), nn.Flatten(2), nn.Softmax(2))
-        self.head = nn.Linear(40, 10)
+        self.last = nn.Sequential(layer(24, 32), layer(32, 32), layer(32, 32))
+        self.score = nn.Sequential(nn.Conv2d(32, 1, 1), nn.Flatten(2), nn.Softmax(2))
+        self.head = nn.Linear(32, 10)
 
     def gates(self, x):
         """Logits, the spatial gate and the shares of the positions."""
@@ -33,7 +33,7 @@ class AttentionNet(nn.Module):
         x = x * self.squeeze(x)
         gate = self.where(self.theta(x) + self.phi(self.coarse(x)))
         x = self.last(x * self.up(gate))
-        shares = self.score(x).view(-1, 1, 16, 16)
+        shares = self.score(x).view(-1, 1, 12, 12)
         return self.head((x * shares).sum((2, 3))), gate, shares
 
     def forward(self, x):
@@ -46,9 +46,9 @@ class SumNet(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.features = nn.Sequential(layer(1, 16, 5, 2), layer(16, 32, 3, 2), layer(32, 32), layer(32, 40), layer(40, 40))
+        self.features = nn.Sequential(layer(1, 12, 5, 2), layer(12, 28, 3, 2), layer(28, 32), layer(32, 32), layer(32, 32))
         self.pool = nn.AdaptiveAvgPool2d(1)
-        self.head = nn.Linear(40, 1, bias=False)
+        self.head = nn.Linear(32, 1, bias=False)
 
     def forward(self, x):
         return self.head(self.pool(self.features(x)).flatten(1))

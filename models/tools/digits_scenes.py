@@ -1,4 +1,4 @@
-"""Scenes of handwritten digits: 64 x 64 gray pictures, made of scikit-learn's digits, whole and in pieces.
+"""Scenes of handwritten digits: 48 x 48 gray pictures, made of scikit-learn's digits, whole and in pieces.
 
 The digits are the test set of the UCI "Optical Recognition of Handwritten Digits" (1797 pictures of 8 x 8, 13 writers).
 Digits 0..1436 are for training, the last 360 for testing; a test scene holds nothing that training has seen. Where what
@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 from sklearn.datasets import load_digits
 
-SIDE, TRAINING = 64, 1437
-PIECES, PIECE = 6, 10
-SMALLEST, LARGEST, SUM_SIZE = 22, 30, 22
+SIDE, TRAINING = 48, 1437
+PIECES, PIECE = 6, 8
+SMALLEST, LARGEST, SUM_SIZE = 16, 22, 16
 
 
 class Scenes:
@@ -23,10 +23,13 @@ class Scenes:
         self.pictures = [Image.fromarray(np.minimum(p * 16, 255).astype(np.uint8)) for p in data.images[part]]
         self.labels = data.target[part]
         self.rng = np.random.default_rng(seed)
+        self.resized = {}
 
     def _digit(self, size: int) -> tuple[np.ndarray, int]:
         i = int(self.rng.integers(len(self.pictures)))
-        return np.asarray(self.pictures[i].resize((size, size), Image.BICUBIC)), int(self.labels[i])
+        if (i, size) not in self.resized:
+            self.resized[i, size] = np.asarray(self.pictures[i].resize((size, size), Image.BICUBIC))
+        return self.resized[i, size], int(self.labels[i])
 
     def _place(self, boxes: list, size: int) -> tuple[int, int] | None:
         """The upper left corner of a square that meets none of the boxes."""
@@ -64,6 +67,6 @@ class Scenes:
         return scene, sum(b[4] for b in boxes), boxes
 
     def batch(self, kind: str, count: int) -> tuple[np.ndarray, np.ndarray, list]:
-        """uint8 [count,64,64], answers, boxes."""
+        """uint8 [count,48,48], answers, boxes."""
         made = [getattr(self, kind)() for _ in range(count)]
         return np.stack([m[0] for m in made]), np.array([m[1] for m in made]), [m[2] for m in made]

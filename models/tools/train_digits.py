@@ -23,8 +23,8 @@ from PIL import Image
 from digits_nets import MEAN, SCALE, AttentionNet, SumNet
 from digits_scenes import SIDE, Scenes
 
-OPSET, BATCH, RATE, TESTED = 13, 64, 4e-3, 2000
-STEPS = {"attention": 2500, "sum": 3500}
+OPSET, BATCH, RATE, TESTED = 13, 32, 4e-3, 2000
+STEPS = {"attention": 4000, "sum": 6000}
 KIND = {"attention": "clutter", "sum": "several"}
 GATE_WEIGHT = 0.02  # of the spatial gate's mean in the loss: an open gate costs something, so it opens where it helps
 DATA = ("the UCI data set \"Optical Recognition of Handwritten Digits\" (E. Alpaydin, C. Kaynak, 1998, "
@@ -56,7 +56,7 @@ def train(task: str) -> torch.nn.Module:
         loss.backward()
         optimizer.step()
         schedule.step()
-        if (step + 1) % 500 == 0:
+        if (step + 1) % 250 == 0:
             print(f"{step + 1} of {steps}: loss {loss.item():.3f}", flush=True)
     return net.eval()
 

@@ -1,5 +1,5 @@
 // Curves: a line plot of data {x: {label} , y: {label}, series: [{name, x: [], y: []}]}, or {x: [], y: []} for one
-// line.
+// line. With {form: 'bars'} the first line's numbers are bars from 0, the strongest of them named.
 
 import { h, s } from '../dom.js';
 import { jsonBlob, saveButton } from '../files.js';
@@ -9,8 +9,9 @@ const WIDTH = 640;
 const HEIGHT = 320;
 const LEFT = 56;
 const BOTTOM = 44;
-const TOP = 12;
+const TOP = 18;
 const RIGHT = 12;
+const NAMED = 5; // bars
 
 /** The lines of the data in one form: [{name, x, y}]; points may also be pairs. */
 export function linesOf(data) {
@@ -73,13 +74,49 @@ function axes(data, toX, toY, xRange, yRange) {
 const path = (line, toX, toY) =>
     line.x.map((x, i) => `${i ? 'L' : 'M'}${toX(x).toFixed(1)} ${toY(line.y[i]).toFixed(1)}`).join('');
 
+/** The places of the strongest values, at most a quarter of all; none if all are the same. */
+export function strongest(values, most) {
+    const count = Math.min(most, Math.ceil(values.length / 4));
+    if (values.every((v) => v === values[0])) return [];
+    return values
+        .map((v, i) => [v, i])
+        .filter(([v]) => Number.isFinite(v))
+        .sort(([a, i], [b, j]) => b - a || i - j)
+        .slice(0, count)
+        .map(([, i]) => i);
+}
+
+function bars(line, toX, toY) {
+    const width = toX(1) - toX(0);
+    const named = strongest(line.y, NAMED);
+    const bar = (v, i) =>
+        s(
+            'rect',
+            {
+                class: named.includes(i) ? 'bar strong' : 'bar',
+                x: toX(line.x[i]) - width / 2,
+                width: width > 4 ? width - 1 : width,
+                y: toY(Math.max(v, 0)),
+                height: Math.abs(toY(v) - toY(0)),
+            },
+            s('title', {}, `${line.x[i]}: ${number(v, 4)}`),
+        );
+    const crowded = (i, k) => named.slice(0, k).some((j) => Math.abs(toX(line.x[j]) - toX(line.x[i])) < 22);
+    const label = (i) => s('text', { x: toX(line.x[i]), y: toY(Math.max(line.y[i], 0)) - 3, 'text-anchor': 'middle' }, line.x[i]);
+    return [...line.y.map(bar), ...named.filter((i, k) => !crowded(i, k)).map(label)];
+}
+
 function plot(data) {
     const lines = linesOf(data);
-    const xRange = extent(lines.flatMap((l) => l.x));
+    const isBars = data.form === 'bars';
+    const reach = isBars ? [-0.5, 0.5] : [0]; // a bar is as wide as the step from one to the next
+    const xRange = extent(lines.flatMap((l) => l.x.flatMap((v) => reach.map((r) => v + r))));
     const yRange = extent([...lines.flatMap((l) => l.y), 0]);
     const toX = (v) => LEFT + ((v - xRange[0]) / (xRange[1] - xRange[0])) * (WIDTH - LEFT - RIGHT);
     const toY = (v) => HEIGHT - BOTTOM - ((v - yRange[0]) / (yRange[1] - yRange[0])) * (HEIGHT - BOTTOM - TOP);
-    const drawn = lines.map((line, i) => s('path', { class: `line line-${i % 6}`, d: path(line, toX, toY) }));
+    const drawn = isBars
+        ? bars(lines[0], toX, toY)
+        : lines.map((line, i) => s('path', { class: `line line-${i % 6}`, d: path(line, toX, toY) }));
     return s(
         'svg',
         { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: 'plot', role: 'img', 'aria-label': data.title ?? '' },
@@ -96,7 +133,8 @@ export default {
             'figure',
             { class: 'plot-figure' },
             plot(artifact.data),
-            names.some(Boolean) &&
+            names.length > 1 &&
+                names.some(Boolean) &&
                 h(
                     'ul',
                     { class: 'legend' },

@@ -140,6 +140,7 @@ function render(artifact, { run, result, entry }) {
         clip: fine,
         fine,
     };
+    const isOfTarget = artifact.name === 'map' && run.method.family !== 'attention'; // gates are the same for all
     const scale = h('div', { class: 'scale' });
     const output = h('output', { class: 'muted' }, t('map.hint'));
 
@@ -159,7 +160,7 @@ function render(artifact, { run, result, entry }) {
             h('span', {}, below + number(range.low)),
             colourBar(settings.colormap),
             h('span', {}, above + number(range.high)),
-            h('span', { class: 'muted' }, artifact.name === 'map' && t(`unit.${entry.target.space}`)),
+            h('span', { class: 'muted' }, isOfTarget && t(`unit.${entry.target.space}`)),
         );
     };
     redraw();

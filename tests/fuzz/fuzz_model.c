@@ -167,6 +167,8 @@ static void describe(const uint8_t *data, size_t size)
     }
     const xai_model_info *info = xai_model_describe(m);
     require(info->classes > 0 && info->output_name && info->input_name);
+    for (size_t i = 0; i < xai_method_count(); i++) /* some look for patterns in the graph */
+        require(xai_method_served(xai_method_at(i), m, &err) == XAI_OK || err.msg[0]);
     xai_model_unref(m);
 }
 

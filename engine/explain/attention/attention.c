@@ -248,8 +248,6 @@ static void add_row(const shown *s, size_t place, xai_doc *rows)
     xai_doc *row = xai_doc_array(arena);
     xai_doc_push(row, xai_doc_int(arena, (int64_t)place));
     xai_doc_push(row, xai_doc_text(arena, xai_gate_kind_name(g->kind)));
-    xai_doc_push(row, xai_doc_text(arena, g->tensor));
-    xai_doc_push(row, xai_doc_text(arena, g->gated));
     xai_doc_push(row, xai_doc_int(arena, g->size[XAI_AXIS_HEAD]));
     xai_doc_push(row, xai_doc_int(arena, g->size[XAI_AXIS_CHANNEL]));
     xai_doc_push(row, xai_doc_int(arena, g->size[XAI_AXIS_POSITION]));
@@ -258,13 +256,15 @@ static void add_row(const shown *s, size_t place, xai_doc *rows)
     xai_doc_push(row, xai_doc_real(arena, s->weights.min));
     xai_doc_push(row, xai_doc_real(arena, s->weights.max));
     xai_doc_push(row, xai_doc_text(arena, strongest(s)));
+    xai_doc_push(row, xai_doc_text(arena, g->tensor));
+    xai_doc_push(row, xai_doc_text(arena, g->gated));
     xai_doc_push(rows, row);
 }
 
 static xai_doc *new_table(xai_arena *arena, xai_doc *rows)
 {
-    static const char *const COLUMNS[] = {"gate", "kind", "tensor", "weighs", "heads", "channels",
-                                          "positions", "grid", "mean", "min", "max", "strongest"};
+    static const char *const COLUMNS[] = {"gate", "kind", "heads", "channels", "positions", "grid",
+                                          "mean", "min", "max", "strongest", "tensor", "weighs"};
     xai_doc *table = xai_doc_object(arena), *columns = xai_doc_array(arena);
     for (size_t i = 0; i < sizeof COLUMNS / sizeof COLUMNS[0]; i++) xai_doc_push(columns, xai_doc_text(arena, COLUMNS[i]));
     xai_doc_put(table, "columns", columns);
@@ -322,7 +322,6 @@ const xai_method xai_method_attention = {
              .paper = "arXiv:1709.01507", .version = 1, .needs = "gates", .cost = "1 forward",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(attention_params),
-    .needs = XAI_NEEDS_TENSORS,
     .space = XAI_SPACE_LOGIT,
     .serves = serves,
     .reads = reads,

@@ -94,8 +94,11 @@ static bool is_gate(const xai_facts *f, const xai_node *n, int side, const xai_v
     return fact->root != f->of[other->id].root;
 }
 
+enum { MOST_TRIED = 4096 }; /* each takes a walk over the graph */
+
 typedef struct finder {
     const xai_facts *facts;
+    int tried;
     int *order; /* of the maker, by value id */
     xai_gate *list;
     size_t count;
@@ -118,7 +121,7 @@ static void try_factor(finder *w, const xai_node *n, int side)
     xai_gate gate = {.tensor = origin->name, .gated = n->in[1 - side]->name, .order = w->order[origin->id]};
     xai_product p = {.facts = w->facts, .node = n, .side = side, .shares = fact->shares};
     follow_forth(&c, &gate, &p);
-    if (!xai_gate_measure(&p, &gate)) return;
+    if (w->tried++ >= MOST_TRIED || !xai_gate_measure(&p, &gate)) return;
     if (gate.kind == XAI_GATE_POOLING && gate.size[XAI_AXIS_QUERY] > 1 && from_scores(w->facts, origin))
         gate.kind = XAI_GATE_SELF;
     w->list[w->count++] = gate;
