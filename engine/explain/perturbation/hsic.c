@@ -175,6 +175,7 @@ const xai_method xai_method_hsic = {
              .paper = "arXiv:2206.06219", .version = 1, .needs = "forward", .cost = "501 forwards",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(hsic_params),
+    .steady = true,
     .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_PROBABILITY,
     .cost = cost,

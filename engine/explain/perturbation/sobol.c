@@ -229,6 +229,7 @@ const xai_method xai_method_sobol = {
              .paper = "arXiv:2111.04138", .version = 1, .needs = "forward", .cost = "2081 forwards",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(sobol_params),
+    .steady = true,
     .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_PROBABILITY,
     .check = check,
