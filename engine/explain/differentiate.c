@@ -7,9 +7,13 @@
  */
 #include "evaluate.h"
 
+#include "shared.h"
+
 #include <stdlib.h>
+#include <string.h>
 
 enum { TURNS_PER_THREAD = 8 }; /* samples of a block for each thread, if they fit */
+enum { MOST_SHARED = 8 };      /* wanted values of calls that are run for several targets at once */
 
 #define MOST_BLOCK_BYTES ((size_t)64 << 20)
 
@@ -26,7 +30,26 @@ typedef struct job {
     xai_wanted *wanted; /* block x by_count */
     const float **lists; /* block x 2 by_count: gradients, data */
     xai_sample *samples; /* block */
+    xai_sample_record **others; /* for targets that are to come; NULL where there is no room */
+    size_t other_count;
 } job;
+
+/* The same sample for a target that is to come: another backward pass after the same forward. */
+static xai_status run_other(const job *j, xai_sample_record *r, size_t index, xai_session *session, const xai_par *par,
+                            xai_error *err)
+{
+    size_t n = j->g->by_count, at = j->first + index;
+    const xai_value *from = r->aim.value;
+    const float *scores = xai_session_value_data(session, from), *own = j->floats + index * j->offset[n + 1];
+    float *floats = r->floats + at * r->elements, *seed = (float *)(uintptr_t)own + j->offset[n];
+    xai_wanted wanted[MOST_SHARED];
+    memcpy(floats, own, r->elements * sizeof *floats); /* the data, and gradients that are written over */
+    for (size_t i = 0; i < n; i++) wanted[i] = (xai_wanted){j->g->by[i], floats + j->offset[i]};
+    for (size_t i = 0; i < (size_t)xai_value_count(from); i++) seed[i] = 0;
+    r->values[at] = xai_aim_value(&r->aim, scores);
+    xai_aim_add_seed(&r->aim, scores, seed);
+    return xai_session_backward(session, &(xai_seed){from, seed}, 1, wanted, n, j->g->policy, par, err);
+}
 
 static xai_status run_sample(void *user, size_t index, xai_session *session, const xai_par *par, xai_error *err)
 {
@@ -50,7 +73,10 @@ static xai_status run_sample(void *user, size_t index, xai_session *session, con
     }
     if (j->g->forward_only) return XAI_OK;
     const xai_wanted *wanted = j->wanted + index * n;
-    return xai_session_backward(session, &(xai_seed){from, seed}, 1, wanted, n, j->g->policy, par, err);
+    XAI_TRY(xai_session_backward(session, &(xai_seed){from, seed}, 1, wanted, n, j->g->policy, par, err));
+    for (size_t i = 0; i < j->other_count; i++)
+        if (j->others[i]) XAI_TRY(run_other(j, j->others[i], index, session, par, err));
+    return XAI_OK;
 }
 
 /* ---------------------------------------------------------------- the block */
@@ -117,6 +143,39 @@ static void close_block(job *j)
     free(j->wanted);
     free(j->lists);
     free(j->samples);
+    free(j->others);
+}
+
+/* ---------------------------------------------------------------- other targets */
+
+/* Whether a backward pass for a target to come can follow the same forward. */
+static bool can_share(const job *j, const xai_aim *other)
+{
+    return !j->g->forward_only && j->g->by_count <= MOST_SHARED && other->value == j->aim->value;
+}
+
+static xai_status open_others(job *j, xai_error *err)
+{
+    xai_shared *s = j->context->shared;
+    if (!s->other_count) return XAI_OK;
+    if (!(j->others = calloc(s->other_count, sizeof *j->others))) XAI_NO_MEMORY(err);
+    j->other_count = s->other_count;
+    for (size_t i = 0; i < s->other_count; i++)
+        if (can_share(j, &s->others[i]))
+            XAI_TRY(xai_shared_add_samples(s, &s->others[i], j->variants->count, j->offset[j->g->by_count],
+                                           &j->others[i], err));
+    return XAI_OK;
+}
+
+/* Passes for targets to come are run now, and count for these. */
+static void count_others(job *j, size_t ran, double share)
+{
+    for (size_t i = 0; i < j->other_count; i++) {
+        if (!j->others[i]) continue;
+        j->others[i]->count += ran;
+        j->context->backwards += share * (double)ran;
+        j->context->reused_backwards -= share * (double)ran;
+    }
 }
 
 /* ---------------------------------------------------------------- the loop */
@@ -142,18 +201,47 @@ static void hand_out(const job *j, size_t count)
     xai_pool_leave(c->pool);
 }
 
+/* The samples have been computed beside those of an earlier target. */
+static xai_status replay_blocks(job *j, const xai_sample_record *r, double share, size_t *done, xai_error *err)
+{
+    xai_context *c = j->context;
+    size_t stride = j->offset[j->g->by_count + 1], n;
+    for (j->first = 0; j->first < r->count; j->first += n) {
+        size_t left = r->count - j->first;
+        n = left < j->block ? left : j->block;
+        for (size_t i = 0; i < n; i++) {
+            const float *from = r->floats + (j->first + i) * r->elements;
+            memcpy(j->floats + i * stride, from, r->elements * sizeof *from);
+            j->samples[i].index = j->first + i;
+            j->samples[i].value = r->values[j->first + i];
+        }
+        XAI_TRY(xai_token_check(c->token, err));
+        hand_out(j, n);
+        *done += n;
+        xai_token_advance(c->token, 3 * share * (double)n);
+    }
+    c->reused_forwards += share * (double)r->count;
+    c->reused_backwards += share * (double)r->count;
+    return XAI_OK;
+}
+
 static xai_status run_blocks(job *j, size_t *done, xai_error *err)
 {
     xai_context *c = j->context;
     xai_lanes *lanes;
     double share;
     XAI_TRY(choose_lanes(j, &lanes, &share, err));
+    const xai_sample_record *r =
+        xai_shared_samples(c->shared, j->aim, j->variants->count, j->offset[j->g->by_count]);
+    if (r && !j->g->forward_only) return replay_blocks(j, r, share, done, err);
+    XAI_TRY(open_others(j, err));
     double cost = share * (j->g->forward_only ? 1 : 3);
     for (j->first = 0; j->first < j->variants->count; j->first = *done) {
         size_t left = j->variants->count - j->first, n = left < j->block ? left : j->block, ran;
         xai_status status = xai_lanes_run(lanes, n, run_sample, j, cost, c->token, &ran, err);
         c->forwards += share * (double)ran;
         if (!j->g->forward_only) c->backwards += share * (double)ran;
+        count_others(j, ran, share);
         if (ran) hand_out(j, ran);
         *done += ran;
         XAI_TRY(status);
@@ -169,6 +257,7 @@ xai_status xai_differentiate(xai_context *c, const xai_aim *aim, const xai_varia
     xai_status status = open_block(&j, err);
     if (status == XAI_OK) status = run_blocks(&j, &g->done, err);
     close_block(&j);
+    c->shared->calls++;
     g->partial = status == XAI_E_DEADLINE && g->enough > 0 && g->done >= g->enough;
     return g->partial ? XAI_OK : status;
 }

@@ -221,6 +221,21 @@ static bool runs_the_same(const plan *p, size_t call, size_t a, size_t b)
     return xai_params_equal(m->info.params, m->info.param_count, params[a], params[b]);
 }
 
+/* Tells which targets will run the same variants after this one, so that they can be run for all of them. */
+static xai_status announce(const run *u, size_t call, size_t k, xai_error *err)
+{
+    const plan *p = u->plan;
+    size_t n = 0;
+    xai_aim *others = XAI_NEW(u->result->arena, xai_aim, p->target_count);
+    if (!others) XAI_NO_MEMORY(err);
+    for (size_t i = k; runs_the_same(p, call, i, i + 1); i++) {
+        others[n] = u->aims[i + 1];
+        XAI_TRY(fill_aim(&others[n++], p->methods[call], p->params[call * p->target_count + i + 1], u->result, err));
+    }
+    xai_shared_next_target(u->context->shared, k > 0 && runs_the_same(p, call, k - 1, k), others, n);
+    return XAI_OK;
+}
+
 static xai_status run_method(const run *u, size_t call, size_t k, xai_explanation *e, xai_error *err)
 {
     const plan *p = u->plan;
@@ -238,8 +253,7 @@ static xai_status run_method(const run *u, size_t call, size_t k, xai_explanatio
     XAI_TRY(xai_target_name(c->model, &e->target, r->arena, &e->target_name, err));
     e->params = xai_params_doc(method->info.params, method->info.param_count, params, r->arena);
     if (!e->params) XAI_NO_MEMORY(err);
-    bool again = k > 0 && runs_the_same(p, call, k - 1, k), more = runs_the_same(p, call, k, k + 1);
-    xai_shared_next_target(c->shared, again, more);
+    XAI_TRY(announce(u, call, k, err));
     double forwards = c->forwards + c->reused_forwards, backwards = c->backwards + c->reused_backwards;
     XAI_TRY(method->run(&task, params, err));
     e->forwards = 1 + c->forwards + c->reused_forwards - forwards; /* the base forward, which all share */

@@ -4,6 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+static void free_samples(xai_shared *s)
+{
+    for (xai_sample_record *r = s->samples, *next; r; r = next) {
+        next = r->next;
+        s->bytes -= r->room;
+        free(r->values);
+        free(r->floats);
+        free(r);
+    }
+    s->samples = NULL;
+}
+
 void xai_shared_deinit(xai_shared *s)
 {
     for (xai_gradient_record *r = s->gradients, *next; r; r = next) {
@@ -11,6 +23,7 @@ void xai_shared_deinit(xai_shared *s)
         free(r);
     }
     free(s->variants.data);
+    free_samples(s);
     *s = (xai_shared){0};
 }
 
@@ -48,12 +61,14 @@ xai_status xai_shared_add_gradient(xai_shared *s, const xai_aim *aim, xai_policy
 
 /* ---------------------------------------------------------------- variants */
 
-void xai_shared_next_target(xai_shared *s, bool again, bool more)
+void xai_shared_next_target(xai_shared *s, bool again, const xai_aim *others, size_t other_count)
 {
     xai_variant_record *v = &s->variants;
-    v->at = 0;
-    s->recording = more;
+    v->at = s->calls = 0;
+    s->others = others;
+    s->other_count = other_count;
     if (again) return;
+    free_samples(s);
     s->bytes -= v->room;
     free(v->data);
     *v = (xai_variant_record){0};
@@ -72,7 +87,7 @@ xai_status xai_shared_record(xai_shared *s, const xai_value *value, size_t count
 {
     xai_variant_record *v = &s->variants;
     *out = NULL;
-    if (!s->recording || (v->value && v->value != value) || v->at > v->count) return XAI_OK;
+    if (!s->other_count || (v->value && v->value != value) || v->at > v->count) return XAI_OK;
     size_t one = size_of(value), room = (v->at + count) * one;
     if (count > XAI_SHARED_MOST / one || room > XAI_SHARED_MOST) return XAI_OK;
     if (room > v->room) {
@@ -92,5 +107,33 @@ void xai_shared_advance(xai_shared *s, size_t count)
 {
     xai_variant_record *v = &s->variants;
     v->at += count;
-    if (s->recording && v->value && v->at > v->count && v->at * size_of(v->value) <= v->room) v->count = v->at;
+    if (s->other_count && v->value && v->at > v->count && v->at * size_of(v->value) <= v->room) v->count = v->at;
+}
+
+/* ---------------------------------------------------------------- samples */
+
+const xai_sample_record *xai_shared_samples(const xai_shared *s, const xai_aim *aim, size_t count, size_t elements)
+{
+    for (const xai_sample_record *r = s->samples; r; r = r->next)
+        if (r->call == s->calls && r->count == count && r->elements == elements && same_aim(&r->aim, aim)) return r;
+    return NULL;
+}
+
+xai_status xai_shared_add_samples(xai_shared *s, const xai_aim *aim, size_t count, size_t elements,
+                                  xai_sample_record **out, xai_error *err)
+{
+    *out = NULL;
+    size_t one = elements * sizeof(float) + sizeof(double);
+    if (count == 0 || count > XAI_SHARED_MOST / one || s->bytes + count * one > XAI_SHARED_MOST) return XAI_OK;
+    xai_sample_record *r = calloc(1, sizeof *r);
+    if (!r) XAI_NO_MEMORY(err);
+    *r = (xai_sample_record){.aim = *aim, .call = s->calls, .elements = elements, .room = count * one,
+                             .next = s->samples};
+    s->samples = r;
+    s->bytes += r->room;
+    r->values = malloc(count * sizeof *r->values);
+    r->floats = malloc(count * elements * sizeof *r->floats);
+    if (!r->values || !r->floats) XAI_NO_MEMORY(err);
+    *out = r;
+    return XAI_OK;
 }

@@ -174,6 +174,7 @@ const xai_method xai_method_blurig = {
     .params_size = sizeof(xai_gradient_params),
     .needs = XAI_NEEDS_GRADIENT,
     .lanes = 1 << XAI_PLAN_GRADIENT,
+    .steady = true,
     .space = XAI_SPACE_LOGIT,
     .cost = cost,
     .run = run,

@@ -135,6 +135,7 @@ const xai_method xai_method_gradientshap = {
     .params_size = sizeof(xai_gradient_params),
     .needs = XAI_NEEDS_GRADIENT,
     .lanes = 1 << XAI_PLAN_GRADIENT,
+    .steady = true,
     .space = XAI_SPACE_LOGIT,
     .cost = cost,
     .run = run,

@@ -100,6 +100,7 @@ const xai_method xai_method_guidedgradcam = {
     .needs = XAI_NEEDS_GRADIENT | XAI_NEEDS_LAYER | XAI_NEEDS_INPUT,
     .lanes = 1 << XAI_PLAN_GRADIENT,
     .varies = xai_gradient_varies,
+    .steady = true,
     .space = XAI_SPACE_LOGIT,
     .check = check,
     .cost = cost,

@@ -30,6 +30,7 @@ const xai_method xai_method_inputxgradient = {
     .needs = XAI_NEEDS_GRADIENT,
     .lanes = 1 << XAI_PLAN_GRADIENT,
     .varies = xai_gradient_varies,
+    .steady = true,
     .space = XAI_SPACE_LOGIT,
     .cost = xai_gradient_cost,
     .run = run,

@@ -220,6 +220,7 @@ const xai_method xai_method_layergradients = {
     .needs = XAI_NEEDS_GRADIENT | XAI_NEEDS_LAYER,
     .lanes = 1 << XAI_PLAN_GRADIENT,
     .varies = varies,
+    .steady = true,
     .space = XAI_SPACE_LOGIT,
     .check = check,
     .cost = cost,
