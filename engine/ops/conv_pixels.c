@@ -4,8 +4,8 @@
  *
  * A piece of work is some pixels of one image and some panels of output channels. For each tap a table says where its
  * pixels lie; what lies in the padding is a pixel of zeros. Sums are cut into blocks of about K_BLOCK products: a
- * block of packed weights then stays in the first-level cache while the piece's pixels pass it, and short chains round
- * less. Blocks follow from the layer alone, so that no byte depends on pieces, threads or batch.
+ * block of packed weights then stays in the first-level cache while the piece's pixels pass it. Blocks follow from the
+ * layer alone, so that no byte depends on pieces, threads or batch.
  *
  * Where pixels are short (a picture has three channels) the rows of the window are joined: the rows that a piece needs
  * are copied with their padding, and a tap is then a whole row of the window.
@@ -19,7 +19,7 @@
 #include <string.h>
 
 enum {
-    K_BLOCK = 64,           /* in bfloat16 of pairs */
+    K_BLOCK = 128,          /* in bfloat16 of pairs */
     PIECE = 56,             /* pixels; a multiple of every PIXEL_ROWS */
     LONG_PIECE = 224,       /* where the weights do not fit the second-level cache beside the pixels */
     SHORT_PIXEL = 16,       /* channels below which the rows of a window are joined */
