@@ -45,6 +45,13 @@ size_t xai_panel_start(size_t vecs, size_t panel)
     return panel > 0 && panel == panels - 1 && vecs % XAI_PIXEL_VECS == 1 ? vecs - 2 : panel * XAI_PIXEL_VECS;
 }
 
+size_t xai_even_piece(size_t all, size_t most)
+{
+    size_t rows = xai_kernels_get()->width == 16 ? 7 : 4; /* PIXEL_ROWS */
+    size_t even = ceil_div(ceil_div(all, ceil_div(all, most)), rows) * rows;
+    return even < most ? even : most;
+}
+
 size_t xai_panels_a_piece(size_t vecs, size_t pieces, size_t wanted)
 {
     size_t panels = xai_panels_of(vecs), groups = pieces == 0 ? 1 : ceil_div(wanted, pieces);
@@ -161,6 +168,7 @@ static size_t piece_pixels(const xai_conv *conv, const xai_conv_part *part)
     size_t weights = part->taps * part->k * (size_t)conv->channels;
     size_t piece = weights > HEAVY_WEIGHTS && !part->joined ? LONG_PIECE : PIECE;
     if (has_canvas(part)) piece = ceil_div(piece, cols) * cols;
+    else piece = xai_even_piece(all, piece);
     return piece < all ? piece : all;
 }
 
