@@ -162,14 +162,25 @@ enum { DESK_HEAD = 64 }; /* bytes */
 /* Whether the rows that a piece needs are copied, with their padding: pieces are whole rows then. */
 static bool has_canvas(const xai_conv_part *part) { return part->joined || part->bf16; }
 
+static size_t wanted_pixels(const xai_conv *conv, const xai_conv_part *part)
+{
+    size_t weights = part->taps * part->k * (size_t)conv->channels;
+    return weights > HEAVY_WEIGHTS && !part->joined ? LONG_PIECE : PIECE;
+}
+
 static size_t piece_pixels(const xai_conv *conv, const xai_conv_part *part)
 {
-    size_t cols = (size_t)part->lattice.cols, all = cols * (size_t)part->lattice.rows;
-    size_t weights = part->taps * part->k * (size_t)conv->channels;
-    size_t piece = weights > HEAVY_WEIGHTS && !part->joined ? LONG_PIECE : PIECE;
-    if (has_canvas(part)) piece = ceil_div(piece, cols) * cols;
-    else piece = xai_even_piece(all, piece);
+    size_t cols = (size_t)part->lattice.cols, all = cols * (size_t)part->lattice.rows, wanted = wanted_pixels(conv, part);
+    size_t piece = has_canvas(part) ? ceil_div(wanted, cols) * cols : xai_even_piece(all, wanted);
     return piece < all ? piece : all;
+}
+
+/* No piece has more, of the whole grid or of a part of it with as many columns. */
+static size_t most_pixels(const xai_conv *conv, const xai_conv_part *part)
+{
+    size_t cols = (size_t)part->lattice.cols, all = cols * (size_t)part->lattice.rows, wanted = wanted_pixels(conv, part);
+    size_t most = has_canvas(part) ? ceil_div(wanted, cols) * cols : wanted;
+    return most < all ? most : all;
 }
 
 /* Floats of a pixel of the canvas, its pixels in a row, and its rows for `rows` rows of the grid. */
@@ -193,7 +204,7 @@ static size_t canvas_rows(const xai_conv *conv, const xai_conv_part *part, size_
 
 static size_t scratch_of(const xai_conv *conv, const xai_conv_part *part)
 {
-    size_t pixels = piece_pixels(conv, part), bytes = DESK_HEAD + (part->taps + 2) * pixels * sizeof(float *);
+    size_t pixels = most_pixels(conv, part), bytes = DESK_HEAD + (part->taps + 2) * pixels * sizeof(float *);
     if (!has_canvas(part)) return bytes;
     size_t canvas = canvas_rows(conv, part, pixels / (size_t)part->lattice.cols) * canvas_cols(conv, part);
     return bytes + canvas * canvas_pixel(part, (size_t)conv->plan->in.c) * sizeof(float);
