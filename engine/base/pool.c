@@ -3,7 +3,9 @@
  *
  * A batch is published as one 64-bit state: generation, closed flag, number of helpers that joined. A helper joins by
  * compare-and-swap while the batch is open, so a helper that wakes late is never waited for; the submitter closes the
- * batch when no piece is left and waits for those that joined. Helpers spin for some ten microseconds between batches
+ * batch when no piece is left and waits for those that joined. Every thread begins with a share of its own, the same
+ * part of every batch: what it wrote in one layer is near it in the next. Then it helps with the others' shares.
+ * Helpers spin for some ten microseconds between batches
  * (the layers of a network follow each other closely), then sleep.
  */
 #include "pool.h"
@@ -28,6 +30,11 @@ typedef struct turns {
     int urgent_in_a_row;
 } turns;
 
+/* The pieces of one thread that are left, from `next` to the end of its share. Alone in its cache line. */
+typedef struct share {
+    _Alignas(64) _Atomic size_t next;
+} share;
+
 typedef struct helper {
     struct xai_pool *pool;
     pthread_t id;
@@ -38,8 +45,8 @@ struct xai_pool {
     int threads, started;
     helper *helpers;
     turns turns;
+    share *shares;
     _Atomic uint64_t state;
-    _Atomic size_t next;
     atomic_int finished, sleepers;
     atomic_bool stopping;
     xai_par_body body;
@@ -56,13 +63,23 @@ static void relax(void)
 #endif
 }
 
-static void run_pieces(xai_pool *pool, int thread)
+static size_t share_start(const xai_pool *pool, int thread)
 {
-    for (;;) {
-        size_t i = atomic_fetch_add_explicit(&pool->next, 1, memory_order_relaxed);
-        if (i >= pool->count) return;
+    return pool->count * (size_t)thread / (size_t)pool->threads;
+}
+
+static void run_share(xai_pool *pool, int of, int thread)
+{
+    for (size_t end = share_start(pool, of + 1);;) {
+        size_t i = atomic_fetch_add_explicit(&pool->shares[of].next, 1, memory_order_relaxed);
+        if (i >= end) return;
         pool->body(pool->context, i, thread);
     }
+}
+
+static void run_pieces(xai_pool *pool, int thread)
+{
+    for (int i = 0; i < pool->threads; i++) run_share(pool, (thread + i) % pool->threads, thread);
 }
 
 static bool is_news(uint64_t state, uint64_t seen) { return !(state & CLOSED) && state / GENERATION_ONE != seen; }
@@ -113,11 +130,14 @@ xai_status xai_pool_new(int threads, xai_pool **out, xai_error *err)
     if (threads > MAX_THREADS) threads = MAX_THREADS;
     xai_pool *pool = calloc(1, sizeof *pool);
     helper *helpers = calloc((size_t)threads, sizeof *helpers);
-    if (!pool || !helpers) {
+    share *shares = aligned_alloc(_Alignof(share), (size_t)threads * sizeof *shares);
+    if (!pool || !helpers || !shares) {
         free(pool);
         free(helpers);
+        free(shares);
         XAI_NO_MEMORY(err);
     }
+    pool->shares = shares;
     pool->threads = threads;
     pool->helpers = helpers;
     pool->state = CLOSED;
@@ -150,6 +170,7 @@ void xai_pool_free(xai_pool *pool)
     pthread_mutex_destroy(&pool->sleep_lock);
     pthread_cond_destroy(&pool->wake);
     free(pool->helpers);
+    free(pool->shares);
     free(pool);
 }
 
@@ -193,7 +214,8 @@ static void publish(xai_pool *pool, size_t count, xai_par_body body, void *conte
     pool->body = body;
     pool->context = context;
     pool->count = count;
-    atomic_store_explicit(&pool->next, 0, memory_order_relaxed);
+    for (int t = 0; t < pool->threads; t++)
+        atomic_store_explicit(&pool->shares[t].next, share_start(pool, t), memory_order_relaxed);
     atomic_store_explicit(&pool->finished, 0, memory_order_relaxed);
     uint64_t generation = atomic_load(&pool->state) / GENERATION_ONE + 1;
     atomic_store(&pool->state, generation * GENERATION_ONE);

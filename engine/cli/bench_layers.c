@@ -5,9 +5,9 @@
  * watched node by node; the best of all runs counts. On one thread that is the thread's CPU time, which a busy machine
  * disturbs least. The batch is one program's, spread over the threads layer by layer.
  *
- * Bytes are what a layer cannot do without: inputs and weights once, output once. Operations are two for each
- * multiply-add of the plain definition: a convolution that does with fewer (Winograd) may be above the peak. A backward
- * pass to the input is held to do as much again.
+ * Bytes are what a layer cannot do without: inputs and weights once, output once, all as float32 whatever the
+ * precision. Operations are two for each multiply-add of the plain definition: a convolution that does with fewer
+ * (Winograd) may be above the peak. A backward pass to the input is held to do as much again.
  */
 #include "bench.h"
 

@@ -10,11 +10,12 @@
 INLINE void panel_products(const xai_pixel_panel *p, size_t row, const int rows, const int vecs,
                            vec acc[PIXEL_ROWS][XAI_PIXEL_VECS])
 {
-    const float *w = p->w;
+    const float *w = p->w, *ahead = panel_ahead(p, row, vecs);
     for (size_t t = 0; t < p->taps; t++) {
         const float *x[PIXEL_ROWS];
         for (int r = 0; r < rows; r++) x[r] = p->x[t * p->x_pitch + row + (size_t)r] + p->x_at;
-        for (size_t k = 0; k < p->k; k++, w += vecs * WIDTH) {
+        for (size_t k = 0; k < p->k; k++, w += vecs * WIDTH, ahead += WIDTH) {
+            __builtin_prefetch(ahead, 0, 2);
             wpair weight[XAI_PIXEL_VECS];
             for (int v = 0; v < vecs; v++) weight[v] = w_load(w + v * WIDTH);
             for (int r = 0; r < rows; r++) {

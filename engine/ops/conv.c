@@ -281,6 +281,7 @@ static const xai_op_case CASES[] = {
     {"open_bias", {"2x3x5x4", "~4x3x1x1", "4", NULL}, "", 0},
     {"picture_stem", {"1x3x11x10", "~20x3x7x7", "~20", NULL}, "strides=2,2;pads=3,3,3,3", 0},
     {"several_panels_and_blocks", {"1x70x3x4", "~70x70x1x1", "~70", NULL}, "", 0},
+    {"several_even_pieces", {"1x17x14x14", "~20x17x1x1", NULL}, "", 0},
     {"long_taps", {"1x33x4x4", "~52x33x3x3", NULL}, "pads=1,1,1,1", 0},
     {"one_dimensional", {"2x3x11", "~5x3x4", "~5", NULL}, "strides=2;pads=1,2;dilations=2", 0},
     {0},

@@ -4,8 +4,8 @@
  *
  * A piece of work is some pixels of one image and some panels of output channels. For each tap a table says where its
  * pixels lie; what lies in the padding is a pixel of zeros. Sums are cut into blocks of about K_BLOCK products: a
- * block of packed weights then stays in the first-level cache while the piece's pixels pass it, and short chains round
- * less. Blocks follow from the layer alone, so that no byte depends on pieces, threads or batch.
+ * block of packed weights then stays in the first-level cache while the piece's pixels pass it. Blocks follow from the
+ * layer alone, so that no byte depends on pieces, threads or batch.
  *
  * Where pixels are short (a picture has three channels) the rows of the window are joined: the rows that a piece needs
  * are copied with their padding, and a tap is then a whole row of the window.
@@ -19,7 +19,7 @@
 #include <string.h>
 
 enum {
-    K_BLOCK = 64,           /* in bfloat16 of pairs */
+    K_BLOCK = 128,          /* in bfloat16 of pairs */
     PIECE = 56,             /* pixels; a multiple of every PIXEL_ROWS */
     LONG_PIECE = 224,       /* where the weights do not fit the second-level cache beside the pixels */
     SHORT_PIXEL = 16,       /* channels below which the rows of a window are joined */
@@ -43,6 +43,13 @@ size_t xai_panel_start(size_t vecs, size_t panel)
     size_t panels = xai_panels_of(vecs);
     if (panel >= panels) return vecs;
     return panel > 0 && panel == panels - 1 && vecs % XAI_PIXEL_VECS == 1 ? vecs - 2 : panel * XAI_PIXEL_VECS;
+}
+
+size_t xai_even_piece(size_t all, size_t most)
+{
+    size_t rows = xai_kernels_get()->width == 16 ? 7 : 4; /* PIXEL_ROWS */
+    size_t even = ceil_div(ceil_div(all, ceil_div(all, most)), rows) * rows;
+    return even < most ? even : most;
 }
 
 size_t xai_panels_a_piece(size_t vecs, size_t pieces, size_t wanted)
@@ -155,13 +162,25 @@ enum { DESK_HEAD = 64 }; /* bytes */
 /* Whether the rows that a piece needs are copied, with their padding: pieces are whole rows then. */
 static bool has_canvas(const xai_conv_part *part) { return part->joined || part->bf16; }
 
+static size_t wanted_pixels(const xai_conv *conv, const xai_conv_part *part)
+{
+    size_t weights = part->taps * part->k * (size_t)conv->channels;
+    return weights > HEAVY_WEIGHTS && !part->joined ? LONG_PIECE : PIECE;
+}
+
 static size_t piece_pixels(const xai_conv *conv, const xai_conv_part *part)
 {
-    size_t cols = (size_t)part->lattice.cols, all = cols * (size_t)part->lattice.rows;
-    size_t weights = part->taps * part->k * (size_t)conv->channels;
-    size_t piece = weights > HEAVY_WEIGHTS && !part->joined ? LONG_PIECE : PIECE;
-    if (has_canvas(part)) piece = ceil_div(piece, cols) * cols;
+    size_t cols = (size_t)part->lattice.cols, all = cols * (size_t)part->lattice.rows, wanted = wanted_pixels(conv, part);
+    size_t piece = has_canvas(part) ? ceil_div(wanted, cols) * cols : xai_even_piece(all, wanted);
     return piece < all ? piece : all;
+}
+
+/* No piece has more, of the whole grid or of a part of it with as many columns. */
+static size_t most_pixels(const xai_conv *conv, const xai_conv_part *part)
+{
+    size_t cols = (size_t)part->lattice.cols, all = cols * (size_t)part->lattice.rows, wanted = wanted_pixels(conv, part);
+    size_t most = has_canvas(part) ? ceil_div(wanted, cols) * cols : wanted;
+    return most < all ? most : all;
 }
 
 /* Floats of a pixel of the canvas, its pixels in a row, and its rows for `rows` rows of the grid. */
@@ -185,7 +204,7 @@ static size_t canvas_rows(const xai_conv *conv, const xai_conv_part *part, size_
 
 static size_t scratch_of(const xai_conv *conv, const xai_conv_part *part)
 {
-    size_t pixels = piece_pixels(conv, part), bytes = DESK_HEAD + (part->taps + 2) * pixels * sizeof(float *);
+    size_t pixels = most_pixels(conv, part), bytes = DESK_HEAD + (part->taps + 2) * pixels * sizeof(float *);
     if (!has_canvas(part)) return bytes;
     size_t canvas = canvas_rows(conv, part, pixels / (size_t)part->lattice.cols) * canvas_cols(conv, part);
     return bytes + canvas * canvas_pixel(part, (size_t)conv->plan->in.c) * sizeof(float);

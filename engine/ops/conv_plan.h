@@ -69,6 +69,9 @@ xai_status xai_conv_winograd_pack(const xai_conv *conv, const float **packed, xa
  * Threes, but two twos at the end in place of a three and a one. */
 size_t xai_panels_of(size_t vecs);
 size_t xai_panel_start(size_t vecs, size_t panel);
+/* `all` pixels (or tiles) in pieces of at most `most`: how many a piece takes so that all are about alike, and whole
+ * tiles of the kernel fill them. */
+size_t xai_even_piece(size_t all, size_t most);
 /* Panels that one piece of work takes, so that `pieces` of pixels become about `wanted` pieces in all. */
 size_t xai_panels_a_piece(size_t vecs, size_t pieces, size_t wanted);
 

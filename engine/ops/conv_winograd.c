@@ -21,7 +21,7 @@ enum {
     MOST_TILES = 56,             /* of a piece; a multiple of every PIXEL_ROWS */
     PIECE_FLOATS = 1 << 19,      /* of transformed pixels: 2 MiB, the second-level cache */
     K_BLOCK = 128,
-    PIECES_A_THREAD = 2
+    LEAST_SHARE = 21             /* tiles for a thread: below that the output channels are divided */
 };
 
 static size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
@@ -204,10 +204,12 @@ void xai_conv_winograd_run(const xai_conv_run *run)
     size_t images = (size_t)run->from.n, threads = (size_t)xai_par_threads(run->exec->par);
     j.across = ceil_div((size_t)run->to.w, TILE);
     j.tiles = j.across * ceil_div((size_t)run->to.h, TILE);
-    j.count = tiles_of_piece(j.plan);
+    j.count = xai_even_piece(j.tiles, tiles_of_piece(j.plan));
+    size_t share = images < threads ? ceil_div(j.tiles, ceil_div(threads, images)) : j.tiles;
+    if (share >= LEAST_SHARE && share < j.count) j.count = xai_even_piece(j.tiles, share);
     j.pieces = ceil_div(j.tiles, j.count);
     j.vecs = ceil_div((size_t)run->conv->channels, j.kernels->width);
-    j.panels = xai_panels_a_piece(j.vecs, j.pieces * images, threads == 1 ? 1 : threads * PIECES_A_THREAD);
+    j.panels = xai_panels_a_piece(j.vecs, j.pieces * images, threads);
     j.groups = ceil_div(xai_panels_of(j.vecs), j.panels);
     xai_par_for(run->exec->par, images * j.pieces * j.groups, run_piece, &j);
 }

@@ -4,12 +4,12 @@
  */
 #include "reorder.h"
 
-enum { PIXELS = 64, BLOCK = 16 };
+enum { PIXELS = 64, PICTURE_PIXELS = 512, BLOCK = 16 };
 
 typedef struct run {
     const float *from;
     float *to;
-    size_t channels, pixels, pieces;                 /* pieces of an image */
+    size_t channels, pixels, piece, pieces;          /* pixels of a piece, pieces of an image */
     size_t from_channel, from_pixel, to_channel, to_pixel; /* floats from one to the next */
     bool add;
 } run;
@@ -28,12 +28,26 @@ static void move_block(const run *r, size_t image, size_t c, size_t c_end, size_
     }
 }
 
+/* A picture: three planes become pixels. */
+static void weave(const float *restrict x, size_t plane, float *restrict to, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        to[3 * i] = x[i];
+        to[3 * i + 1] = x[i + plane];
+        to[3 * i + 2] = x[i + 2 * plane];
+    }
+}
+
 static void run_piece(void *context, size_t index, int thread)
 {
     (void)thread;
     const run *r = context;
-    size_t image = index / r->pieces, p = index % r->pieces * PIXELS;
-    size_t end = p + PIXELS < r->pixels ? p + PIXELS : r->pixels;
+    size_t image = index / r->pieces, p = index % r->pieces * r->piece;
+    size_t end = p + r->piece < r->pixels ? p + r->piece : r->pixels, base = image * r->channels * r->pixels;
+    if (r->channels == 3 && r->from_pixel == 1 && !r->add) {
+        weave(r->from + base + p, r->pixels, r->to + base + 3 * p, end - p);
+        return;
+    }
     for (; p < end; p += BLOCK)
         for (size_t c = 0; c < r->channels; c += BLOCK)
             move_block(r, image, c, c + BLOCK < r->channels ? c + BLOCK : r->channels, p,
@@ -43,12 +57,13 @@ static void run_piece(void *context, size_t index, int thread)
 static run begin(const xai_node *node, const float *from, float *to, bool to_last, bool add)
 {
     const int64_t *dim = node->in[0]->shape.dim;
-    size_t channels = (size_t)dim[1], pixels = (size_t)(dim[2] * dim[3]);
+    size_t channels = (size_t)dim[1], pixels = (size_t)(dim[2] * dim[3]), piece = channels == 3 ? PICTURE_PIXELS : PIXELS;
     return (run){.from = from,
                  .to = to,
                  .channels = channels,
                  .pixels = pixels,
-                 .pieces = (pixels + PIXELS - 1) / PIXELS,
+                 .piece = piece,
+                 .pieces = (pixels + piece - 1) / piece,
                  .from_channel = to_last ? pixels : 1,
                  .from_pixel = to_last ? 1 : channels,
                  .to_channel = to_last ? 1 : pixels,
