@@ -30,21 +30,57 @@ typedef struct plan {
 
 /* ---------------------------------------------------------------- check */
 
-/* Every layer that the parameters name, or leave to the target, becomes the name of its tensor. */
-static xai_status resolve_layers(plan *p, const xai_method *method, const char *tensor, void *params, xai_error *err)
+/* Adds a layer that a parameter names, or leaves to the target (NULL): *layer is the name of its tensor. */
+static xai_status resolve_layer(plan *p, const char *text, const char *tensor, const char **layer, xai_error *err)
 {
     const xai_model *model = p->request->model;
+    XAI_TRY(text ? xai_model_find_layer(model, text, layer, err) : xai_model_default_layer(model, tensor, layer, err));
+    XAI_TRY(xai_model_check_reaches(model, *layer, tensor, err));
+    p->layers[p->wants.layer_count++] = *layer;
+    return XAI_OK;
+}
+
+/* The lists of layers among the parameters; *given: one names some. */
+static xai_status resolve_lists(plan *p, const xai_method *method, const char *tensor, void *params, bool *given,
+                                xai_error *err)
+{
+    *given = false;
+    for (size_t i = 0; i < method->info.param_count; i++) {
+        const xai_param *row = &method->info.params[i];
+        if (row->type != XAI_PARAM_LAYERS) continue;
+        xai_layer_list *list = (xai_layer_list *)(void *)((char *)params + row->offset);
+        const char **names = XAI_NEW(p->arena, const char *, list->count);
+        if (!names) XAI_NO_MEMORY(err);
+        for (size_t k = 0; k < list->count; k++) XAI_TRY(resolve_layer(p, list->names[k], tensor, &names[k], err));
+        list->names = names;
+        *given = *given || list->count > 0;
+    }
+    return XAI_OK;
+}
+
+/* Every layer that the parameters name, or leave to the target, becomes the name of its tensor. One layer stays open
+ * where a list names several. */
+static xai_status resolve_layers(plan *p, const xai_method *method, const char *tensor, void *params, xai_error *err)
+{
+    bool several;
+    XAI_TRY(resolve_lists(p, method, tensor, params, &several, err));
     for (size_t i = 0; i < method->info.param_count; i++) {
         const xai_param *row = &method->info.params[i];
         if (row->type != XAI_PARAM_LAYER) continue;
-        const char *text, **layer = &p->layers[p->wants.layer_count++];
-        memcpy(&text, (const char *)params + row->offset, sizeof text);
-        XAI_TRY(text ? xai_model_find_layer(model, text, layer, err)
-                     : xai_model_default_layer(model, tensor, layer, err));
-        XAI_TRY(xai_model_check_reaches(model, *layer, tensor, err));
-        memcpy((char *)params + row->offset, layer, sizeof *layer);
+        const char **layer = (const char **)(void *)((char *)params + row->offset);
+        XAI_CHECK(!several || !*layer, err, BAD_PARAM, "params.layers", "give either one layer or a list, not both");
+        if (!several) XAI_TRY(resolve_layer(p, *layer, tensor, layer, err));
     }
     return XAI_OK;
+}
+
+/* The most layers that the parameters of a method can name. */
+static size_t most_layers(const xai_method_info *info)
+{
+    size_t sum = 0;
+    for (size_t i = 0; info && i < info->param_count; i++)
+        sum += info->params[i].type == XAI_PARAM_LAYERS ? XAI_PARAM_MOST_LAYERS : info->params[i].type == XAI_PARAM_LAYER;
+    return sum;
 }
 
 /* One call on one target: parameters read anew, since the default layer depends on the target. */
@@ -107,14 +143,11 @@ static xai_status make_plan(plan *p, const xai_request *request, xai_arena *aren
 {
     *p = (plan){.request = request, .arena = arena};
     XAI_TRY(plan_targets(p, err));
-    size_t params = 0, calls = request->call_count;
-    for (size_t i = 0; i < calls; i++) {
-        const xai_method_info *info = xai_method_find(request->calls[i].id);
-        params += info ? info->param_count : 0;
-    }
+    size_t layers = 0, calls = request->call_count;
+    for (size_t i = 0; i < calls; i++) layers += most_layers(xai_method_find(request->calls[i].id));
     p->methods = XAI_NEW(arena, const xai_method *, calls);
     p->params = XAI_NEW(arena, void *, calls * p->target_count);
-    p->layers = XAI_NEW(arena, const char *, params * p->target_count);
+    p->layers = XAI_NEW(arena, const char *, layers * p->target_count);
     if (!p->methods || !p->params || !p->layers) XAI_NO_MEMORY(err);
     for (size_t i = 0; i < calls; i++) XAI_TRY(plan_call(p, i, err));
     p->wants.layers = p->layers;
@@ -266,6 +299,13 @@ static xai_plan_mode base_mode(const plan *p, const xai_context *c)
     return any_needs(p, XAI_NEEDS_GRADIENT, XAI_NEEDS_GRADIENT) ? XAI_PLAN_GRADIENT : XAI_PLAN_FORWARD;
 }
 
+/* In which modes a call runs variants of the input. */
+static unsigned lanes_of(const plan *p, size_t call)
+{
+    const xai_method *method = p->methods[call];
+    return !method->varies || method->varies(p->params[call * p->target_count]) ? method->lanes : 0;
+}
+
 /* The sessions that the request will hold at once. A suffix takes less than the whole that it is a part of. */
 static xai_status reserve(const plan *p, xai_context *c, xai_error *err)
 {
@@ -275,7 +315,7 @@ static xai_status reserve(const plan *p, xai_context *c, xai_error *err)
     for (size_t i = 0; i < p->request->call_count; i++) {
         plain |= p->methods[i]->plain;
         for (int mode = 0; mode < XAI_PLAN_MODES; mode++)
-            if (p->methods[i]->lanes & 1U << mode) sessions[mode] = width;
+            if (lanes_of(p, i) & 1U << mode) sessions[mode] = width;
     }
     if (base != XAI_PLAN_FORWARD || !sessions[base]) sessions[base]++; /* or it runs in the first lane */
     if (sessions[XAI_PLAN_KEEP] == width && base == XAI_PLAN_FORWARD) sessions[XAI_PLAN_KEEP]++; /* their base */

@@ -37,6 +37,7 @@ typedef struct xai_method {
     unsigned needs;  /* xai_need bits: what the model must offer */
     unsigned lanes;  /* 1 << xai_plan_mode: in which modes it runs variants of the input on all threads */
     unsigned plain;  /* 1 << xai_plain_kind: which plain sessions it uses */
+    bool (*varies)(const void *params); /* whether it does with these parameters; NULL: always */
     xai_space space; /* of the target by default */
     bool steady;     /* it runs the same variants, in the same order, whatever the target: they can be run once */
     /* What the table cannot say: relations between parameters, or with the model. May be NULL. */
@@ -73,6 +74,10 @@ xai_status xai_task_gradient(xai_task *task, const xai_wanted *wanted, size_t co
 
 /* Where a pass in a plain session starts: d target / d its tensor, in the arena. */
 xai_status xai_task_plain_seed(const xai_task *task, const xai_plain *plain, xai_seed *out, xai_error *err);
+
+/* The same of another target: `seed` is its gradient by the aim's tensor at the base input; NULL: the aim's own. */
+xai_status xai_task_gradient_of(xai_task *task, const float *seed, const xai_wanted *wanted, size_t count,
+                                xai_policy policy, xai_error *err);
 
 /* ---- draws: masks and noise written to a directory, or read from one */
 
