@@ -48,7 +48,9 @@ static xai_status run_sample(void *user, size_t index, xai_session *session, con
         float *copy = (float *)(uintptr_t)s->data[i];
         for (size_t k = 0; k < (size_t)xai_value_count(j->g->by[i]); k++) copy[k] = data[k];
     }
-    return xai_session_backward(session, &(xai_seed){from, seed}, 1, j->wanted + index * n, n, j->g->policy, par, err);
+    if (j->g->forward_only) return XAI_OK;
+    const xai_wanted *wanted = j->wanted + index * n;
+    return xai_session_backward(session, &(xai_seed){from, seed}, 1, wanted, n, j->g->policy, par, err);
 }
 
 /* ---------------------------------------------------------------- the block */
@@ -88,7 +90,8 @@ static void point(job *j)
             gradients[k] = at;
             data[k] = at + xai_value_count(j->g->by[k]);
         }
-        j->samples[i] = (xai_sample){.gradients = gradients, .data = j->g->data ? data : NULL};
+        j->samples[i] = (xai_sample){.gradients = j->g->forward_only ? NULL : gradients,
+                                     .data = j->g->data ? data : NULL};
     }
 }
 
@@ -145,11 +148,12 @@ static xai_status run_blocks(job *j, size_t *done, xai_error *err)
     xai_lanes *lanes;
     double share;
     XAI_TRY(choose_lanes(j, &lanes, &share, err));
+    double cost = share * (j->g->forward_only ? 1 : 3);
     for (j->first = 0; j->first < j->variants->count; j->first = *done) {
         size_t left = j->variants->count - j->first, n = left < j->block ? left : j->block, ran;
-        xai_status status = xai_lanes_run(lanes, n, run_sample, j, 3 * share, c->token, &ran, err);
+        xai_status status = xai_lanes_run(lanes, n, run_sample, j, cost, c->token, &ran, err);
         c->forwards += share * (double)ran;
-        c->backwards += share * (double)ran;
+        if (!j->g->forward_only) c->backwards += share * (double)ran;
         if (ran) hand_out(j, ran);
         *done += ran;
         XAI_TRY(status);

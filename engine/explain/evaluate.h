@@ -48,7 +48,7 @@ xai_status xai_evaluate_until(xai_context *context, const xai_aim *aim, const xa
 typedef struct xai_sample {
     size_t index;
     double value;                  /* the target's */
-    const float *const *gradients; /* d target / d value, in the value's shape */
+    const float *const *gradients; /* d target / d value, in the value's shape; NULL: forward only */
     const float *const *data;      /* what the value was; NULL: not asked for */
 } xai_sample;
 
@@ -60,6 +60,7 @@ typedef struct xai_gradients {
     xai_value *const *by; /* wanted: the varied tensor itself, or what depends on it */
     size_t by_count;
     bool data;         /* samples come with the data of the wanted values */
+    bool forward_only; /* and without gradients */
     xai_policy policy; /* of the backward passes */
     xai_take_fn take;
     void *user;
@@ -69,8 +70,8 @@ typedef struct xai_gradients {
 } xai_gradients;
 
 /* Runs every variant forward and backward, in blocks of bounded memory: what is kept does not grow with their count.
- * `variants->changed` is not looked at. Progress: three times that of xai_evaluate. A method whose variants are of the
- * input has 1 << XAI_PLAN_GRADIENT in its `lanes`. */
+ * `variants->changed` is not looked at. Progress: that of xai_evaluate, three times it with gradients. A method whose
+ * variants are of the input has 1 << XAI_PLAN_GRADIENT in its `lanes`. */
 xai_status xai_differentiate(xai_context *context, const xai_aim *aim, const xai_variants *variants,
                              xai_gradients *gradients, xai_error *err);
 

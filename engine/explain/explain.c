@@ -351,7 +351,8 @@ static xai_status run_all(const plan *p, xai_pool *pool, xai_token *token, xai_r
     const xai_request *q = p->request;
     xai_context_spec spec = {.model = q->model, .pool = pool, .token = token, .arena = r->arena, .urgent = q->urgent,
                              .image = q->image, .tensor = q->tensor, .wants = p->wants};
-    spec.layers_only = !any_needs(p, XAI_NEEDS_GRADIENT | XAI_NEEDS_LAYER, XAI_NEEDS_GRADIENT);
+    spec.layers_only = !any_needs(p, XAI_NEEDS_GRADIENT | XAI_NEEDS_LAYER, XAI_NEEDS_GRADIENT) &&
+                       !any_needs(p, XAI_NEEDS_INPUT, XAI_NEEDS_INPUT);
     xai_context c;
     xai_status status = XAI_OK;
     xai_token_stage(token, "explain", plan_cost(p));

@@ -28,7 +28,8 @@ typedef struct xai_task {
 typedef enum xai_need {
     XAI_NEEDS_GRADIENT = 1,
     XAI_NEEDS_LAYER = 2,
-    XAI_NEEDS_PROBABILITY = 4 /* of one class, whole or inside a box or mask */
+    XAI_NEEDS_PROBABILITY = 4, /* of one class, whole or inside a box or mask */
+    XAI_NEEDS_INPUT = 8 /* with GRADIENT and LAYER: gradients by the input too, not by the layer alone */
 } xai_need;
 
 typedef struct xai_method {

@@ -32,7 +32,7 @@ bool xai_cam_varies(const void *params) { return ((const xai_cam_options *)param
 double xai_cam_cost(const xai_model *model, const void *params)
 {
     (void)model;
-    return xai_cam_varies(params) ? 1 + 3 * VARIANTS : 1;
+    return xai_cam_varies(params) ? 1 + VARIANTS : 1;
 }
 
 double xai_cam_cost_gradient(const xai_model *model, const void *params)
@@ -187,8 +187,8 @@ static xai_status run_variants(work *w, xai_error *err)
     if (!by) XAI_NO_MEMORY(err);
     for (size_t i = 0; i < w->count; i++) by[i] = xai_program_find(c->program, w->layers[i].value->name);
     xai_variants variants = {.count = VARIANTS, .make = make_variant, .user = w};
-    xai_gradients g = {.by = by, .by_count = w->count, .data = true, .policy = XAI_POLICY_PLAIN, .take = take_samples,
-                       .user = w};
+    xai_gradients g = {.by = by, .by_count = w->count, .data = true, .forward_only = !w->rule->gradients,
+                       .policy = XAI_POLICY_PLAIN, .take = take_samples, .user = w};
     w->err = err;
     XAI_TRY(xai_differentiate(c, &w->task->aim, &variants, &g, err));
     return w->status;

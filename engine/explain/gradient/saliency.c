@@ -2,66 +2,35 @@
  * Saliency: |d target / d x|, the largest over the channels.
  *
  * Simonyan, Vedaldi and Zisserman, "Deep Inside Convolutional Networks", 2013, arXiv 1312.6034, section 3. As Captum's
- * Saliency, whose absolute gradients per channel are reduced by the maximum, as in the paper.
+ * Saliency, whose absolute gradients per channel are reduced by the maximum, as in the paper. With a neuron as target
+ * and without magnitudes it is Captum's NeuronGradient.
  */
-#include "explain/method.h"
-
-#include <math.h>
-
-typedef struct saliency_params {
-    bool absolute;
-    int channels;
-} saliency_params;
-
-enum { CHANNELS_MAX, CHANNELS_MEAN };
+#include "attribution.h"
 
 static const xai_param PARAMS[] = {
-    XAI_P_BOOL(saliency_params, absolute, true, "Take the magnitude of the gradient; off: keep its sign."),
-    XAI_P_ENUM(saliency_params, channels, CHANNELS_MAX, "max|mean",
-               "How the colour channels become one map: the strongest, or their mean."),
+    XAI_GRADIENT_ABSOLUTE(true),
+    XAI_GRADIENT_COLOURS(XAI_COLOURS_MAX),
+    XAI_GRADIENT_NOISE,
 };
-
-static double cost(const xai_model *model, const void *params)
-{
-    (void)model;
-    (void)params;
-    return 3;
-}
-
-/* One cell: the strongest channel (by magnitude, sign kept) or the mean. */
-static float reduce(const xai_context *c, const float *g, size_t at, const saliency_params *p)
-{
-    float strongest = 0, sum = 0;
-    for (int ch = 0; ch < c->channels; ch++) {
-        float v = g[at + (size_t)ch * c->channel_stride];
-        if (p->absolute) v = fabsf(v);
-        if (ch == 0 || fabsf(v) > fabsf(strongest)) strongest = v;
-        sum += v;
-    }
-    return p->channels == CHANNELS_MAX ? strongest : sum / (float)c->channels;
-}
 
 static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
-    const xai_context *c = task->context;
-    size_t height = (size_t)c->height, width = (size_t)c->width;
-    float *g = XAI_NEW(task->arena, float, c->input_count), *map = XAI_NEW(task->arena, float, height * width);
-    if (!g || !map) XAI_NO_MEMORY(err);
-    XAI_TRY(xai_task_gradient(task, &(xai_wanted){c->in, g}, 1, XAI_POLICY_PLAIN, err));
-    for (size_t y = 0; y < height; y++)
-        for (size_t x = 0; x < width; x++)
-            map[y * width + x] = reduce(c, g, y * c->row_stride + x * c->x_stride, params);
-    return xai_task_add_map(task, "map", map, c->height, c->width, err);
+    xai_attribution a;
+    XAI_TRY(xai_attribution_init(&a, task, params, err));
+    XAI_TRY(xai_attribution_run(&a, task, err));
+    return xai_attribution_add_map(&a, task, err);
 }
 
 const xai_method xai_method_saliency = {
     .info = {.id = "saliency", .title = "Saliency", .family = "gradient",
              .summary = "How strongly the score reacts to a small change of each pixel.",
-             .paper = "arXiv:1312.6034", .version = 1, .needs = "gradient", .cost = "1 forward, 1 backward",
+             .paper = "arXiv:1312.6034", .version = 2, .needs = "gradient", .cost = "1 forward, 1 backward",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
-    .params_size = sizeof(saliency_params),
+    .params_size = sizeof(xai_gradient_params),
     .needs = XAI_NEEDS_GRADIENT,
+    .lanes = 1 << XAI_PLAN_GRADIENT,
+    .varies = xai_gradient_varies,
     .space = XAI_SPACE_LOGIT,
-    .cost = cost,
+    .cost = xai_gradient_cost,
     .run = run,
 };

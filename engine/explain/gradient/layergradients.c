@@ -1,0 +1,227 @@
+/*
+ * Layer gradients: how the score depends on the activations A of a layer, summed over its channels, in its resolution.
+ *
+ *     gradient                  d f / d A
+ *     gradientxactivation       A * d f / d A
+ *     internal_influence        integral over alpha of d f / d A at b + alpha (x - b)
+ *     layer_integratedgradients (A(x) - A(b)) * integral of d f / d A at A(b) + alpha (A(x) - A(b))
+ *     conductance               sum over steps of (A_t+1 - A_t) * d f / d A at step t, on the way from b to x
+ *
+ * Internal influence: Leino et al., "Influence-Directed Explanations for Deep Convolutional Networks", 2018, arXiv
+ * 1802.03788. Conductance: Dhamdhere, Sundararajan and Yan, "How Important Is a Neuron?", 2018, arXiv 1805.12233. As
+ * Captum's LayerGradientXActivation, InternalInfluence, LayerIntegratedGradients and LayerConductance, without its
+ * factor of the activations for `gradient`. Captum's conductance is a left Riemann sum on the points of its rule for one
+ * step more, whose weights it does not use; so it covers the way from the first to the last point only, and its sum
+ * misses a little of f(x) - f(b). The gradients of one neuron by the picture are saliency and its kin with that neuron
+ * as target.
+ */
+#include "attribution.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { GRADIENT, GRADIENT_X_ACTIVATION, INTERNAL_INFLUENCE, LAYER_INTEGRATED, CONDUCTANCE };
+enum { RANGE = 4096 }; /* elements that one thread takes at a time */
+
+static const xai_param PARAMS[] = {
+    XAI_P_LAYER(xai_gradient_params, layer,
+                "Layer to look at: a tensor or node with a spatial map; the last one if omitted."),
+    XAI_P_ENUM(xai_gradient_params, which, CONDUCTANCE,
+               "gradient|gradientxactivation|internal_influence|layer_integratedgradients|conductance",
+               "What is measured: the slope, what the activation adds to the score, or the same along a path."),
+    XAI_GRADIENT_BASELINE,
+    XAI_GRADIENT_PATH,
+    XAI_GRADIENT_ABSOLUTE(false),
+    XAI_GRADIENT_COLOURS(XAI_COLOURS_SUM),
+};
+
+static bool has_path(const xai_gradient_params *p) { return p->which >= INTERNAL_INFLUENCE; }
+static bool varies(const void *params) { return has_path(params); }
+static bool is_complete(const xai_gradient_params *p) { return p->which >= LAYER_INTEGRATED && !p->absolute; }
+
+static xai_status check(const xai_model *model, const void *params, xai_error *err)
+{
+    const xai_gradient_params *p = params;
+    XAI_CHECK(!has_path(p) || p->steps > 1 || p->rule == XAI_PATH_GAUSS_LEGENDRE, err, BAD_PARAM, "params.steps",
+              "this rule needs at least 2 steps");
+    return xai_model_check_spatial(model, p->layer, err);
+}
+
+/* Passes through the part after the layer alone count less; this is what they take at most. */
+static double cost(const xai_model *model, const void *params)
+{
+    (void)model;
+    const xai_gradient_params *p = params;
+    double steps = (double)p->steps;
+    switch (p->which) {
+    case INTERNAL_INFLUENCE: return 1 + 3 * steps;
+    case LAYER_INTEGRATED: return 2 + 3 * steps;
+    case CONDUCTANCE: return 1 + 3 * (steps + 1) + is_complete(p);
+    default: return 3;
+    }
+}
+
+typedef struct layer {
+    xai_task *task;
+    const xai_gradient_params *params;
+    xai_value *value;
+    size_t count;           /* elements */
+    double *alphas, *weights;
+    const float *base;      /* the activations of the picture */
+    float *start;           /* LAYER_INTEGRATED: those of the baseline */
+    double at_start;        /* the target's value there */
+    const float *baseline;  /* CONDUCTANCE: as input */
+    double *sums;           /* what comes out */
+    float *data, *gradient; /* CONDUCTANCE: of the step before */
+    const xai_sample *samples;
+    size_t taken;
+} layer;
+
+/* ---------------------------------------------------------------- taking */
+
+static void take_step(const layer *l, const xai_sample *s, size_t first, size_t n)
+{
+    const float *g = s->gradients[0] + first;
+    double *sum = l->sums + first;
+    if (l->params->which != CONDUCTANCE) {
+        for (size_t i = 0; i < n; i++) sum[i] += l->weights[s->index] * (double)g[i];
+        return;
+    }
+    const float *a = s->data[0] + first;
+    float *before = l->data + first, *slope = l->gradient + first;
+    for (size_t i = 0; s->index > 0 && i < n; i++) sum[i] += ((double)a[i] - (double)before[i]) * (double)slope[i];
+    memcpy(before, a, n * sizeof *a);
+    memcpy(slope, g, n * sizeof *g);
+}
+
+static void take_range(void *context, size_t index, int thread)
+{
+    (void)thread;
+    const layer *l = context;
+    size_t first = index * RANGE, n = l->count - first < RANGE ? l->count - first : RANGE;
+    for (size_t k = 0; k < l->taken; k++) take_step(l, &l->samples[k], first, n);
+}
+
+static void take(void *user, const xai_sample *samples, size_t count, const xai_par *par)
+{
+    layer *l = user;
+    l->samples = samples;
+    l->taken = count;
+    xai_par_for(par, (l->count + RANGE - 1) / RANGE, take_range, l);
+}
+
+/* ---------------------------------------------------------------- the ways */
+
+static xai_status at_base(layer *l, xai_error *err)
+{
+    float *g = XAI_NEW(l->task->arena, float, l->count);
+    if (!g) XAI_NO_MEMORY(err);
+    XAI_TRY(xai_task_gradient(l->task, &(xai_wanted){l->value, g}, 1, XAI_POLICY_PLAIN, err));
+    bool times = l->params->which == GRADIENT_X_ACTIVATION;
+    for (size_t i = 0; i < l->count; i++) l->sums[i] = (double)g[i] * (times ? (double)l->base[i] : 1);
+    return XAI_OK;
+}
+
+/* Variants of the input, on the way from the baseline. */
+static xai_status along_input(layer *l, const xai_attribution *a, xai_error *err)
+{
+    bool conductance = l->params->which == CONDUCTANCE;
+    if (conductance) {
+        l->data = XAI_NEW(l->task->arena, float, l->count);
+        l->gradient = XAI_NEW(l->task->arena, float, l->count);
+        if (!l->data || !l->gradient) XAI_NO_MEMORY(err);
+    }
+    xai_gradients g = {.by = &l->value, .by_count = 1, .data = conductance, .take = take, .user = l};
+    XAI_TRY(xai_attribution_differentiate(a, l->task, &g, err));
+    l->baseline = a->baselines[0];
+    return XAI_OK;
+}
+
+static void make_activation(const void *user, size_t index, float *values)
+{
+    const layer *l = user;
+    for (size_t i = 0; i < l->count; i++)
+        values[i] = (float)((double)l->start[i] + l->alphas[index] * ((double)l->base[i] - (double)l->start[i]));
+}
+
+/* Variants of the layer itself: only what follows it is run. */
+static xai_status along_layer(layer *l, const xai_attribution *a, xai_error *err)
+{
+    if (!(l->start = XAI_NEW(l->task->arena, float, l->count))) XAI_NO_MEMORY(err);
+    xai_look look = {.of = l->value, .data = l->start};
+    XAI_TRY(xai_task_look(l->task, a->baselines[0], &look, err));
+    l->at_start = look.value;
+    xai_variants variants = {.count = a->steps, .make = make_activation, .user = l, .of = l->value};
+    xai_gradients g = {.by = &l->value, .by_count = 1, .take = take, .user = l};
+    XAI_TRY(xai_differentiate(l->task->context, &l->task->aim, &variants, &g, err));
+    for (size_t i = 0; i < l->count; i++) l->sums[i] *= (double)l->base[i] - (double)l->start[i];
+    return XAI_OK;
+}
+
+static xai_status along_path(layer *l, xai_error *err)
+{
+    xai_attribution a;
+    size_t n = (size_t)l->params->steps + (l->params->which == CONDUCTANCE);
+    l->alphas = XAI_NEW(l->task->arena, double, n);
+    l->weights = XAI_NEW(l->task->arena, double, n);
+    if (!l->alphas || !l->weights) XAI_NO_MEMORY(err);
+    xai_path_points((xai_path_rule)l->params->rule, n, l->alphas, l->weights);
+    XAI_TRY(xai_attribution_init(&a, l->task, l->params, err));
+    XAI_TRY(xai_attribution_set_baseline(&a, l->task, err));
+    a.steps = n;
+    a.alphas = l->alphas;
+    return l->params->which == LAYER_INTEGRATED ? along_layer(l, &a, err) : along_input(l, &a, err);
+}
+
+/* ---------------------------------------------------------------- the result */
+
+static xai_status add_map(const layer *l, xai_error *err)
+{
+    const int64_t *dim = l->value->shape.dim;
+    size_t area = (size_t)(dim[2] * dim[3]);
+    float *map = XAI_NEW(l->task->arena, float, area);
+    if (!map) XAI_NO_MEMORY(err);
+    for (size_t i = 0; l->params->absolute && i < l->count; i++) l->sums[i] = fabs(l->sums[i]);
+    for (size_t i = 0; i < area; i++)
+        map[i] = (float)xai_colours_reduce((xai_colours)l->params->channels, l->sums + i, (size_t)dim[1], area);
+    return xai_task_add_map(l->task, "map", map, dim[2], dim[3], err);
+}
+
+static xai_status add_completeness(const layer *l, xai_error *err)
+{
+    double sum = 0;
+    if (!is_complete(l->params)) return XAI_OK;
+    if (!l->start) return xai_task_add_completeness(l->task, l->sums, l->count, l->baseline, err);
+    for (size_t i = 0; i < l->count; i++) sum += l->sums[i];
+    return xai_task_add_metric(l->task, "completeness_error", sum - (l->task->base - l->at_start), err);
+}
+
+static xai_status run(xai_task *task, const void *params, xai_error *err)
+{
+    const xai_gradient_params *p = params;
+    layer l = {.task = task, .params = p, .value = xai_program_find(task->context->program, p->layer)};
+    xai_session *session;
+    l.count = (size_t)xai_value_count(l.value);
+    l.sums = XAI_NEW(task->arena, double, l.count);
+    if (!l.sums) XAI_NO_MEMORY(err);
+    XAI_TRY(xai_context_kept_base(task->context, &session, err));
+    l.base = xai_session_value_data(session, l.value);
+    XAI_TRY(has_path(p) ? along_path(&l, err) : at_base(&l, err));
+    XAI_TRY(add_completeness(&l, err));
+    return add_map(&l, err);
+}
+
+const xai_method xai_method_layergradients = {
+    .info = {.id = "layergradients", .title = "Layer gradients", .family = "gradient",
+             .summary = "Where in a layer the score comes from: conductance, internal influence and their kin.",
+             .paper = "arXiv:1805.12233", .version = 1, .needs = "gradient, layer",
+             .cost = "53 forwards, 51 backwards", .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
+    .params_size = sizeof(xai_gradient_params),
+    .needs = XAI_NEEDS_GRADIENT | XAI_NEEDS_LAYER,
+    .lanes = 1 << XAI_PLAN_GRADIENT,
+    .varies = varies,
+    .space = XAI_SPACE_LOGIT,
+    .check = check,
+    .cost = cost,
+    .run = run,
+};

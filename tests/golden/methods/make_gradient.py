@@ -1,0 +1,298 @@
+#!/usr/bin/env python3
+"""Makes data/methods/gradient: gradients, along paths and with noise, as the libraries compute them.
+
+usage: make_gradient.py --oracle captum|grad-cam|saliency
+
+Attributions are stored as the sum over the colour channels (or a layer's), which is what a single map can be compared
+by. Noise, points and baselines that a library draws are given to it here, and to the engine as draws.
+"""
+import argparse
+import warnings
+from importlib import metadata
+from unittest import mock
+
+import captum.attr as ca
+import numpy as np
+import torch
+from scipy import ndimage
+
+import subjects
+import oracles  # noqa: I001  (of the folder above, which subjects adds)
+
+NOISE = {"smoothgrad": "smoothgrad", "squared": "smoothgrad_sq", "vargrad": "vargrad"}
+RULES = ("riemann_trapezoid", "riemann_left", "riemann_right", "riemann_middle")
+DRAWS = 3
+KINK_DRAWS = 3
+CALM = 3e-4  # relative L2
+
+
+def tensor_of(net, x) -> torch.Tensor:
+    return torch.from_numpy(np.asarray(x)).to(next(net.parameters()).dtype)
+
+
+def summed(attribution: torch.Tensor) -> np.ndarray:
+    return attribution.detach().double().numpy().sum(axis=1)
+
+
+def given_noise(noise):
+    """In place of NoiseTunnel's own draws; every sample of the batch gets the same."""
+    def add(x, _stdev, count):
+        assert count == len(noise)
+        return x.repeat_interleave(count, dim=0) + tensor_like(x, noise).repeat(len(x), 1, 1, 1)
+    return mock.patch.object(ca.NoiseTunnel, "_add_noise_to_input", staticmethod(add))
+
+
+def tensor_like(x, values) -> torch.Tensor:
+    return torch.from_numpy(values).to(x.dtype)
+
+
+class Maker:
+    """The cases of one subject."""
+
+    def __init__(self, subject: subjects.Subject, out: subjects.Cases):
+        self.s, self.out, self.net = subject, out, subject.net
+
+    def add(self, name, method, target, params, compute, **fields) -> None:
+        """Of a deep net a rounding error may flip a unit, and each arithmetic has its own luck: oracles.kink_error."""
+        error = oracles.float32_error(self.net, compute)
+        if self.s.stride > 1:
+            error = max(error, oracles.kink_error(self.net, compute, KINK_DRAWS) / 3)
+        self.out.add(self.s, name, method, target, params, compute(), float32_error=error, **fields)
+
+    def x(self) -> torch.Tensor:
+        return tensor_of(self.net, self.s.x)
+
+
+# ---------------------------------------------------------------- captum
+
+def pictures(m: Maker, small: bool) -> None:
+    net = m.net
+    for t in m.s.classes:
+        m.add(f"inputxgradient-class{t}", "inputxgradient", t, {}, thin=True, compute=lambda t=t: summed(
+            ca.InputXGradient(net).attribute(m.x(), target=t)))
+        steps = 50 if small else 8
+        m.add(f"ig-class{t}", "integratedgradients", t, {"steps": steps}, thin=True,
+              compute=lambda t=t: summed(ca.IntegratedGradients(net).attribute(m.x(), target=t, n_steps=steps,
+                                                                               internal_batch_size=2)))
+        if small:
+            m.add(f"guidedbackprop-class{t}", "guidedbackprop", t, {},
+                  lambda t=t: summed(ca.GuidedBackprop(net).attribute(m.x(), target=t)))
+
+
+def rules(m: Maker) -> None:
+    """From a picture that is one colour, where the maxima of a pool are all equal, no arithmetic has a gradient to
+    agree on; so rules that begin there are compared on the net that has one pool alone."""
+    t = m.s.classes[0]
+    for rule in RULES[0 if m.s.name == "tiny-resnet" else 2:]:
+        m.add(f"ig-{rule}", "integratedgradients", t, {"steps": 9, "rule": rule}, lambda rule=rule: summed(
+            ca.IntegratedGradients(m.net).attribute(m.x(), target=t, n_steps=9, method=rule)))
+    m.add("ig-probability", "integratedgradients", t, {"steps": 20, "absolute": True}, space="probability",
+          compute=lambda: ca.IntegratedGradients(lambda x: torch.softmax(m.net(x), 1)).attribute(
+              m.x(), target=t, n_steps=20).detach().abs().double().numpy().sum(axis=1))
+
+
+def black(m: Maker) -> None:
+    """Baseline black, which is -127/128 for the shipped model."""
+    t = m.s.classes[0]
+    m.add("ig-black", "integratedgradients", t, {"steps": 8, "baseline": "black"}, thin=True,
+          compute=lambda: summed(ca.IntegratedGradients(m.net).attribute(
+              m.x(), baselines=-127 / 128, target=t, n_steps=8, internal_batch_size=2)))
+
+
+def noisy(m: Maker) -> None:
+    rng, net = np.random.RandomState(300), m.net
+    shape = (DRAWS, *m.s.x.shape[1:])
+    noise = (0.3 * rng.standard_normal(shape)).astype(np.float32)
+    folder = m.out.draws(f"{m.s.name}-noise", noise=noise)
+    t = m.s.classes[1]
+
+    def tunnel(method, kind, **more):
+        with given_noise(noise):
+            return ca.NoiseTunnel(method).attribute(m.x(), nt_type=NOISE[kind], nt_samples=DRAWS, target=t, **more)
+
+    for kind in NOISE:
+        m.add(f"saliency-{kind}", "saliency", t, {"noise": kind, "channels": "sum"}, draws=folder,
+              compute=lambda kind=kind: summed(tunnel(ca.Saliency(net), kind)))
+        m.add(f"ig-{kind}", "integratedgradients", t, {"noise": kind, "steps": 6}, draws=folder,
+              compute=lambda kind=kind: summed(tunnel(ca.IntegratedGradients(net), kind, n_steps=6)))
+    m.add("inputxgradient-smoothgrad", "inputxgradient", t, {"noise": "smoothgrad"}, draws=folder,
+          compute=lambda: summed(tunnel(ca.InputXGradient(net), "smoothgrad")))
+    m.add("guidedbackprop-smoothgrad", "guidedbackprop", t, {"noise": "smoothgrad"}, draws=folder,
+          compute=lambda: summed(tunnel(ca.GuidedBackprop(net), "smoothgrad")))
+    tensor, layer = list(m.s.layers.items())[0]
+    m.add("guidedgradcam-smoothgrad", "guidedgradcam", t, {"noise": "smoothgrad", "layer": tensor}, draws=folder,
+          compute=lambda: summed(tunnel(ca.GuidedGradCam(net, layer), "smoothgrad")))
+
+
+def shap(m: Maker) -> None:
+    rng = np.random.RandomState(400)
+    shape = (DRAWS, *m.s.x.shape[1:])
+    noise = (0.1 * rng.standard_normal(shape)).astype(np.float32)
+    baselines = rng.standard_normal(shape).astype(np.float32)
+    alphas = rng.uniform(size=DRAWS).astype(np.float32)
+    folder = m.out.draws(f"{m.s.name}-shap", noise=noise, baselines=baselines, alphas=alphas)
+
+    def attribute(t):
+        n = len(m.s.x)
+        with given_noise(noise), \
+                mock.patch("numpy.random.choice", lambda _n, count: np.tile(np.arange(DRAWS), n)), \
+                mock.patch("numpy.random.uniform", lambda _low, _high, count: np.tile(np.float64(alphas), n)):
+            return ca.GradientShap(m.net).attribute(m.x(), baselines=tensor_like(m.x(), baselines), target=t,
+                                                    n_samples=DRAWS, stdevs=0.1)
+    for t in m.s.classes:
+        m.add(f"gradientshap-class{t}", "gradientshap", t, {"noise_sigma": 0.1}, draws=folder,
+              compute=lambda t=t: summed(attribute(t)))
+
+
+def neurons(m: Maker) -> None:
+    """A neuron of a layer as the target: Captum's Neuron* methods."""
+    tensor, layer = list(m.s.layers.items())[0]
+    value = oracles.layer_value(m.net, layer, m.s.x).min(axis=0)  # one that is active on every picture
+    channel, row, col = (int(i) for i in np.unravel_index(value.argmax(), value.shape))
+    target, chosen = {"neuron": {"layer": tensor, "channel": channel, "position": [row, col]}}, (channel, row, col)
+    m.add("neuron-gradient", "saliency", target, {"absolute": False, "channels": "sum"},
+          lambda: summed(ca.NeuronGradient(m.net, layer).attribute(m.x(), chosen)))
+    m.add("neuron-ig", "integratedgradients", target, {"steps": 10},
+          lambda: summed(ca.NeuronIntegratedGradients(m.net, layer).attribute(m.x(), chosen, n_steps=10)))
+    m.add("neuron-guidedbackprop", "guidedbackprop", target, {},
+          lambda: summed(ca.NeuronGuidedBackprop(m.net, layer).attribute(m.x(), chosen)))
+
+
+def layers(m: Maker, small: bool) -> None:
+    net, steps, part = m.net, 20 if small else 4, None if small else 2
+    for at, (tensor, layer) in enumerate(m.s.layers.items()):
+        for t in m.s.classes[:None if small else 1]:
+            where = {"layer": tensor, "steps": steps}
+
+            def add(which, compute, **params):
+                m.add(f"layer{at}-{which}-class{t}", "layergradients", t, {"which": which, **where, **params}, compute)
+            add("conductance", lambda: summed(ca.LayerConductance(net, layer).attribute(
+                m.x(), target=t, n_steps=steps, internal_batch_size=part)))
+            add("layer_integratedgradients", lambda: summed(ca.LayerIntegratedGradients(net, layer).attribute(
+                m.x(), target=t, n_steps=steps)))
+            add("internal_influence", lambda: summed(ca.InternalInfluence(net, layer).attribute(
+                m.x(), target=t, n_steps=steps, internal_batch_size=part)))
+            add("gradientxactivation", lambda: summed(ca.LayerGradientXActivation(net, layer).attribute(
+                m.x(), target=t)))
+            if small:
+                m.add(f"guidedgradcam-layer{at}-class{t}", "guidedgradcam", t, {"layer": tensor}, lambda: summed(
+                    ca.GuidedGradCam(net, layer).attribute(m.x(), target=t)))
+
+
+def captum_cases(m: Maker) -> None:
+    small = m.s.stride == 1
+    pictures(m, small)
+    layers(m, small)
+    if small:
+        rules(m)
+        noisy(m)
+        shap(m)
+        neurons(m)
+    else:
+        black(m)
+
+
+# ---------------------------------------------------------------- saliency (PAIR)
+
+def gradients_for(net, target):
+    """What the library asks a model for: pictures with channels last in, gradients out."""
+    def call(pictures, call_model_args=None, expected_keys=None):
+        x = tensor_of(net, np.asarray(pictures).transpose(0, 3, 1, 2)).requires_grad_(True)
+        (g,) = torch.autograd.grad(net(x)[:, target].sum(), x)
+        return {"INPUT_OUTPUT_GRADIENTS": g.double().numpy().transpose(0, 2, 3, 1)}
+    return call
+
+
+def quantile(values, share, interpolation, real=np.quantile):
+    """The library calls numpy's by the name that its parameter had before numpy 2."""
+    return real(values, share, method=interpolation)
+
+
+def saliency_cases(m: Maker) -> None:
+    import saliency.core as pair
+    small = m.s.stride == 1
+    pictures = [np.float64(x).transpose(1, 2, 0) for x in m.s.x]
+
+    def each(method, t, **params):
+        """The library takes one picture at a time."""
+        with mock.patch("numpy.quantile", quantile):
+            masks = [method.GetMask(x, gradients_for(m.net, t), **params) for x in pictures]
+        return np.stack([mask.sum(axis=2) if mask.ndim == 3 else mask for mask in masks])
+
+    blur = {"max_sigma": 6, "steps": 12} if small else {"max_sigma": 20, "steps": 4}
+    for t in m.s.classes:
+        m.add(f"blurig-class{t}", "blurig", t, blur, lambda t=t: each(pair.BlurIG(), t, **blur), thin=True)
+        regions(m, pair, each, t, small)
+    if small:
+        guided(m, pair)
+        m.add("blurig-sqrt", "blurig", t, {**blur, "sqrt": True},
+              lambda: each(pair.BlurIG(), t, **blur, sqrt=True))
+
+
+def guided(m: Maker, pair) -> None:
+    """One unit that flips sends the path another way: compared where rounding errors flip none, which is looked for
+    before anything is asked of the engine. From a picture of one colour they always do, since maxima are equal there."""
+    found = 0
+    for t, steps in ((t, steps) for steps in (14, 11, 9, 8, 7, 6, 5) for t in m.s.classes):
+        params = {"steps": steps, "fraction": 0.25, "max_dist": 0.02} if found != 1 else \
+            {"steps": steps, "fraction": 0.1, "max_dist": 0.3}
+
+        def compute():
+            masks = []
+            for x in m.s.x:
+                blurred = ndimage.gaussian_filter(np.float64(x), (0, 2, 2), mode="mirror").astype(np.float32)
+                with mock.patch("numpy.quantile", quantile):
+                    masks.append(pair.GuidedIG().GetMask(
+                        np.float64(x).transpose(1, 2, 0), gradients_for(m.net, t),
+                        x_baseline=np.float64(blurred).transpose(1, 2, 0), x_steps=steps,
+                        fraction=params["fraction"], max_dist=params["max_dist"]).sum(axis=2))
+            return np.stack(masks)
+        if oracles.kink_error(m.net, compute, KINK_DRAWS) < CALM:
+            m.add(f"guidedig-{found}", "guidedig", t, {**params, "baseline": "blur", "sigma": 2}, compute)
+            found += 1
+        if found == 3:
+            return
+    raise SystemExit(f"{m.s.name}: no calm path")
+
+
+def regions(m: Maker, pair, each, t, small) -> None:
+    """XRAI: on the small pictures with given segments, a grid and discs over it; on the large with its own."""
+    if not small:
+        how = pair.XRAIParameters(steps=4)
+        m.add(f"xrai-class{t}", "xrai", t, {"steps": 4}, lambda: each(pair.XRAI(), t, extra_parameters=how), thin=True)
+        return
+    height, width = m.s.x.shape[2:]
+    y, x = np.mgrid[:height, :width]
+    masks = [(y // 11 == i) & (x // 11 == j) for i in range(3) for j in range(3)]
+    masks += [(y - i) ** 2 + (x - j) ** 2 <= 49 for i in (8, 17, 26) for j in (9, 20)]
+    folder = m.out.draws(f"{m.s.name}-segments", segments=np.stack(masks))
+    for kind in ("full", "fast"):
+        how = pair.XRAIParameters(steps=10, algorithm=kind)
+        m.add(f"xrai-{kind}-class{t}", "xrai", t, {"steps": 10, "fast": kind == "fast"}, draws=folder,
+              compute=lambda how=how: each(pair.XRAI(), t, segments=masks, extra_parameters=how))
+
+
+ORACLES = {"captum": (captum_cases, ("captum",)),
+           "saliency": (saliency_cases, ("saliency", "scikit-image", "scipy"))}
+NOTES = {"saliency": {
+    "precision": "pictures are given in float64, so that blurs are; integrated gradients inside XRAI sum in float32"},
+    "captum": {
+    "sum": "channels are summed; noise, points and baselines are given in place of Captum's draws",
+    "guided": "on the nets with ReLU modules alone: on ReLU6 Captum's guided backpropagation is the plain gradient"}}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--oracle", choices=ORACLES, required=True)
+    oracle = parser.parse_args().oracle
+    torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
+    cases, packages = ORACLES[oracle]
+    out = subjects.Cases("gradient", oracle)
+    for subject in subjects.subjects():
+        cases(Maker(subject, out))
+    out.save({name: metadata.version(name) for name in ("torch", *packages)}, NOTES[oracle])
+
+
+if __name__ == "__main__":
+    main()
