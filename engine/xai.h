@@ -105,14 +105,28 @@ xai_status xai_precision_check(xai_precision precision, xai_error *err);
 /* ---------------------------------------------------------------- typed parameters */
 
 /* A value as it comes from outside. Text is also accepted where another type is expected, and parsed. */
-typedef enum xai_value_type { XAI_VALUE_NULL, XAI_VALUE_BOOL, XAI_VALUE_NUMBER, XAI_VALUE_TEXT } xai_value_type;
+typedef enum xai_value_type {
+    XAI_VALUE_NULL,
+    XAI_VALUE_BOOL,
+    XAI_VALUE_NUMBER,
+    XAI_VALUE_TEXT,
+    XAI_VALUE_LIST /* of texts */
+} xai_value_type;
 typedef struct xai_named_value {
     const char *name;
     xai_value_type type;
     bool boolean;
     double number;
     const char *text;
+    const char *const *items; /* LIST */
+    size_t item_count;
 } xai_named_value;
+
+/* Layers of a model by name; none: left to the method. */
+typedef struct xai_layer_list {
+    const char *const *names;
+    size_t count;
+} xai_layer_list;
 
 typedef enum xai_param_type {
     XAI_PARAM_INT,   /* int64_t */
@@ -121,6 +135,7 @@ typedef enum xai_param_type {
     XAI_PARAM_ENUM,  /* int: index into the choices */
     XAI_PARAM_TEXT,  /* const char *, or NULL */
     XAI_PARAM_LAYER, /* const char *, the name of a tensor or node of the model, or NULL for the default layer */
+    XAI_PARAM_LAYERS, /* xai_layer_list; in text their names are separated by commas */
 } xai_param_type;
 
 /* One row of a parameter table: validation, defaults, JSON Schema, flags and forms are all made from it. */

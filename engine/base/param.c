@@ -68,6 +68,7 @@ static void set_default(const xai_param *p, void *out)
     case XAI_PARAM_ENUM: *(int *)field(out, p) = (int)p->def; break;
     case XAI_PARAM_TEXT:
     case XAI_PARAM_LAYER: *(const char **)field(out, p) = NULL; break;
+    case XAI_PARAM_LAYERS: *(xai_layer_list *)field(out, p) = (xai_layer_list){0}; break;
     }
 }
 
@@ -79,6 +80,7 @@ static const char *spelled(const xai_named_value *v, char *buffer, size_t size)
     case XAI_VALUE_BOOL: snprintf(buffer, size, "%s", v->boolean ? "true" : "false"); break;
     case XAI_VALUE_NUMBER: snprintf(buffer, size, "%.10g", v->number); break;
     case XAI_VALUE_TEXT: snprintf(buffer, size, "\"%.60s\"", v->text); break;
+    case XAI_VALUE_LIST: snprintf(buffer, size, "a list"); break;
     }
     return buffer;
 }
@@ -152,6 +154,37 @@ static xai_status set_text(const xai_param *p, const xai_named_value *v, void *o
     return XAI_OK;
 }
 
+static xai_status add_item(const char **names, size_t *count, const char *item, size_t len, xai_arena *strings,
+                           const char *where, xai_error *err)
+{
+    XAI_CHECK(len > 0 && len <= XAI_PARAM_TEXT_MAX, err, BAD_PARAM, where, "a name in the list is empty or too long");
+    XAI_CHECK(*count < XAI_PARAM_MOST_LAYERS, err, BAD_PARAM, where, "must name at most %d layers",
+              XAI_PARAM_MOST_LAYERS);
+    if (!(names[(*count)++] = xai_arena_printf(strings, "%.*s", (int)len, item))) XAI_NO_MEMORY(err);
+    return XAI_OK;
+}
+
+/* A list, or a text whose items are separated by commas. An empty list is that of the default. */
+static xai_status set_list(const xai_param *p, const xai_named_value *v, void *out, xai_arena *strings,
+                           const char *where, xai_error *err)
+{
+    char got[80];
+    const char **names = XAI_NEW(strings, const char *, XAI_PARAM_MOST_LAYERS);
+    size_t count = 0;
+    if (!names) XAI_NO_MEMORY(err);
+    XAI_CHECK(v->type == XAI_VALUE_TEXT || v->type == XAI_VALUE_LIST, err, BAD_PARAM, where,
+              "must be a list of names, or a text of names with commas between them, got %s", spelled(v, got, sizeof got));
+    for (size_t i = 0; v->type == XAI_VALUE_LIST && i < v->item_count; i++)
+        XAI_TRY(add_item(names, &count, v->items[i], strlen(v->items[i]), strings, where, err));
+    for (const char *at = v->type == XAI_VALUE_TEXT ? v->text : NULL; at;) {
+        size_t len = strcspn(at, ",");
+        XAI_TRY(add_item(names, &count, at, len, strings, where, err));
+        at = at[len] ? at + len + 1 : NULL;
+    }
+    *(xai_layer_list *)field(out, p) = (xai_layer_list){names, count};
+    return XAI_OK;
+}
+
 static xai_status set_value(const xai_param *p, const xai_named_value *v, void *out, xai_arena *strings,
                             xai_error *err)
 {
@@ -165,6 +198,7 @@ static xai_status set_value(const xai_param *p, const xai_named_value *v, void *
     case XAI_PARAM_ENUM: return set_enum(p, v, out, where, err);
     case XAI_PARAM_TEXT:
     case XAI_PARAM_LAYER: return set_text(p, v, out, strings, where, err);
+    case XAI_PARAM_LAYERS: return set_list(p, v, out, strings, where, err);
     }
     assert(false && "a parameter type without a case");
     return XAI_OK;
@@ -219,6 +253,15 @@ xai_status xai_params_parse(const xai_param *table, size_t n, const xai_named_va
     return XAI_OK;
 }
 
+/* null, like a layer that is not given, or their names. */
+static xai_doc *doc_of_list(const xai_layer_list *list, xai_arena *arena)
+{
+    if (!list->count) return xai_doc_null(arena);
+    xai_doc *array = xai_doc_array(arena);
+    for (size_t i = 0; i < list->count; i++) xai_doc_push(array, xai_doc_text(arena, list->names[i]));
+    return array;
+}
+
 static xai_doc *doc_of(const xai_param *p, const void *values, xai_arena *arena)
 {
     size_t len = 0;
@@ -233,8 +276,18 @@ static xai_doc *doc_of(const xai_param *p, const void *values, xai_arena *arena)
         return xai_doc_text(arena, xai_arena_printf(arena, "%.*s", (int)len, choice));
     case XAI_PARAM_TEXT:
     case XAI_PARAM_LAYER: return xai_doc_text(arena, *(const char *const *)field_of(values, p));
+    case XAI_PARAM_LAYERS: return doc_of_list(field_of(values, p), arena);
     }
     return NULL;
+}
+
+static bool same_text(const char *s, const char *t) { return s && t ? strcmp(s, t) == 0 : s == t; }
+
+static bool same_list(const xai_layer_list *a, const xai_layer_list *b)
+{
+    bool same = a->count == b->count;
+    for (size_t i = 0; same && i < a->count; i++) same = same_text(a->names[i], b->names[i]);
+    return same;
 }
 
 static bool same_value(const xai_param *p, const void *a, const void *b)
@@ -245,11 +298,11 @@ static bool same_value(const xai_param *p, const void *a, const void *b)
     case XAI_PARAM_REAL: return memcmp(x, y, sizeof(double)) == 0;
     case XAI_PARAM_BOOL: return *(const bool *)x == *(const bool *)y;
     case XAI_PARAM_ENUM: return *(const int *)x == *(const int *)y;
+    case XAI_PARAM_LAYERS: return same_list(x, y);
     case XAI_PARAM_TEXT:
     case XAI_PARAM_LAYER: break;
     }
-    const char *s = *(const char *const *)x, *t = *(const char *const *)y;
-    return s && t ? strcmp(s, t) == 0 : s == t;
+    return same_text(*(const char *const *)x, *(const char *const *)y);
 }
 
 bool xai_params_equal(const xai_param *table, size_t n, const void *a, const void *b)

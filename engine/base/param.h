@@ -37,8 +37,13 @@
     {.name = #f, .type = XAI_PARAM_TEXT, .offset = XAI_P_OFFSET(s, f, const char *), .help = (help_)}
 #define XAI_P_LAYER(s, f, help_) \
     {.name = #f, .type = XAI_PARAM_LAYER, .offset = XAI_P_OFFSET(s, f, const char *), .help = (help_)}
+#define XAI_P_LAYERS(s, f, help_) \
+    {.name = #f, .type = XAI_PARAM_LAYERS, .offset = XAI_P_OFFSET(s, f, xai_layer_list), .help = (help_)}
 
-enum { XAI_PARAM_TEXT_MAX = 1024 }; /* longest text value in bytes */
+enum {
+    XAI_PARAM_TEXT_MAX = 1024,  /* longest text value in bytes */
+    XAI_PARAM_MOST_LAYERS = 32, /* in one list */
+};
 
 /*
  * Fills the struct that the table describes: defaults first, then the `count` given values, each at most once.

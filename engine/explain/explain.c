@@ -45,20 +45,45 @@ static xai_status want(plan *p, const char *tensor, xai_error *err)
     return XAI_OK;
 }
 
-/* Every layer that the parameters name, or leave to the target, becomes the name of its tensor. */
-static xai_status resolve_layers(plan *p, const xai_method *method, const char *tensor, void *params, xai_error *err)
+/* Adds a layer that a parameter names, or leaves to the target (NULL): *layer is the name of its tensor. */
+static xai_status resolve_layer(plan *p, const char *text, const char *tensor, const char **layer, xai_error *err)
 {
     const xai_model *model = p->request->model;
+    XAI_TRY(text ? xai_model_find_layer(model, text, layer, err) : xai_model_default_layer(model, tensor, layer, err));
+    XAI_TRY(xai_model_check_reaches(model, *layer, tensor, err));
+    return want(p, *layer, err);
+}
+
+/* The lists of layers among the parameters; *given: one names some. */
+static xai_status resolve_lists(plan *p, const xai_method *method, const char *tensor, void *params, bool *given,
+                                xai_error *err)
+{
+    *given = false;
+    for (size_t i = 0; i < method->info.param_count; i++) {
+        const xai_param *row = &method->info.params[i];
+        if (row->type != XAI_PARAM_LAYERS) continue;
+        xai_layer_list *list = (xai_layer_list *)(void *)((char *)params + row->offset);
+        const char **names = XAI_NEW(p->arena, const char *, list->count);
+        if (!names) XAI_NO_MEMORY(err);
+        for (size_t k = 0; k < list->count; k++) XAI_TRY(resolve_layer(p, list->names[k], tensor, &names[k], err));
+        list->names = names;
+        *given = *given || list->count > 0;
+    }
+    return XAI_OK;
+}
+
+/* Every layer that the parameters name, or leave to the target, becomes the name of its tensor. One layer stays open
+ * where a list names several. */
+static xai_status resolve_layers(plan *p, const xai_method *method, const char *tensor, void *params, xai_error *err)
+{
+    bool several;
+    XAI_TRY(resolve_lists(p, method, tensor, params, &several, err));
     for (size_t i = 0; i < method->info.param_count; i++) {
         const xai_param *row = &method->info.params[i];
         if (row->type != XAI_PARAM_LAYER) continue;
-        const char *text, *layer;
-        memcpy(&text, (const char *)params + row->offset, sizeof text);
-        XAI_TRY(text ? xai_model_find_layer(model, text, &layer, err)
-                     : xai_model_default_layer(model, tensor, &layer, err));
-        XAI_TRY(xai_model_check_reaches(model, layer, tensor, err));
-        XAI_TRY(want(p, layer, err));
-        memcpy((char *)params + row->offset, &layer, sizeof layer);
+        const char **layer = (const char **)(void *)((char *)params + row->offset);
+        XAI_CHECK(!several || !*layer, err, BAD_PARAM, "params.layers", "give either one layer or a list, not both");
+        if (!several) XAI_TRY(resolve_layer(p, *layer, tensor, layer, err));
     }
     return XAI_OK;
 }

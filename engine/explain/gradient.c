@@ -23,13 +23,49 @@ static xai_status run_suffix(void *user, size_t index, xai_session *session, con
     return XAI_OK;
 }
 
-/* The session in which the gradients are taken. One layer's are the same in a session of what follows it, which is
- * small: the whole is differentiated where the request needs that in any case. */
+static bool makes(const xai_node *n, const xai_value *v)
+{
+    for (int i = 0; i < n->out_count; i++)
+        if (n->out[i] == v) return true;
+    return false;
+}
+
+/* The first of these nodes that makes a wanted value; node_count: none. */
+static int first_maker(xai_node *const *nodes, int node_count, const xai_wanted *wanted, size_t count)
+{
+    for (int i = 0; i < node_count; i++)
+        for (size_t k = 0; k < count; k++)
+            if (makes(nodes[i], wanted[k].value)) return i;
+    return node_count;
+}
+
+/* The wanted value that all others depend on; NULL: there is none. */
+static xai_status find_cut(const xai_context *c, const xai_wanted *wanted, size_t count, xai_value **out, xai_error *err)
+{
+    int first = first_maker(c->program->nodes, c->program->node_count, wanted, count);
+    const xai_value *cut = wanted[0].value;
+    for (size_t k = 0; first < c->program->node_count && k < count; k++)
+        if (makes(c->program->nodes[first], wanted[k].value)) cut = wanted[k].value;
+    *out = xai_program_find(c->program, cut->name);
+    if (!*out || count == 1) return XAI_OK;
+    xai_part part;
+    XAI_TRY(xai_part_after(c->program, *out, c->wanted, c->keep_count, c->arena, &part, err));
+    for (size_t k = 0; k < count; k++) {
+        bool after = first_maker(part.nodes, part.node_count, &wanted[k], 1) < part.node_count;
+        if (wanted[k].value != cut && !after) *out = NULL;
+    }
+    return XAI_OK;
+}
+
+/* The session in which the gradients are taken. Layers' are the same in a session of what follows the first of them,
+ * which is small: the whole is differentiated where the request needs that in any case. */
 static xai_status find_session(xai_context *c, const xai_wanted *wanted, size_t count, xai_session **out,
                                xai_error *err)
 {
-    xai_value *of = count == 1 ? xai_program_find(c->program, wanted->value->name) : NULL;
-    if (!of || of == c->in || !c->layers_only) return xai_context_gradient_base(c, out, err);
+    xai_value *of;
+    if (!c->layers_only) return xai_context_gradient_base(c, out, err);
+    XAI_TRY(find_cut(c, wanted, count, &of, err));
+    if (!of || of == c->in) return xai_context_gradient_base(c, out, err);
     xai_context_part *part;
     XAI_TRY(xai_context_part_of(c, of, XAI_PLAN_GRADIENT, &part, err));
     *out = xai_lanes_first(part->lanes);
@@ -87,17 +123,27 @@ static xai_status gather(xai_task *task, const xai_wanted *wanted, size_t count,
     return XAI_OK;
 }
 
-static xai_status run_backward(xai_task *task, const xai_wanted *wanted, size_t count, xai_policy policy, xai_error *err)
+/* The aim's gradient by its own tensor. */
+static xai_status make_seed(xai_task *task, xai_session *session, float **seed, xai_error *err)
+{
+    const xai_value *from = task->aim.value;
+    if (!(*seed = XAI_NEW(task->arena, float, (size_t)xai_value_count(from)))) XAI_NO_MEMORY(err);
+    xai_aim_add_seed(&task->aim, xai_session_value_data(session, from), *seed);
+    return XAI_OK;
+}
+
+/* `given`: another seed than the aim's, or NULL. */
+static xai_status run_backward(xai_task *task, const float *given, const xai_wanted *wanted, size_t count,
+                               xai_policy policy, xai_error *err)
 {
     xai_context *c = task->context;
     xai_session *session;
     const xai_value *from = task->aim.value;
     XAI_TRY(find_session(c, wanted, count, &session, err));
-    float *seed = XAI_NEW(task->arena, float, (size_t)xai_value_count(from));
-    if (!seed) XAI_NO_MEMORY(err);
-    xai_aim_add_seed(&task->aim, xai_session_value_data(session, from), seed);
-    XAI_TRY(run_back(c, session, &(xai_seed){from, seed}, wanted, count, policy, err));
-    for (size_t i = 0; i < count; i++)
+    float *own = NULL;
+    if (!given) XAI_TRY(make_seed(task, session, &own, err));
+    XAI_TRY(run_back(c, session, &(xai_seed){from, given ? given : own}, wanted, count, policy, err));
+    for (size_t i = 0; !given && i < count; i++)
         XAI_TRY(xai_shared_add_gradient(c->shared, &task->aim, policy, wanted[i].value, wanted[i].out, err));
     return XAI_OK;
 }
@@ -123,9 +169,18 @@ xai_status xai_task_gradient(xai_task *task, const xai_wanted *wanted, size_t co
         xai_wanted *all = NULL;
         size_t n = 0;
         status = gather(task, wanted, count, policy, &all, &n, err);
-        if (status == XAI_OK) status = run_backward(task, all, n, policy, err);
+        if (status == XAI_OK) status = run_backward(task, NULL, all, n, policy, err);
         for (size_t i = count; i < n; i++) free(all[i].out);
     }
     if (status == XAI_OK) xai_token_advance(task->context->token, 2);
     return status;
+}
+
+xai_status xai_task_gradient_of(xai_task *task, const float *seed, const xai_wanted *wanted, size_t count,
+                                xai_policy policy, xai_error *err)
+{
+    if (!seed) return xai_task_gradient(task, wanted, count, policy, err);
+    XAI_TRY(run_backward(task, seed, wanted, count, policy, err));
+    xai_token_advance(task->context->token, 2);
+    return XAI_OK;
 }

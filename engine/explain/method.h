@@ -89,6 +89,10 @@ xai_status xai_task_backward(xai_task *task, const xai_seed *seed, const xai_wan
 /* Where a pass in a plain session starts: d target / d its tensor, in the arena. */
 xai_status xai_task_plain_seed(const xai_task *task, const xai_plain *plain, xai_seed *out, xai_error *err);
 
+/* The same of another target: `seed` is its gradient by the aim's tensor at the base input; NULL: the aim's own. */
+xai_status xai_task_gradient_of(xai_task *task, const float *seed, const xai_wanted *wanted, size_t count,
+                                xai_policy policy, xai_error *err);
+
 /* ---- draws: masks and noise written to a directory, or read from one */
 
 /* emit_draws: writes `array` to <dir>/<name>.npy. Does nothing when no directory is given. */

@@ -3,12 +3,12 @@
 #include "doc.h"
 #include "request.h"
 
-/* Bytes of the struct that a table describes; larger than any field at the last offset. */
+/* Bytes of the struct that a table describes, and a little more: a list of layers is the largest field. */
 static size_t struct_size(const xai_param *table, size_t n)
 {
     size_t size = 0;
     for (size_t i = 0; i < n; i++)
-        if (table[i].offset + sizeof(double) > size) size = table[i].offset + sizeof(double);
+        if (table[i].offset + sizeof(xai_layer_list) > size) size = table[i].offset + sizeof(xai_layer_list);
     return size;
 }
 

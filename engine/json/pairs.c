@@ -80,6 +80,25 @@ static xai_status add_pair(json_t *root, json_t *target, const char *name, const
     return unknown_pair(name, err);
 }
 
+/* Whether a key begins with "METHOD.". A plus that a query does not escape arrives as a space, which no id has. */
+static bool names_method(const char *key, const char *id)
+{
+    for (; *id; key++, id++)
+        if (*key != *id && !(*id == '+' && *key == ' ')) return false;
+    return *key == '.';
+}
+
+static json_t *id_of(const char *text)
+{
+    json_t *id = NULL;
+    char *copy = strdup(text);
+    for (char *c = copy; c && *c; c++)
+        if (*c == ' ') *c = '+';
+    if (copy) id = json_string(copy);
+    free(copy);
+    return id;
+}
+
 /* param.NAME goes to every method, param.METHOD.NAME to one. */
 static xai_status add_param(json_t *methods, const char *name, const char *value, xai_error *err)
 {
@@ -88,8 +107,7 @@ static xai_status add_param(json_t *methods, const char *name, const char *value
     json_t *method;
     json_array_foreach(methods, i, method) {
         const char *id = json_string_value(json_object_get(method, "id"));
-        size_t n = strlen(id);
-        bool own = dot && strncmp(key, id, n) == 0 && key[n] == '.';
+        bool own = dot && names_method(key, id);
         if (dot && !own) continue;
         XAI_TRY(set(json_object_get(method, "params"), own ? dot + 1 : key, json_string(value), err));
         used++;
@@ -104,7 +122,7 @@ static json_t *expand_methods(json_t *root)
     json_t *ids = json_object_get(root, "method"), *methods = json_array(), *id;
     size_t i;
     json_array_foreach(ids, i, id)
-        json_array_append_new(methods, json_pack("{s:O, s:{}}", "id", id, "params"));
+        json_array_append_new(methods, json_pack("{s:o, s:{}}", "id", id_of(json_string_value(id)), "params"));
     if (ids) json_object_set_new(root, "methods", methods);
     else json_decref(methods);
     json_object_del(root, "method");

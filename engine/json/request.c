@@ -14,7 +14,24 @@ static const char MEMBERS[] = "model|image|methods|method|params|targets|target|
 
 /* ---------------------------------------------------------------- methods */
 
-static xai_status read_value(const xai_json_at *at, xai_named_value *out, xai_error *err)
+static xai_status read_list(const xai_json_at *at, xai_arena *arena, xai_named_value *out, xai_error *err)
+{
+    XAI_TRY(xai_json_check_array(at, 0, XAI_JSON_MAX_PARAMS, err));
+    size_t n = json_array_size(at->value);
+    const char **items = XAI_NEW(arena, const char *, n);
+    if (!items) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < n; i++) {
+        xai_json_at item = xai_json_item(at, i);
+        XAI_TRY(xai_json_get_text(&item, &items[i], err));
+        if (!items[i]) XAI_JSON_FAIL(err, &item, "a list holds texts");
+    }
+    out->type = XAI_VALUE_LIST;
+    out->items = items;
+    out->item_count = n;
+    return XAI_OK;
+}
+
+static xai_status read_value(const xai_json_at *at, xai_arena *arena, xai_named_value *out, xai_error *err)
 {
     switch (json_typeof(at->value)) {
     case JSON_NULL: out->type = XAI_VALUE_NULL; return XAI_OK;
@@ -29,10 +46,10 @@ static xai_status read_value(const xai_json_at *at, xai_named_value *out, xai_er
         out->number = json_number_value(at->value);
         return XAI_OK;
     case JSON_STRING: out->type = XAI_VALUE_TEXT; return xai_json_get_text(at, &out->text, err);
-    case JSON_ARRAY:
+    case JSON_ARRAY: return read_list(at, arena, out, err);
     case JSON_OBJECT: break;
     }
-    XAI_JSON_FAIL(err, at, "a parameter must be a number, a text, true, false or null");
+    XAI_JSON_FAIL(err, at, "a parameter must be a number, a text, a list of texts, true, false or null");
 }
 
 static xai_status read_params(const xai_json_at *at, xai_arena *arena, xai_method_call *out, xai_error *err)
@@ -48,7 +65,7 @@ static xai_status read_params(const xai_json_at *at, xai_arena *arena, xai_metho
     json_object_foreach((json_t *)at->value, key, value) {
         xai_json_at member = xai_json_member(at, key);
         values[out->param_count].name = key;
-        XAI_TRY(read_value(&member, &values[out->param_count], err));
+        XAI_TRY(read_value(&member, arena, &values[out->param_count], err));
         out->param_count++;
     }
     out->params = values;

@@ -56,6 +56,10 @@ static json_t *param_schema(const xai_param *p)
         if (p->type == XAI_PARAM_LAYER) json_object_set_new(schema, "format", json_string("layer"));
         return schema;
     }
+    case XAI_PARAM_LAYERS:
+        return json_pack("{s:[s,s,s], s:n, s:i, s:i, s:{s:s, s:s}, s:s}", "type", "string", "array", "null", "default",
+                         "maxLength", XAI_PARAM_TEXT_MAX, "maxItems", XAI_PARAM_MOST_LAYERS, "items", "type", "string",
+                         "format", "layer", "format", "layers");
     }
     return NULL;
 }

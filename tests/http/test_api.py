@@ -104,6 +104,26 @@ def test_unknown_paths_and_methods(server):
 
 # ---------------------------------------------------------------- three forms, one answer
 
+def test_a_plus_in_a_method_needs_no_escape(server):
+    assert server.get("/api/v1/methods/gradcam++").json["id"] == "gradcam++"
+    for spelt in ("gradcam++", "gradcam%2B%2B"):
+        answer = server.post(f"/api/v1/explanations?method={spelt}&target=504&param.{spelt}.relu=true", COFFEE, "image/png")
+        assert answer.status == 200, answer.body
+        result = answer.json["results"][0]
+        assert result["method"] == "gradcam++" and result["params"]["relu"] is True
+
+
+def test_layers_are_a_list_or_a_text(server):
+    layers = ["/_blocks.10/Add_output_0", "/_swish_1/Clip_output_0"]
+    listed = server.explain({"methods": [{"id": "gradcam", "params": {"layers": layers}}], "targets": [{"class": 504}]})
+    query = f"method=gradcam&target=504&param.layers={','.join(layers)}"
+    text = server.post(f"/api/v1/explanations?{query}", COFFEE, "image/png")
+    assert listed.status == text.status == 200, text.body
+    assert [a.headers["x-cache"] for a in (listed, text)] == ["miss", "hit"]
+    result = text.json["results"][0]
+    assert result["params"]["layers"] == layers and result["artifacts"][0]["shape"] == [224, 224]
+
+
 def test_three_forms_give_the_same_result(server):
     layer = server.get("/api/v1/models/efficientnet-lite0").json["default_layer"]
     request = {"methods": [{"id": "gradcam", "params": {"layer": layer}}], "targets": [{"class": 504}], "seed": 7}

@@ -21,7 +21,7 @@ const xai_method xai_method_cam = {
              .paper = "arXiv:1512.04150", .version = 1, .needs = "gradient, layer, linear head",
              .cost = "1 forward, 1 backward", .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_cam_options),
-    XAI_CAM_ON_GRADIENTS,
+    XAI_CAM_ON_GRADIENTS(xai_cam_check),
     .check_target = xai_cam_check_head,
     .run = run,
 };

@@ -77,8 +77,7 @@ xai_status xai_cam_map(xai_task *task, const void *params, const xai_cam_rule *r
 
 /* ---------------------------------------------------------------- the first principal component */
 
-/* Every channel's terms less their mean over the cells. */
-static void centre(const xai_cam_layer *layer, float *terms)
+void xai_cam_centre(const xai_cam_layer *layer, float *terms)
 {
     for (int64_t k = 0; k < layer->channels; k++) {
         float *row = terms + k * layer->area;
@@ -121,7 +120,7 @@ xai_status xai_cam_component(const xai_cam_layer *layer, float *terms, double *m
 {
     rows r = {terms, layer->channels, layer->area};
     double value;
-    centre(layer, terms);
+    xai_cam_centre(layer, terms);
     XAI_TRY(xai_leading_vector((size_t)layer->area, scatter, &r, map, &value, err));
     double scale = sqrt(fmax(value, 0));
     if (agreement(layer, map) < 0) scale = -scale;

@@ -8,7 +8,7 @@
  */
 #include "cam.h"
 
-static const xai_param PARAMS[] = {XAI_CAM_PARAMS(false)};
+static const xai_param PARAMS[] = {XAI_CAM_PARAMS(false), XAI_CAM_FUSE};
 
 
 static const xai_cam_rule RULE = {.collapse = xai_cam_component};
@@ -24,6 +24,6 @@ const xai_method xai_method_eigencam = {
              .paper = "arXiv:2008.00299", .version = 1, .needs = "layer", .cost = "1 forward",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_cam_options),
-    XAI_CAM_ON_ACTIVATIONS,
+    XAI_CAM_ON_ACTIVATIONS(xai_cam_check),
     .run = run,
 };

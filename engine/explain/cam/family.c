@@ -1,27 +1,62 @@
-/* A run of a CAM method: passes, the rule's map, what is kept of it. One thread. */
+/*
+ * A run of a CAM method: the layers, the passes that they take, the rule's maps, and what becomes of them. One thread;
+ * samples of variants come in their order.
+ */
 #include "cam.h"
+
+#include "explain/evaluate.h"
+#include "fuse.h"
 
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
+
+/* Of aug_smooth: the picture and its mirror image, each times these; as ttach's HorizontalFlip and Multiply. */
+static const float FACTORS[] = {0.9F, 1, 1.1F};
+enum { SCALES = sizeof FACTORS / sizeof FACTORS[0], VARIANTS = 2 * SCALES };
+
+xai_layer_list xai_cam_layers(const xai_cam_options *o)
+{
+    return o->layers.count ? o->layers : (xai_layer_list){&o->layer, 1};
+}
 
 xai_status xai_cam_check(const xai_model *model, const void *params, xai_error *err)
 {
-    return xai_model_check_spatial(model, ((const xai_cam_options *)params)->layer, err);
+    xai_layer_list list = xai_cam_layers(params);
+    for (size_t i = 0; i < list.count; i++) XAI_TRY(xai_model_check_spatial(model, list.names[i], err));
+    return XAI_OK;
 }
+
+bool xai_cam_varies(const void *params) { return ((const xai_cam_options *)params)->aug_smooth; }
 
 double xai_cam_cost(const xai_model *model, const void *params)
 {
     (void)model;
-    (void)params;
-    return 1;
+    return xai_cam_varies(params) ? 1 + VARIANTS : 1;
 }
 
 double xai_cam_cost_gradient(const xai_model *model, const void *params)
 {
     (void)model;
-    (void)params;
-    return 3;
+    return xai_cam_varies(params) ? 1 + 3 * VARIANTS : 3;
 }
+
+/* ---------------------------------------------------------------- a run */
+
+typedef struct work {
+    xai_task *task;
+    const void *params;
+    const xai_cam_options *options;
+    const xai_cam_rule *rule;
+    xai_cam_layer *layers;
+    size_t count;
+    size_t area;    /* of the largest */
+    double *sums;   /* area: a rule's map */
+    float *map;     /* area: the same as it leaves here */
+    xai_cam_canvas canvas;
+    xai_status status; /* of what is done while samples are taken */
+    xai_error *err;
+} work;
 
 static xai_cam_layer layer_of(const xai_value *value)
 {
@@ -30,40 +65,159 @@ static xai_cam_layer layer_of(const xai_value *value)
                            .area = dim[2] * dim[3]};
 }
 
-/* The rule's map of the layer's base activation. `gradients`: room for them. */
-static xai_status map_base(xai_task *task, const void *params, const xai_cam_rule *rule, xai_cam_layer *layer,
-                           float *gradients, double *map, xai_error *err)
+static xai_status find_layers(work *w, xai_error *err)
+{
+    xai_layer_list list = xai_cam_layers(w->options);
+    if (!(w->layers = XAI_NEW(w->task->arena, xai_cam_layer, list.count))) XAI_NO_MEMORY(err);
+    for (; w->count < list.count; w->count++) {
+        w->layers[w->count] = layer_of(xai_program_find(w->task->context->program, list.names[w->count]));
+        if ((size_t)w->layers[w->count].area > w->area) w->area = (size_t)w->layers[w->count].area;
+    }
+    w->sums = XAI_NEW(w->task->arena, double, w->area);
+    w->map = XAI_NEW(w->task->arena, float, w->area);
+    if (!w->sums || !w->map) XAI_NO_MEMORY(err);
+    return XAI_OK;
+}
+
+/* The rule's map of a layer, to w->map. */
+static xai_status map_layer(work *w, const xai_cam_layer *layer, xai_error *err)
+{
+    XAI_TRY(xai_cam_map(w->task, w->params, w->rule, layer, w->sums, err));
+    for (int64_t i = 0; i < layer->area; i++) w->map[i] = (float)w->sums[i];
+    return XAI_OK;
+}
+
+/* The maps of all layers, joined. */
+static xai_status fuse_layers(work *w, bool mirrored, xai_error *err)
+{
+    for (size_t i = 0; i < w->count; i++) {
+        XAI_TRY(map_layer(w, &w->layers[i], err));
+        xai_cam_canvas_add(&w->canvas, w->map, &w->layers[i]);
+    }
+    xai_cam_canvas_end(&w->canvas, mirrored);
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- of the picture as it is */
+
+/* NULL: the aim's own. */
+static xai_status make_seed(xai_task *task, const void *params, const xai_cam_rule *rule, float **seed, xai_error *err)
+{
+    *seed = NULL;
+    if (!rule->seed) return XAI_OK;
+    if (!(*seed = XAI_NEW(task->arena, float, (size_t)xai_value_count(task->aim.value)))) XAI_NO_MEMORY(err);
+    return rule->seed(task, params, *seed, err);
+}
+
+static xai_status take_gradients(xai_task *task, const float *seed, xai_cam_layer *layers, size_t count, xai_error *err)
+{
+    xai_wanted *wanted = XAI_NEW(task->arena, xai_wanted, count);
+    if (!wanted) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < count; i++) {
+        float *room = XAI_NEW(task->arena, float, (size_t)xai_value_count(layers[i].value));
+        if (!room) XAI_NO_MEMORY(err);
+        wanted[i] = (xai_wanted){layers[i].value, room};
+        layers[i].g = room;
+    }
+    return xai_task_gradient_of(task, seed, wanted, count, XAI_POLICY_PLAIN, err);
+}
+
+/* Fills in what the rule looks at, of the base run. */
+static xai_status take_base(xai_task *task, const void *params, const xai_cam_rule *rule, xai_cam_layer *layers,
+                            size_t count, xai_error *err)
 {
     xai_session *session;
-    if (rule->gradients)
-        XAI_TRY(xai_task_gradient(task, &(xai_wanted){layer->value, gradients}, 1, XAI_POLICY_PLAIN, err));
+    float *seed;
+    XAI_TRY(make_seed(task, params, rule, &seed, err));
+    if (rule->gradients) XAI_TRY(take_gradients(task, seed, layers, count, err));
     XAI_TRY(xai_context_kept_base(task->context, &session, err));
-    layer->a = xai_session_value_data(session, layer->value);
-    layer->g = rule->gradients ? gradients : NULL;
-    return xai_cam_map(task, params, rule, layer, map, err);
+    for (size_t i = 0; i < count; i++) layers[i].a = xai_session_value_data(session, layers[i].value);
+    return XAI_OK;
 }
 
 xai_status xai_cam_base(xai_task *task, const void *params, const xai_cam_rule *rule, const xai_value *value,
                         double *map, xai_error *err)
 {
     xai_cam_layer layer = layer_of(value);
-    float *gradients = rule->gradients ? calloc((size_t)xai_value_count(value), sizeof(float)) : NULL;
-    if (rule->gradients && !gradients) XAI_NO_MEMORY(err);
-    xai_status status = map_base(task, params, rule, &layer, gradients, map, err);
-    free(gradients);
-    return status;
+    XAI_TRY(take_base(task, params, rule, &layer, 1, err));
+    return xai_cam_map(task, params, rule, &layer, map, err);
+}
+
+static xai_status run_single(work *w, xai_error *err)
+{
+    const xai_cam_layer *layer = &w->layers[0];
+    XAI_TRY(take_base(w->task, w->params, w->rule, w->layers, 1, err));
+    XAI_TRY(map_layer(w, layer, err));
+    for (int64_t i = 0; w->options->relu && i < layer->area; i++) w->map[i] = fmaxf(w->map[i], 0);
+    return xai_task_add_map(w->task, "map", w->map, layer->height, layer->width, err);
+}
+
+/* ---------------------------------------------------------------- of variants of it */
+
+static void make_variant(const void *user, size_t index, float *values)
+{
+    const xai_context *c = ((const work *)user)->task->context;
+    float factor = FACTORS[index % SCALES];
+    for (int y = 0; y < c->height; y++)
+        for (int x = 0; x < c->width; x++)
+            for (int ch = 0; ch < c->channels; ch++) {
+                size_t line = (size_t)ch * c->channel_stride + (size_t)y * c->row_stride;
+                int from = index < SCALES ? x : c->width - 1 - x;
+                values[line + (size_t)x * c->x_stride] = factor * c->input[line + (size_t)from * c->x_stride];
+            }
+}
+
+static void take_samples(void *user, const xai_sample *samples, size_t count, const xai_par *par)
+{
+    (void)par;
+    work *w = user;
+    for (size_t s = 0; s < count && w->status == XAI_OK; s++) {
+        for (size_t i = 0; i < w->count; i++) {
+            w->layers[i].a = samples[s].data[i];
+            w->layers[i].g = w->rule->gradients ? samples[s].gradients[i] : NULL;
+        }
+        w->status = fuse_layers(w, samples[s].index >= SCALES, w->err);
+    }
+}
+
+static xai_status run_variants(work *w, xai_error *err)
+{
+    xai_context *c = w->task->context;
+    xai_value **by = XAI_NEW(w->task->arena, xai_value *, w->count);
+    if (!by) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < w->count; i++) by[i] = xai_program_find(c->program, w->layers[i].value->name);
+    xai_variants variants = {.count = VARIANTS, .make = make_variant, .user = w};
+    xai_gradients g = {.by = by, .by_count = w->count, .data = true, .forward_only = !w->rule->gradients,
+                       .policy = XAI_POLICY_PLAIN, .take = take_samples, .user = w};
+    w->err = err;
+    XAI_TRY(xai_differentiate(c, &w->task->aim, &variants, &g, err));
+    return w->status;
+}
+
+/* ---------------------------------------------------------------- all */
+
+static xai_status fuse(work *w, xai_error *err)
+{
+    const xai_context *c = w->task->context;
+    float *map = XAI_NEW(w->task->arena, float, (size_t)c->height * (size_t)c->width);
+    if (!map) XAI_NO_MEMORY(err);
+    if (w->options->aug_smooth) XAI_TRY(run_variants(w, err));
+    else {
+        XAI_TRY(take_base(w->task, w->params, w->rule, w->layers, w->count, err));
+        XAI_TRY(fuse_layers(w, false, err));
+    }
+    xai_cam_canvas_result(&w->canvas, map);
+    return xai_task_add_map(w->task, "map", map, c->height, c->width, err);
 }
 
 xai_status xai_cam_run(xai_task *task, const void *params, const xai_cam_rule *rule, xai_error *err)
 {
-    const xai_cam_options *o = params;
-    const xai_value *value = xai_program_find(task->context->program, o->layer);
-    const int64_t *dim = value->shape.dim;
-    int64_t area = dim[2] * dim[3];
-    float *map = XAI_NEW(task->arena, float, (size_t)area);
-    double *sums = XAI_NEW(task->arena, double, (size_t)area);
-    if (!map || !sums) XAI_NO_MEMORY(err);
-    XAI_TRY(xai_cam_base(task, params, rule, value, sums, err));
-    for (int64_t i = 0; i < area; i++) map[i] = (float)(o->relu ? fmax(sums[i], 0) : sums[i]);
-    return xai_task_add_map(task, "map", map, dim[2], dim[3], err);
+    work w = {.task = task, .params = params, .options = params, .rule = rule};
+    XAI_TRY(find_layers(&w, err));
+    if (!w.options->layers.count && !w.options->aug_smooth && !rule->product) return run_single(&w, err);
+    xai_cam_fusion fusion = rule->product ? XAI_CAM_PRODUCT : (xai_cam_fusion)w.options->fusion;
+    xai_status status = xai_cam_canvas_init(&w.canvas, task->context->height, task->context->width, fusion, err);
+    if (status == XAI_OK) status = fuse(&w, err);
+    xai_cam_canvas_deinit(&w.canvas);
+    return status;
 }

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-static const xai_param PARAMS[] = {XAI_CAM_PARAMS(false), XAI_CAM_SMOOTH};
+static const xai_param PARAMS[] = {XAI_CAM_PARAMS(false), XAI_CAM_SMOOTH, XAI_CAM_FUSE};
 
 /* The share of n values that are more than two standard deviations above their mean. */
 static double rare_share(const float *a, int64_t n)
@@ -46,6 +46,6 @@ const xai_method xai_method_fem = {
              .paper = "doi:10.1109/IPTA50016.2020.9286629", .version = 1, .needs = "layer", .cost = "1 forward",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_cam_options),
-    XAI_CAM_ON_ACTIVATIONS,
+    XAI_CAM_ON_ACTIVATIONS(xai_cam_check),
     .run = run,
 };

@@ -7,7 +7,7 @@
  */
 #include "cam.h"
 
-static const xai_param PARAMS[] = {XAI_CAM_PARAMS(true), XAI_CAM_SMOOTH};
+static const xai_param PARAMS[] = {XAI_CAM_PARAMS(true), XAI_CAM_SMOOTH, XAI_CAM_FUSE};
 
 /* The mean of every channel's gradient, summed in order. */
 static xai_status weights(xai_task *task, const xai_cam_layer *layer, const void *params, double *w, xai_error *err)
@@ -24,16 +24,16 @@ static xai_status weights(xai_task *task, const xai_cam_layer *layer, const void
     return XAI_OK;
 }
 
-static const xai_cam_rule RULE = {.gradients = true, .weights = weights};
+const xai_cam_rule xai_cam_gradcam_rule = {.gradients = true, .weights = weights};
 
 xai_status xai_task_gradcam(xai_task *task, const xai_value *layer, double *sums, xai_error *err)
 {
-    return xai_cam_base(task, &(xai_cam_options){0}, &RULE, layer, sums, err);
+    return xai_cam_base(task, &(xai_cam_options){0}, &xai_cam_gradcam_rule, layer, sums, err);
 }
 
 static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
-    return xai_cam_run(task, params, &RULE, err);
+    return xai_cam_run(task, params, &xai_cam_gradcam_rule, err);
 }
 
 const xai_method xai_method_gradcam = {
@@ -42,6 +42,6 @@ const xai_method xai_method_gradcam = {
              .paper = "arXiv:1610.02391", .version = 1, .needs = "gradient, layer", .cost = "1 forward, 1 backward",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_cam_options),
-    XAI_CAM_ON_GRADIENTS,
+    XAI_CAM_ON_GRADIENTS(xai_cam_check),
     .run = run,
 };

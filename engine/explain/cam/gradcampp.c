@@ -20,7 +20,7 @@ typedef struct gradcampp_params {
 } gradcampp_params;
 
 static const xai_param PARAMS[] = {
-    XAI_CAM_PARAMS(false), XAI_CAM_SMOOTH,
+    XAI_CAM_PARAMS(false), XAI_CAM_SMOOTH, XAI_CAM_FUSE,
     XAI_P_ENUM(gradcampp_params, dialect, GRADCAM, "pytorch-grad-cam|torchcam",
                "Whose numbers: torch-cam weighs by the gradient's third power."),
 };
@@ -38,21 +38,39 @@ static double weight_of(const float *a, const float *g, int64_t n, bool cubes)
     return weight;
 }
 
+static void weigh(const xai_cam_layer *layer, bool cubes, double *w)
+{
+    for (int64_t k = 0; k < layer->channels; k++)
+        w[k] = weight_of(layer->a + k * layer->area, layer->g + k * layer->area, layer->area, cubes);
+}
+
 static xai_status weights(xai_task *task, const xai_cam_layer *layer, const void *params, double *w, xai_error *err)
 {
     (void)task;
+    (void)params;
     (void)err;
-    bool cubes = ((const gradcampp_params *)params)->dialect == TORCHCAM;
-    for (int64_t k = 0; k < layer->channels; k++)
-        w[k] = weight_of(layer->a + k * layer->area, layer->g + k * layer->area, layer->area, cubes);
+    weigh(layer, false, w);
     return XAI_OK;
 }
 
-static const xai_cam_rule RULE = {.gradients = true, .weights = weights};
+static xai_status cubic_weights(xai_task *task, const xai_cam_layer *layer, const void *params, double *w,
+                                xai_error *err)
+{
+    (void)task;
+    (void)params;
+    (void)err;
+    weigh(layer, true, w);
+    return XAI_OK;
+}
+
+const xai_cam_rule xai_cam_gradcampp_rule = {.gradients = true, .weights = weights};
+
+static const xai_cam_rule TORCHCAM_RULE = {.gradients = true, .weights = cubic_weights};
 
 static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
-    return xai_cam_run(task, params, &RULE, err);
+    bool torchcam = ((const gradcampp_params *)params)->dialect == TORCHCAM;
+    return xai_cam_run(task, params, torchcam ? &TORCHCAM_RULE : &xai_cam_gradcampp_rule, err);
 }
 
 const xai_method xai_method_gradcampp = {
@@ -61,6 +79,6 @@ const xai_method xai_method_gradcampp = {
              .paper = "arXiv:1710.11063", .version = 1, .needs = "gradient, layer", .cost = "1 forward, 1 backward",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(gradcampp_params),
-    XAI_CAM_ON_GRADIENTS,
+    XAI_CAM_ON_GRADIENTS(xai_cam_check),
     .run = run,
 };

@@ -7,7 +7,7 @@
  */
 #include "cam.h"
 
-static const xai_param PARAMS[] = {XAI_CAM_PARAMS(false), XAI_CAM_SMOOTH};
+static const xai_param PARAMS[] = {XAI_CAM_PARAMS(false), XAI_CAM_SMOOTH, XAI_CAM_FUSE};
 
 static void terms(const xai_cam_layer *layer, int64_t channel, double *out)
 {
@@ -29,6 +29,6 @@ const xai_method xai_method_hirescam = {
              .paper = "arXiv:2011.08891", .version = 1, .needs = "gradient, layer", .cost = "1 forward, 1 backward",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_cam_options),
-    XAI_CAM_ON_GRADIENTS,
+    XAI_CAM_ON_GRADIENTS(xai_cam_check),
     .run = run,
 };

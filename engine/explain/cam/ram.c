@@ -39,7 +39,7 @@ const xai_method xai_method_ram = {
              .paper = "arXiv:1703.10757", .version = 1, .needs = "gradient, layer, linear head, regression",
              .cost = "1 forward, 1 backward", .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_cam_options),
-    XAI_CAM_ON_GRADIENTS,
+    XAI_CAM_ON_GRADIENTS(xai_cam_check),
     .serves = serves,
     .check_target = check,
     .run = run,

@@ -7,7 +7,7 @@
  */
 #include "cam.h"
 
-static const xai_param PARAMS[] = {XAI_CAM_PARAMS(false), XAI_CAM_SMOOTH};
+static const xai_param PARAMS[] = {XAI_CAM_PARAMS(false), XAI_CAM_SMOOTH, XAI_CAM_FUSE};
 
 static xai_status weights(xai_task *task, const xai_cam_layer *layer, const void *params, double *w, xai_error *err)
 {
@@ -40,6 +40,6 @@ const xai_method xai_method_xgradcam = {
              .paper = "arXiv:2008.02312", .version = 1, .needs = "gradient, layer", .cost = "1 forward, 1 backward",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_cam_options),
-    XAI_CAM_ON_GRADIENTS,
+    XAI_CAM_ON_GRADIENTS(xai_cam_check),
     .run = run,
 };

@@ -14,6 +14,7 @@ typedef struct options {
     int baseline;
     const char *note;
     const char *layer;
+    xai_layer_list layers;
 } options;
 
 static const xai_param TABLE[] = {
@@ -23,6 +24,7 @@ static const xai_param TABLE[] = {
     XAI_P_ENUM(options, baseline, 1, "mean|black|white", "What a hidden pixel shows."),
     XAI_P_TEXT(options, note, "A note."),
     XAI_P_LAYER(options, layer, "A layer."),
+    XAI_P_LAYERS(options, layers, "Layers."),
 };
 enum { N = sizeof TABLE / sizeof TABLE[0] };
 
@@ -73,6 +75,26 @@ START_TEST(defaults_fill_every_field)
     ck_assert_int_eq(o.baseline, 1);
     ck_assert_ptr_null(o.note);
     ck_assert_ptr_null(o.layer);
+}
+END_TEST
+
+START_TEST(lists_are_read_from_arrays_and_from_text)
+{
+    static const char *const ITEMS[] = {"a", "b,c"};
+    xai_named_value list = {.name = "layers", .type = XAI_VALUE_LIST, .items = ITEMS, .item_count = 2};
+    ck_assert_int_eq(parse(&list, 1), XAI_OK);
+    ck_assert_uint_eq(o.layers.count, 2);
+    ck_assert_str_eq(o.layers.names[1], "b,c");
+    xai_named_value words = text("layers", "a,b,c");
+    ck_assert_int_eq(parse(&words, 1), XAI_OK);
+    ck_assert_uint_eq(o.layers.count, 3);
+    ck_assert_str_eq(o.layers.names[2], "c");
+    ck_assert_int_eq(parse(NULL, 0), XAI_OK);
+    ck_assert_uint_eq(o.layers.count, 0);
+    refused(number("layers", 3), "params.layers", "must be a list");
+    refused(text("layers", "a,,b"), "params.layers", "empty");
+    list.name = "window";
+    refused(list, "params.window", "a list");
 }
 END_TEST
 
@@ -191,6 +213,7 @@ int main(void)
     TCase *tc = tcase_create("param");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, defaults_fill_every_field);
+    tcase_add_test(tc, lists_are_read_from_arrays_and_from_text);
     tcase_add_test(tc, typed_values_and_text_give_the_same);
     tcase_add_test(tc, null_means_the_default);
     tcase_add_test(tc, range_errors_state_the_range);

@@ -76,7 +76,7 @@ static void tear_down(void)
 typedef struct question {
     const xai_method_info *method;
     xai_named_value params[MOST_PARAMS];
-    char texts[MOST_PARAMS][64];
+    char texts[MOST_PARAMS][192];
     size_t count;
 } question;
 
@@ -136,6 +136,16 @@ static const char *some_layer(const xai_model_info *info, xai_rng *rng)
     }
 }
 
+/* In place of the one layer, which comes before a list in the tables. */
+static void add_two_layers(question *q, const char *name, const xai_model_info *info, xai_rng *rng)
+{
+    char text[192];
+    snprintf(text, sizeof text, "%s,%s", some_layer(info, rng), some_layer(info, rng));
+    for (size_t i = 0; i < q->count; i++)
+        if (strcmp(q->params[i].name, "layer") == 0) q->params[i].type = XAI_VALUE_NULL;
+    add_text(q, name, text);
+}
+
 static void add_random(question *q, const xai_param *p, const xai_model_info *info, xai_rng *rng)
 {
     size_t choices = 0, len;
@@ -151,6 +161,7 @@ static void add_random(question *q, const xai_param *p, const xai_model_info *in
         add_text(q, p->name, text);
         break;
     case XAI_PARAM_LAYER: add_text(q, p->name, some_layer(info, rng)); break;
+    case XAI_PARAM_LAYERS: add_two_layers(q, p->name, info, rng); break;
     default: break; /* what a text means is the method's own matter: left at its default */
     }
 }
@@ -332,7 +343,8 @@ START_TEST(invalid_parameters_are_refused_by_name)
     for (size_t i = 0; i < m->param_count; i++) {
         const xai_param *p = &m->params[i];
         xai_named_value v = {.name = p->name, .type = XAI_VALUE_TEXT, .text = "no such value"};
-        if (p->type != XAI_PARAM_TEXT && p->type != XAI_PARAM_LAYER) check_refused(m, p, &v, "a word");
+        bool text = p->type == XAI_PARAM_TEXT || p->type == XAI_PARAM_LAYER || p->type == XAI_PARAM_LAYERS;
+        if (!text) check_refused(m, p, &v, "a word");
         v = (xai_named_value){.name = p->name, .type = XAI_VALUE_NUMBER};
         if (p->type != XAI_PARAM_INT && p->type != XAI_PARAM_REAL) continue;
         v.number = p->min - 1;

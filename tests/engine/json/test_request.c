@@ -123,6 +123,39 @@ START_TEST(pairs_address_one_of_several_methods)
 }
 END_TEST
 
+/* "method=a++" in a query arrives as "a  ", escaped as it is. */
+START_TEST(a_plus_in_an_id_need_not_be_escaped)
+{
+    static const char *const SPELT[] = {"gradcam  ", "gradcam++"}, *const KEY[] = {"param.gradcam  .layer", "param.gradcam++.layer"};
+    for (int i = 0; i < 2; i++) {
+        const char *names[] = {"method", KEY[i]}, *values[] = {SPELT[i], "x"};
+        ck_assert_int_eq(xai_json_request_from_pairs(names, values, 2, &root, &err), XAI_OK);
+        json_t *method = json_array_get(json_object_get(root, "methods"), 0);
+        ck_assert_str_eq(json_string_value(json_object_get(method, "id")), "gradcam++");
+        ck_assert_str_eq(json_string_value(json_object_get(json_object_get(method, "params"), "layer")), "x");
+        json_decref(root);
+        root = NULL;
+    }
+}
+END_TEST
+
+START_TEST(lists_of_texts_are_read)
+{
+    xai_json_request read;
+    root = json_pack("{s:s, s:{s:[s,s]}}", "method", "gradcam", "params", "layers", "a,b", "c");
+    ck_assert_int_eq(xai_json_request_read(root, arena, &read, &err), XAI_OK);
+    const xai_named_value *v = &read.calls[0].params[0];
+    ck_assert_int_eq(v->type, XAI_VALUE_LIST);
+    ck_assert_uint_eq(v->item_count, 2);
+    ck_assert_str_eq(v->items[0], "a,b");
+    ck_assert_str_eq(v->items[1], "c");
+    json_decref(root);
+    root = json_pack("{s:s, s:{s:[i]}}", "method", "gradcam", "params", "layers", 1);
+    ck_assert_int_eq(xai_json_request_read(root, arena, &read, &err), XAI_E_BAD_REQUEST);
+    ck_assert_str_eq(err.where, "/params/layers/0");
+}
+END_TEST
+
 START_TEST(bad_pairs_are_refused_by_name)
 {
     static const char *const BAD[][2] = {{"metod", "m"}, {"param.x", "1"}, {"seed", "x"}, {"seed", "-1"}, {"seed", "1.5"},
@@ -153,7 +186,7 @@ START_TEST(errors_point_at_the_culprit)
         {"{\"methods\":[{}]}", "/methods/0/id", XAI_E_BAD_REQUEST},
         {"{\"methods\":[\"m\"],\"method\":\"m\"}", "/methods", XAI_E_BAD_REQUEST},
         {"{\"params\":{}}", "/params", XAI_E_BAD_REQUEST},
-        {"{\"method\":\"m\",\"params\":{\"window\":[1]}}", "/params/window", XAI_E_BAD_REQUEST},
+        {"{\"method\":\"m\",\"params\":{\"window\":[1]}}", "/params/window/0", XAI_E_BAD_REQUEST},
         {"{\"method\":\"m\",\"params\":{\"a/b\":{}}}", "/params/a~1b", XAI_E_BAD_REQUEST},
         {"{\"targets\":[{\"class\":-1}]}", "/targets/0/class", XAI_E_BAD_REQUEST},
         {"{\"targets\":[{\"class\":1.5}]}", "/targets/0/class", XAI_E_BAD_REQUEST},
@@ -210,6 +243,8 @@ int main(void)
     tcase_add_test(tc, canonical_text_knows_defaults_and_differences);
     tcase_add_test(tc, pairs_give_the_same_request);
     tcase_add_test(tc, pairs_address_one_of_several_methods);
+    tcase_add_test(tc, a_plus_in_an_id_need_not_be_escaped);
+    tcase_add_test(tc, lists_of_texts_are_read);
     tcase_add_test(tc, bad_pairs_are_refused_by_name);
     tcase_add_test(tc, errors_point_at_the_culprit);
     tcase_add_test(tc, deep_nesting_is_refused_before_it_is_parsed);
