@@ -18,6 +18,7 @@ struct bench_work {
     /* predict, methods */
     xai_model *model;
     xai_image *image;
+    xai_precision precision;
     xai_named_value params[CLI_MAX_REPEATS];
     size_t param_count;
 };
@@ -77,6 +78,7 @@ static xai_status open_explain(bench_work *w, cli_call *call, xai_error *err)
     XAI_CHECK(strcmp(w->what, "predict") == 0 || xai_method_find(w->what), err, UNKNOWN_METHOD, w->what,
               "'%s' is neither forward, gradient, predict nor a method; `xai methods` lists them", w->what);
     XAI_CHECK(w->batch == 1, err, USAGE, "--batch", "only forward and gradient are timed in batches");
+    XAI_TRY(cli_precision(call, &w->precision, err));
     XAI_TRY(cli_load_model(call, &w->model, err));
     XAI_TRY(read_params(w, call, err));
     return open_picture(w, call, err);
@@ -123,7 +125,7 @@ static xai_status explain_once(bench_work *w, xai_error *err)
 {
     xai_method_call call = {.id = w->what, .params = w->params, .param_count = w->param_count};
     xai_request request = {.model = w->model, .image = w->image, .calls = &call,
-                           .call_count = strcmp(w->what, "predict") != 0};
+                           .call_count = strcmp(w->what, "predict") != 0, .precision = w->precision};
     xai_result *result;
     XAI_TRY(xai_explain(&request, w->pool, NULL, &result, err));
     xai_result_free(result);

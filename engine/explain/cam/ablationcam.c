@@ -109,6 +109,7 @@ const xai_method xai_method_ablationcam = {
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(ablationcam_params),
     .needs = XAI_NEEDS_LAYER,
+    .steady = true,
     .space = XAI_SPACE_LOGIT,
     .check = xai_cam_check,
     .cost = cost,

@@ -6,7 +6,7 @@
  * arXiv 1710.11063, equations 5, 7 and 19. As pytorch-grad-cam computes it, before its ReLU.
  *
  * Dialect torchcam: torch-cam 0.5 states another alpha, but the division that makes it goes to a copy of the tensor
- * and is lost: what it returns is w_k = sum of g^2 ReLU(g). People have maps of it: so this is what the dialect gives.
+ * and is lost: what it returns is w_k = sum of g^2 ReLU(g). People have maps of it, so the dialect gives the same.
  */
 #include "cam.h"
 

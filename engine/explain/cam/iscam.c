@@ -50,6 +50,7 @@ const xai_method xai_method_iscam = {
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(iscam_params),
     .needs = XAI_NEEDS_LAYER,
+    .steady = true,
     .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_LOGIT,
     .check = xai_cam_check,

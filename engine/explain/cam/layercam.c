@@ -27,7 +27,8 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
 const xai_method xai_method_layercam = {
     .info = {.id = "layercam", .title = "LayerCAM", .family = "cam",
              .summary = "Activations weighted cell by cell by positive gradients: sharp maps from early layers too.",
-             .paper = "doi:10.1109/TIP.2021.3089943", .version = 1, .needs = "gradient, layer", .cost = "1 forward, 1 backward",
+             .paper = "doi:10.1109/TIP.2021.3089943", .version = 1, .needs = "gradient, layer",
+             .cost = "1 forward, 1 backward",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_cam_options),
     XAI_CAM_ON_GRADIENTS,

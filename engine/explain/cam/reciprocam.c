@@ -90,6 +90,7 @@ const xai_method xai_method_reciprocam = {
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(reciprocam_params),
     .needs = XAI_NEEDS_LAYER,
+    .steady = true,
     .space = XAI_SPACE_LOGIT,
     .check = check,
     .cost = cost,

@@ -57,6 +57,7 @@ const xai_method xai_method_scorecam = {
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(scorecam_params),
     .needs = XAI_NEEDS_LAYER,
+    .steady = true,
     .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_PROBABILITY,
     .space_of = space_of,
