@@ -62,6 +62,8 @@ REFUSED = [  # what, exit code, id in the message, part of the message, argument
     ("unknown input", 3, "bad-tensor", "inptu",
      ["run", "--model", TINY / "model.onnx", "--input", f"inptu={TINY}/input.npy", "--out", "x"]),
     ("work that is none", 3, "unknown-method", "'dance'", ["bench", "--what", "dance"]),
+    ("timed with an unknown parameter", 3, "bad-parameter", "params.windo",
+     ["bench", "--what", "occlusion", "--param", "windo=64"]),
     ("two kinds of work to serve", 2, "usage", "--what", ["bench", "--serve"]),
     ("layers of a method", 2, "usage", "'rise'", ["bench", "--per-layer", "--what", "rise"]),
     ("no such precision", 2, "usage", "bf16", ["bench", "--precision", "f16"]),
@@ -197,6 +199,12 @@ def test_bench_measures():
     assert found["engine"] == "explaind" and found["batch"] == 1 and found["threads"] == 1 and found["runs"] == 2
     assert [row["what"] for row in found["rows"]] == ["forward", "gradient", "predict", "saliency"]
     assert all(0 < row["min_ms"] <= row["median_ms"] <= row["max_ms"] for row in found["rows"])
+
+
+def test_bench_times_a_method_with_its_parameters_on_a_picture():
+    command = [*TINY_BENCH, "--what", "occlusion", "--param", "window=4", COFFEE]
+    few, many = (ask(*command, "--param", f"stride={stride}")["rows"][0]["min_ms"] for stride in (4, 1))
+    assert many > 2 * few  # 841 windows, and 64
 
 
 def test_bench_takes_turns_with_others():
