@@ -60,8 +60,8 @@ static xai_status list_kept(xai_context *c, const xai_wants *wants, xai_error *e
     for (size_t i = 0; i < wants->kept_count; i++) c->keep[c->keep_count++] = wants->kept[i];
     const char **layers = XAI_NEW(c->arena, const char *, wants->layer_count);
     if (!layers) XAI_NO_MEMORY(err);
-    for (size_t i = 0; i < wants->layer_count; i++) layers[c->layer_count++] = wants->layers[i];
-    c->layers = layers;
+    for (size_t i = 0; i < wants->layer_count; i++) layers[i] = wants->layers[i];
+    c->wants = (xai_wants){wants->precision, layers, wants->layer_count, c->keep + 1, wants->kept_count};
     return XAI_OK;
 }
 
@@ -97,6 +97,7 @@ void xai_context_deinit(xai_context *c)
     for (xai_context_part *p = c->parts; p; p = p->next) xai_lanes_free(p->lanes);
     for (int mode = 0; mode < XAI_PLAN_MODES; mode++) xai_model_return_lanes(c->model, c->lanes[mode]);
     xai_model_return_lanes(c->model, c->varied);
+    xai_context_plain_deinit(c);
     xai_lease_end(&c->lease);
     if (c->program_owned) xai_program_free(c->program);
     if (c->shared) xai_shared_deinit(c->shared);
@@ -148,10 +149,11 @@ static xai_status add_up(const xai_context *c, const size_t sessions[XAI_PLAN_MO
     return XAI_OK;
 }
 
-xai_status xai_context_reserve(xai_context *c, const size_t sessions[XAI_PLAN_MODES], xai_error *err)
+xai_status xai_context_reserve(xai_context *c, const size_t sessions[XAI_PLAN_MODES], unsigned plain, xai_error *err)
 {
     size_t sum;
     XAI_TRY(add_up(c, sessions, &sum, err));
+    XAI_TRY(xai_context_plain_bytes(c, plain, &sum, err));
     return xai_lease_reserve(&c->lease, sum, err);
 }
 
