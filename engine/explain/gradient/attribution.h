@@ -39,7 +39,7 @@ typedef struct xai_gradient_params {
     int which, baseline, rule, channels, noise, noise_unit;
     int64_t steps, samples, noise_samples;
     double sigma, noise_sigma, max_sigma, grad_step, fraction, max_dist;
-    bool absolute, fast, sqrt;
+    bool absolute, fast, sqrt, biases;
 } xai_gradient_params;
 
 #define XAI_GRADIENT_NOISE                                                                                          \

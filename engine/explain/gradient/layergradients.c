@@ -47,15 +47,13 @@ static xai_status check(const xai_model *model, const void *params, xai_error *e
     return xai_model_check_spatial(model, p->layer, err);
 }
 
-/* Passes through the part after the layer alone count less; this is what they take at most. */
 static double cost(const xai_model *model, const void *params)
 {
-    (void)model;
     const xai_gradient_params *p = params;
     double steps = (double)p->steps;
     switch (p->which) {
     case INTERNAL_INFLUENCE: return 1 + 3 * steps;
-    case LAYER_INTEGRATED: return 2 + 3 * steps;
+    case LAYER_INTEGRATED: return 2 + 3 * steps * xai_model_share_after(model, p->layer);
     case CONDUCTANCE: return 1 + 3 * (steps + 1) + is_complete(p);
     default: return 3;
     }
