@@ -60,8 +60,8 @@ static xai_status list_kept(xai_context *c, const xai_wants *wants, xai_error *e
     for (size_t i = 0; i < wants->kept_count; i++) c->keep[c->keep_count++] = wants->kept[i];
     const char **layers = XAI_NEW(c->arena, const char *, wants->layer_count);
     if (!layers) XAI_NO_MEMORY(err);
-    for (size_t i = 0; i < wants->layer_count; i++) layers[c->layer_count++] = wants->layers[i];
-    c->layers = layers;
+    for (size_t i = 0; i < wants->layer_count; i++) layers[i] = wants->layers[i];
+    c->wants = (xai_wants){wants->precision, layers, wants->layer_count, c->keep + 1, wants->kept_count};
     return XAI_OK;
 }
 
@@ -78,7 +78,7 @@ static xai_status find_wanted(xai_context *c, xai_error *err)
 xai_status xai_context_init(xai_context *c, const xai_context_spec *spec, xai_error *err)
 {
     *c = (xai_context){.model = spec->model, .pool = spec->pool, .token = spec->token, .arena = spec->arena,
-                       .urgent = spec->urgent, .layers_only = spec->layers_only, .wants = spec->wants,
+                       .urgent = spec->urgent, .layers_only = spec->layers_only,
                        .lease = {.token = spec->token, .urgent = spec->urgent}};
     set_geometry(c);
     if (!(c->shared = XAI_NEW(c->arena, xai_shared, 1))) XAI_NO_MEMORY(err);
@@ -96,6 +96,7 @@ void xai_context_deinit(xai_context *c)
 {
     for (xai_context_part *p = c->parts; p; p = p->next) xai_lanes_free(p->lanes);
     for (int mode = 0; mode < XAI_PLAN_MODES; mode++) xai_model_return_lanes(c->model, c->lanes[mode]);
+    xai_model_return_lanes(c->model, c->varied);
     xai_context_plain_deinit(c);
     xai_lease_end(&c->lease);
     if (c->program_owned) xai_program_free(c->program);
@@ -107,9 +108,8 @@ static xai_session_spec spec_of(const xai_context *c, xai_plan_mode mode)
     return (xai_session_spec){.mode = mode, .keep = c->keep, .keep_count = c->keep_count};
 }
 
-static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_error *err)
+static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_lanes **out, xai_error *err)
 {
-    xai_lanes **out = &c->lanes[mode];
     if (*out) return XAI_OK;
     xai_session_spec spec = spec_of(c, mode);
     XAI_TRY(c->program_owned ? xai_lanes_new(c->program, &spec, c->pool, &c->lease, out, err)
@@ -120,8 +120,15 @@ static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_error *err)
 
 xai_status xai_context_lanes(xai_context *c, xai_lanes **out, xai_error *err)
 {
-    XAI_TRY(make_lanes(c, XAI_PLAN_FORWARD, err));
+    XAI_TRY(make_lanes(c, XAI_PLAN_FORWARD, &c->lanes[XAI_PLAN_FORWARD], err));
     *out = c->lanes[XAI_PLAN_FORWARD];
+    return XAI_OK;
+}
+
+xai_status xai_context_gradient_lanes(xai_context *c, xai_lanes **out, xai_error *err)
+{
+    XAI_TRY(make_lanes(c, XAI_PLAN_GRADIENT, &c->varied, err));
+    *out = c->varied;
     return XAI_OK;
 }
 
@@ -198,7 +205,7 @@ const float *xai_context_base_data(const xai_context *c, const xai_value *value)
 static xai_status run_base_in(xai_context *c, xai_plan_mode mode, xai_error *err)
 {
     if (c->ready[mode]) return XAI_OK;
-    XAI_TRY(make_lanes(c, mode, err));
+    XAI_TRY(make_lanes(c, mode, &c->lanes[mode], err));
     XAI_TRY(xai_lanes_run(c->lanes[mode], 1, run_base, c, 1, c->token, NULL, err));
     c->forwards++;
     c->ready[mode] = mode != XAI_PLAN_FORWARD;

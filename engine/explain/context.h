@@ -49,6 +49,7 @@ typedef struct xai_context {
     float *base_logits; /* of the unperturbed input; after xai_context_base */
 
     xai_lanes *lanes[XAI_PLAN_MODES]; /* of the whole program, by mode; NULL: not needed yet */
+    xai_lanes *varied;                /* the same of mode GRADIENT, for variants: the base run stays as it is */
     bool ready[XAI_PLAN_MODES];       /* its first session holds the base forward, and what keeps all keeps it */
     struct xai_context_part *parts;   /* lanes after a layer */
     xai_wants wants;                  /* what its programs compute */
@@ -58,8 +59,6 @@ typedef struct xai_context {
     bool layers_only;                 /* no method of the request differentiates further than to its layer */
     double forwards, backwards;       /* passes that were run, in parts of the whole */
     double reused_forwards, reused_backwards; /* what `shared` saved: passes that results rest on without their own */
-    const char *const *layers; /* that methods of the request name */
-    size_t layer_count;
     struct xai_shared *shared;
 } xai_context;
 
@@ -111,8 +110,9 @@ xai_status xai_context_plain_run(xai_context *context, xai_plain_kind kind, cons
 xai_status xai_context_plain_bytes(xai_context *context, unsigned kinds, size_t *sum, xai_error *err);
 void xai_context_plain_deinit(xai_context *context);
 
-/* Lanes for many variants of the input. */
+/* Lanes for many variants of the input: forward alone, or with gradients. */
 xai_status xai_context_lanes(xai_context *context, xai_lanes **out, xai_error *err);
+xai_status xai_context_gradient_lanes(xai_context *context, xai_lanes **out, xai_error *err);
 
 /* Lanes for many variants of one tensor: their sessions hold what follows it, and begin as the base run has it; what
  * targets are made of can be read after each. With KEEP they serve xai_session_forward_changed too. */
@@ -142,7 +142,8 @@ typedef enum xai_baseline {
     XAI_BASELINE_BLACK,
     XAI_BASELINE_WHITE,
     XAI_BASELINE_MEAN,
-    XAI_BASELINE_BLUR
+    XAI_BASELINE_BLUR,
+    XAI_BASELINE_KINDS /* how many there are */
 } xai_baseline;
 #define XAI_BASELINE_CHOICES "black|white|mean|blur"
 

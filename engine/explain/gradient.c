@@ -72,12 +72,12 @@ static xai_status gather(xai_task *task, const xai_wanted *wanted, size_t count,
                          size_t *n, xai_error *err)
 {
     const xai_context *c = task->context;
-    xai_wanted *list = *all = XAI_NEW(task->arena, xai_wanted, count + c->layer_count + 1);
+    xai_wanted *list = *all = XAI_NEW(task->arena, xai_wanted, count + c->wants.layer_count + 1);
     if (!list) XAI_NO_MEMORY(err);
     memcpy(list, wanted, count * sizeof *wanted);
     *n = count;
-    for (size_t i = 0; policy == XAI_POLICY_PLAIN && i <= c->layer_count; i++) {
-        const xai_value *v = i < c->layer_count ? xai_program_find(c->program, c->layers[i]) : c->in;
+    for (size_t i = 0; policy == XAI_POLICY_PLAIN && i <= c->wants.layer_count; i++) {
+        const xai_value *v = i < c->wants.layer_count ? xai_program_find(c->program, c->wants.layers[i]) : c->in;
         bool known = !v || (v == c->in && c->layers_only);
         for (size_t k = 0; k < *n; k++) known = known || list[k].value == v;
         if (known) continue;
@@ -98,7 +98,7 @@ static xai_status run_backward(xai_task *task, const xai_wanted *wanted, size_t 
     xai_aim_add_seed(&task->aim, xai_session_value_data(session, from), seed);
     XAI_TRY(run_back(c, session, &(xai_seed){from, seed}, wanted, count, policy, err));
     for (size_t i = 0; i < count; i++)
-        xai_shared_add_gradient(c->shared, &task->aim, policy, wanted[i].value, wanted[i].out);
+        XAI_TRY(xai_shared_add_gradient(c->shared, &task->aim, policy, wanted[i].value, wanted[i].out, err));
     return XAI_OK;
 }
 
