@@ -6,6 +6,7 @@
 #include "context.h"
 
 #include "image/preprocess.h"
+#include "shared.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -57,6 +58,10 @@ static xai_status list_kept(xai_context *c, const xai_wants *wants, xai_error *e
     if (!(c->keep = XAI_NEW(c->arena, const char *, wants->kept_count + 1))) XAI_NO_MEMORY(err);
     c->keep[c->keep_count++] = c->model->logits;
     for (size_t i = 0; i < wants->kept_count; i++) c->keep[c->keep_count++] = wants->kept[i];
+    const char **layers = XAI_NEW(c->arena, const char *, wants->layer_count);
+    if (!layers) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < wants->layer_count; i++) layers[i] = wants->layers[i];
+    c->wants = (xai_wants){wants->precision, layers, wants->layer_count, c->keep + 1, wants->kept_count};
     return XAI_OK;
 }
 
@@ -76,6 +81,7 @@ xai_status xai_context_init(xai_context *c, const xai_context_spec *spec, xai_er
                        .urgent = spec->urgent, .layers_only = spec->layers_only,
                        .lease = {.token = spec->token, .urgent = spec->urgent}};
     set_geometry(c);
+    if (!(c->shared = XAI_NEW(c->arena, xai_shared, 1))) XAI_NO_MEMORY(err);
     if (!(c->input = XAI_NEW(c->arena, float, c->input_count))) XAI_NO_MEMORY(err);
     XAI_TRY(spec->image ? take_image(c, spec->image, err) : take_tensor(c, spec->tensor, err));
     XAI_TRY(list_kept(c, &spec->wants, err));
@@ -90,8 +96,11 @@ void xai_context_deinit(xai_context *c)
 {
     for (xai_context_part *p = c->parts; p; p = p->next) xai_lanes_free(p->lanes);
     for (int mode = 0; mode < XAI_PLAN_MODES; mode++) xai_model_return_lanes(c->model, c->lanes[mode]);
+    xai_model_return_lanes(c->model, c->varied);
+    xai_context_plain_deinit(c);
     xai_lease_end(&c->lease);
     if (c->program_owned) xai_program_free(c->program);
+    if (c->shared) xai_shared_deinit(c->shared);
 }
 
 static xai_session_spec spec_of(const xai_context *c, xai_plan_mode mode)
@@ -99,9 +108,8 @@ static xai_session_spec spec_of(const xai_context *c, xai_plan_mode mode)
     return (xai_session_spec){.mode = mode, .keep = c->keep, .keep_count = c->keep_count};
 }
 
-static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_error *err)
+static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_lanes **out, xai_error *err)
 {
-    xai_lanes **out = &c->lanes[mode];
     if (*out) return XAI_OK;
     xai_session_spec spec = spec_of(c, mode);
     XAI_TRY(c->program_owned ? xai_lanes_new(c->program, &spec, c->pool, &c->lease, out, err)
@@ -112,8 +120,15 @@ static xai_status make_lanes(xai_context *c, xai_plan_mode mode, xai_error *err)
 
 xai_status xai_context_lanes(xai_context *c, xai_lanes **out, xai_error *err)
 {
-    XAI_TRY(make_lanes(c, XAI_PLAN_FORWARD, err));
+    XAI_TRY(make_lanes(c, XAI_PLAN_FORWARD, &c->lanes[XAI_PLAN_FORWARD], err));
     *out = c->lanes[XAI_PLAN_FORWARD];
+    return XAI_OK;
+}
+
+xai_status xai_context_gradient_lanes(xai_context *c, xai_lanes **out, xai_error *err)
+{
+    XAI_TRY(make_lanes(c, XAI_PLAN_GRADIENT, &c->varied, err));
+    *out = c->varied;
     return XAI_OK;
 }
 
@@ -134,10 +149,11 @@ static xai_status add_up(const xai_context *c, const size_t sessions[XAI_PLAN_MO
     return XAI_OK;
 }
 
-xai_status xai_context_reserve(xai_context *c, const size_t sessions[XAI_PLAN_MODES], xai_error *err)
+xai_status xai_context_reserve(xai_context *c, const size_t sessions[XAI_PLAN_MODES], unsigned plain, xai_error *err)
 {
     size_t sum;
     XAI_TRY(add_up(c, sessions, &sum, err));
+    XAI_TRY(xai_context_plain_bytes(c, plain, &sum, err));
     return xai_lease_reserve(&c->lease, sum, err);
 }
 
@@ -189,7 +205,7 @@ const float *xai_context_base_data(const xai_context *c, const xai_value *value)
 static xai_status run_base_in(xai_context *c, xai_plan_mode mode, xai_error *err)
 {
     if (c->ready[mode]) return XAI_OK;
-    XAI_TRY(make_lanes(c, mode, err));
+    XAI_TRY(make_lanes(c, mode, &c->lanes[mode], err));
     XAI_TRY(xai_lanes_run(c->lanes[mode], 1, run_base, c, 1, c->token, NULL, err));
     c->forwards++;
     c->ready[mode] = mode != XAI_PLAN_FORWARD;

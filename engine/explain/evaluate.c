@@ -2,13 +2,14 @@
  * Evaluate: variants through lanes, scores by index. Which lane takes which variant leaves no trace in the scores.
  *
  * There are three ways to run them, chosen by what is asked and by counting, never by the clock: the whole program on
- * its own lanes; the part after a tensor, forward or with gradients; and changed regions. One thread calls this.
+ * its own lanes; the part after a tensor; and changed regions. One thread calls this.
  */
 #include "evaluate.h"
 
 #include "graph/region.h"
+#include "shared.h"
 
-#include <stdlib.h>
+#include <string.h>
 
 typedef struct job {
     const xai_context *context;
@@ -16,10 +17,9 @@ typedef struct job {
     const xai_variants *variants;
     xai_scores *scores;
     xai_value *of;
-    size_t elements; /* of it */
     bool regions;
     size_t slots; /* variants that a session takes at once */
-    float *seeds; /* gradients: d target / d its tensor, a variant's after the other's */
+    float *record; /* what the aim's tensor holds at each variant, for the targets that follow; NULL: none do */
 } job;
 
 static void run_forward(const job *j, size_t index, xai_session *session, const xai_par *par)
@@ -38,27 +38,22 @@ static void run_forward(const job *j, size_t index, xai_session *session, const 
     xai_session_forward_changed(session, j->of, &box, par);
 }
 
-static xai_status run_backward(const job *j, size_t index, xai_session *session, const xai_par *par, xai_error *err)
-{
-    const xai_value *from = j->aim->value;
-    float *seed = j->seeds + index * (size_t)xai_value_count(from);
-    xai_aim_add_seed(j->aim, xai_session_value_data(session, from), seed);
-    xai_wanted wanted = {j->of, j->scores->gradients + index * j->elements};
-    return xai_session_backward(session, &(xai_seed){from, seed}, 1, &wanted, 1, j->scores->policy, par, err);
-}
-
 static void score(const job *j, size_t index, const float *data)
 {
+    size_t elements = (size_t)xai_value_count(j->aim->value);
+    if (j->record && data != j->record + index * elements)
+        memcpy(j->record + index * elements, data, elements * sizeof *data);
     j->scores->values[index] = (float)xai_aim_value(j->aim, data);
     if (j->scores->top1) j->scores->top1[index] = (int32_t)xai_aim_top_class(j->aim, data);
 }
 
 static xai_status run_variant(void *user, size_t index, xai_session *session, const xai_par *par, xai_error *err)
 {
+    (void)err;
     const job *j = user;
     run_forward(j, index, session, par);
     score(j, index, xai_session_value_data(session, j->aim->value));
-    return j->seeds ? run_backward(j, index, session, par, err) : XAI_OK;
+    return XAI_OK;
 }
 
 /* Several variants side by side. */
@@ -107,21 +102,32 @@ static xai_status check_room(const xai_context *c, bool *regions, xai_error *err
 /* Which lanes the variants run on, and how much of a forward one is. */
 static xai_status choose(xai_context *c, job *j, xai_lanes **lanes, double *share, xai_error *err)
 {
-    bool gradients = j->scores->gradients;
-    double left = 1;
+    double left;
     *share = 1;
-    if (!gradients) XAI_TRY(mean_share(c, j->variants, j->of, &left, err));
+    XAI_TRY(mean_share(c, j->variants, j->of, &left, err));
     j->regions = left <= XAI_REGION_PAYS;
     XAI_TRY(check_room(c, &j->regions, err));
-    if (j->of == c->in && !gradients && !j->regions) return xai_context_lanes(c, lanes, err);
+    if (j->of == c->in && !j->regions) return xai_context_lanes(c, lanes, err);
     xai_context_part *part;
-    xai_plan_mode mode = gradients ? XAI_PLAN_GRADIENT : j->regions ? XAI_PLAN_KEEP : XAI_PLAN_FORWARD;
-    XAI_TRY(xai_context_part_of(c, j->of, mode, &part, err));
+    XAI_TRY(xai_context_part_of(c, j->of, j->regions ? XAI_PLAN_KEEP : XAI_PLAN_FORWARD, &part, err));
     *lanes = part->lanes;
     j->slots = (size_t)part->slots;
     *share = part->share * left;
-    part->ready = false; /* its first session will hold a variant */
     return XAI_OK;
+}
+
+/* The variants have been run for another target: their scores follow from what was recorded. */
+static bool replay(xai_context *c, job *j, double share, double cost)
+{
+    size_t count = j->variants->count, elements = (size_t)xai_value_count(j->aim->value);
+    const float *data = xai_shared_variants(c->shared, j->aim->value, count);
+    if (!data) return false;
+    for (size_t i = 0; i < count; i++) score(j, i, data + i * elements);
+    j->scores->done = count;
+    c->reused_forwards += share * (double)count;
+    xai_token_advance(c->token, cost * (double)count);
+    xai_shared_advance(c->shared, count);
+    return true;
 }
 
 static xai_status run_all(xai_context *c, job *j, xai_error *err)
@@ -129,13 +135,15 @@ static xai_status run_all(xai_context *c, job *j, xai_error *err)
     xai_lanes *lanes;
     double share;
     XAI_TRY(choose(c, j, &lanes, &share, err));
-    double cost = (j->of == c->in ? 1 : share) * (j->seeds ? 3 : 1); /* as the methods announce it */
+    double cost = j->of == c->in ? 1 : share; /* as the methods announce it */
+    if (replay(c, j, share, cost)) return XAI_OK;
+    XAI_TRY(xai_shared_record(c->shared, j->aim->value, j->variants->count, &j->record, err));
     size_t count = j->variants->count, groups = (count + j->slots - 1) / j->slots, done;
     xai_status status = xai_lanes_run(lanes, groups, j->slots > 1 ? run_group : run_variant, j,
                                       cost * (double)j->slots, c->token, &done, err);
     j->scores->done = done * j->slots < count ? done * j->slots : count;
+    xai_shared_advance(c->shared, j->scores->done);
     c->forwards += share * (double)j->scores->done;
-    if (j->seeds) c->backwards += share * (double)j->scores->done;
     return status;
 }
 
@@ -144,13 +152,8 @@ xai_status xai_evaluate(xai_context *c, const xai_aim *aim, const xai_variants *
 {
     job j = {.context = c, .aim = aim, .variants = variants, .scores = scores, .slots = 1};
     j.of = variants->of ? variants->of : c->in;
-    j.elements = (size_t)xai_value_count(j.of);
     scores->done = 0;
-    size_t seed = (size_t)xai_value_count(aim->value);
-    if (scores->gradients && !(j.seeds = calloc(variants->count + 1, seed * sizeof *j.seeds))) XAI_NO_MEMORY(err);
-    xai_status status = run_all(c, &j, err);
-    free(j.seeds);
-    return status;
+    return run_all(c, &j, err);
 }
 
 xai_status xai_evaluate_until(xai_context *c, const xai_aim *aim, const xai_variants *variants, size_t enough,

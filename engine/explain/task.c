@@ -53,17 +53,35 @@ xai_status xai_task_add_metric(xai_task *task, const char *name, double value, x
     return XAI_OK;
 }
 
+/* a->min and a->max; fails where a value is not finite. */
+static xai_status measure(xai_artifact *a, int64_t count, xai_error *err)
+{
+    a->min = INFINITY;
+    a->max = -INFINITY;
+    for (int64_t i = 0; i < count; i++) {
+        float v = a->values[i];
+        XAI_CHECK(isfinite(v), err, BAD_MODEL, a->name,
+                  "the map '%s' holds a value that is not finite: the model overflows on this input", a->name);
+        if (v < a->min) a->min = v;
+        if (v > a->max) a->max = v;
+    }
+    return XAI_OK;
+}
+
+xai_status xai_task_add_maps(xai_task *task, const char *name, const float *values, const int64_t shape[3],
+                             xai_error *err)
+{
+    xai_artifact a = {.name = name, .kind = XAI_ARTIFACT_MAPS, .rank = 3, .shape = {shape[0], shape[1], shape[2]},
+                      .values = values};
+    XAI_TRY(measure(&a, shape[0] * shape[1] * shape[2], err));
+    return add_artifact(task, &a, err);
+}
+
 xai_status xai_task_add_map(xai_task *task, const char *name, const float *values, int64_t height, int64_t width,
                             xai_error *err)
 {
-    xai_artifact a = {.name = name, .kind = XAI_ARTIFACT_MAP, .rank = 2, .shape = {height, width}, .values = values,
-                      .min = INFINITY, .max = -INFINITY};
-    for (int64_t i = 0; i < height * width; i++) {
-        XAI_CHECK(isfinite(values[i]), err, BAD_MODEL, name,
-                  "the map '%s' holds a value that is not finite: the model overflows on this input", name);
-        if (values[i] < a.min) a.min = values[i];
-        if (values[i] > a.max) a.max = values[i];
-    }
+    xai_artifact a = {.name = name, .kind = XAI_ARTIFACT_MAP, .rank = 2, .shape = {height, width}, .values = values};
+    XAI_TRY(measure(&a, height * width, err));
     if (a.min == a.max)
         XAI_TRY(xai_task_warn(task, err, "The map '%s' is the same everywhere (%g): it explains nothing.", name,
                               (double)a.min));

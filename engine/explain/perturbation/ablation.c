@@ -88,6 +88,7 @@ const xai_method xai_method_ablation = {
              .paper = "arXiv:1311.2901", .version = 1, .needs = "forward", .cost = "50 forwards",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(ablation_params),
+    .steady = true,
     .lanes = 1 << XAI_PLAN_FORWARD | 1 << XAI_PLAN_KEEP,
     .space = XAI_SPACE_PROBABILITY,
     .check = check,

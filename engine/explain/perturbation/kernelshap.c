@@ -130,6 +130,7 @@ const xai_method xai_method_kernelshap = {
              .paper = "arXiv:1705.07874", .version = 1, .needs = "forward", .cost = "1000 forwards",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(kernelshap_params),
+    .steady = true,
     .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_PROBABILITY,
     .check = check,

@@ -152,6 +152,7 @@ const xai_method xai_method_occlusion = {
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(occlusion_params),
     .lanes = 1 << XAI_PLAN_FORWARD | 1 << XAI_PLAN_KEEP,
+    .steady = true,
     .space = XAI_SPACE_PROBABILITY,
     .check = check,
     .cost = cost,

@@ -188,6 +188,7 @@ const xai_method xai_method_shapley = {
              .paper = "arXiv:2104.12199", .version = 1, .needs = "forward", .cost = "1202 forwards",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(shapley_params),
+    .steady = true,
     .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_PROBABILITY,
     .check = check,

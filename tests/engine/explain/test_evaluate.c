@@ -126,28 +126,154 @@ START_TEST(variants_of_a_layer_are_runs_of_what_follows_it)
 }
 END_TEST
 
-/* The gradient at the base is the task's own; and the task's is the same after variants have been there. */
+/* ---------------------------------------------------------------- gradients */
+
+typedef struct tally {
+    size_t elements, next; /* of the first wanted value; the sample that must come next */
+    float *gradients;      /* of all samples, one after the other; NULL: not looked at */
+    double *sum;           /* of gradient * data over the samples */
+    float *values;         /* the target's */
+} tally;
+
+static void take(void *user, const xai_sample *samples, size_t count, const xai_par *par)
+{
+    tally *t = user;
+    ck_assert_ptr_nonnull(par);
+    for (size_t k = 0; k < count; k++) {
+        const xai_sample *s = &samples[k];
+        ck_assert_uint_eq(s->index, t->next++);
+        t->values[s->index] = (float)s->value;
+        if (t->gradients)
+            memcpy(t->gradients + s->index * t->elements, s->gradients[0], t->elements * sizeof(float));
+        for (size_t i = 0; i < t->elements; i++) t->sum[i] += (double)s->gradients[0][i] * (double)s->data[0][i];
+    }
+}
+
+static tally tally_new(size_t elements, size_t count)
+{
+    return (tally){elements, 0, calloc(count * elements, sizeof(float)), calloc(elements, sizeof(double)),
+                   calloc(count, sizeof(float))};
+}
+
+static void tally_free(tally *t)
+{
+    free(t->gradients);
+    free(t->sum);
+    free(t->values);
+}
+
+static xai_gradients gradients_of(xai_value *const *by, tally *t)
+{
+    return (xai_gradients){.by = by, .by_count = 1, .data = true, .take = take, .user = t};
+}
+
+/* The gradient at the base is the task's own; and the task's is the same after variants have been there. The values
+ * are those of a forward pass. */
 START_TEST(gradients_of_variants)
 {
     subject s;
     open_subject(&s, NETS[_i], two);
     ablation a = ablation_of(&s);
     size_t n = a.channels + 1;
-    float *values = calloc(n, sizeof *values), *g = calloc(n * a.count, sizeof *g), *own = calloc(a.count, sizeof *own);
-    xai_scores scores = {.values = values, .gradients = g};
+    float *values = scores_of(&s, &a), *own = calloc(a.count, sizeof *own);
+    tally t = tally_new(a.count, n);
+    xai_gradients g = gradients_of(&s.layer, &t);
     xai_variants variants = {.count = n, .make = ablate, .user = &a, .of = s.layer};
     xai_explanation result = {0};
     xai_task task = {.context = &s.context, .arena = s.arena, .aim = s.aim, .result = &result};
-    ck_assert_int_eq(xai_evaluate(&s.context, &s.aim, &variants, &scores, NULL), XAI_OK);
+    double forwards = s.context.forwards, backwards = s.context.backwards;
+    ck_assert_int_eq(xai_differentiate(&s.context, &s.aim, &variants, &g, NULL), XAI_OK);
+    ck_assert_uint_eq(g.done, n);
+    ck_assert_double_eq_tol(s.context.forwards - forwards, s.context.backwards - backwards, 1e-9);
+    for (size_t i = 0; i < n; i++) ck_assert_float_eq_tol(t.values[i], values[i], 1e-6F);
     ck_assert_int_eq(xai_task_gradient(&task, &(xai_wanted){s.layer, own}, 1, XAI_POLICY_PLAIN, NULL), XAI_OK);
-    ck_assert_int_eq(memcmp(own, g + a.channels * a.count, a.count * sizeof *own), 0);
+    ck_assert_int_eq(memcmp(own, t.gradients + a.channels * a.count, a.count * sizeof *own), 0);
     ck_assert_ptr_null(s.context.lanes[XAI_PLAN_GRADIENT]); /* the suffix did */
     double sum = 0;
     for (size_t i = 0; i < a.count; i++) sum += fabs((double)own[i]);
     ck_assert_double_gt(sum, 0);
+    tally_free(&t);
     free(values);
-    free(g);
     free(own);
+    close_subject(&s);
+}
+END_TEST
+
+/* Variant k of the input: k + 1 fiftieths of it. */
+static void dim(const void *user, size_t index, float *values)
+{
+    const xai_context *c = user;
+    for (size_t i = 0; i < c->input_count; i++) values[i] = c->input[i] * (float)(index + 1) / 50;
+}
+
+static tally dimmed(subject *s, xai_value *by)
+{
+    tally t = tally_new((size_t)xai_value_count(by), 50);
+    xai_gradients g = gradients_of(&by, &t);
+    xai_variants variants = {.count = 50, .make = dim, .user = &s->context};
+    ck_assert_int_eq(xai_differentiate(&s->context, &s->aim, &variants, &g, NULL), XAI_OK);
+    return t;
+}
+
+/* By the input and by a layer on the way, on one thread and on two; the base run is left as it was. */
+START_TEST(samples_come_in_order_and_their_sums_do_not_depend_on_threads)
+{
+    subject s, t;
+    open_subject(&s, NETS[_i], two);
+    open_subject(&t, NETS[_i], one);
+    xai_session *base;
+    ck_assert_int_eq(xai_context_gradient_base(&s.context, &base, NULL), XAI_OK);
+    size_t bytes = count_of(s.layer) * sizeof(float);
+    float *before = malloc(bytes);
+    memcpy(before, xai_session_value_data(base, s.layer), bytes);
+    for (int k = 0; k < 2; k++) {
+        tally a = dimmed(&s, k ? s.layer : s.context.in), b = dimmed(&t, k ? t.layer : t.context.in);
+        ck_assert_int_eq(memcmp(a.sum, b.sum, a.elements * sizeof *a.sum), 0);
+        ck_assert_int_eq(memcmp(a.values, b.values, 50 * sizeof *a.values), 0);
+        ck_assert_float_eq_tol(a.values[49], (float)xai_aim_value(&s.aim, s.context.base_logits), 1e-5F);
+        double size = 0;
+        for (size_t i = 0; i < a.elements; i++) size += fabs(a.sum[i]);
+        ck_assert_double_gt(size, 0);
+        tally_free(&a);
+        tally_free(&b);
+    }
+    ck_assert_int_eq(memcmp(before, xai_session_value_data(base, s.layer), bytes), 0);
+    free(before);
+    close_subject(&s);
+    close_subject(&t);
+}
+END_TEST
+
+typedef struct late {
+    tally tally;
+    xai_token *token;
+} late;
+
+/* Cancels the job when the first samples come. */
+static void take_and_cancel(void *user, const xai_sample *samples, size_t count, const xai_par *par)
+{
+    late *l = user;
+    take(&l->tally, samples, count, par);
+    xai_token_cancel(l->token);
+}
+
+START_TEST(cancel_ends_gradients_within_a_block)
+{
+    subject s;
+    open_subject(&s, NETS[_i], two);
+    s.context.token = xai_token_new(0, NULL, NULL);
+    late l = {tally_new(s.context.input_count, 50), s.context.token};
+    xai_gradients g = gradients_of(&s.context.in, &l.tally);
+    g.user = &l;
+    g.take = take_and_cancel;
+    g.enough = 1;
+    xai_variants variants = {.count = 50, .make = dim, .user = &s.context};
+    ck_assert_int_eq(xai_differentiate(&s.context, &s.aim, &variants, &g, NULL), XAI_E_CANCELLED);
+    ck_assert(!g.partial);
+    ck_assert_uint_gt(g.done, 0);
+    ck_assert_uint_le(g.done, 16);
+    xai_token_free(s.context.token);
+    tally_free(&l.tally);
     close_subject(&s);
 }
 END_TEST
@@ -226,6 +352,8 @@ int main(void)
     tcase_add_checked_fixture(tc, start, stop);
     tcase_add_loop_test(tc, variants_of_a_layer_are_runs_of_what_follows_it, 0, NET_COUNT);
     tcase_add_loop_test(tc, gradients_of_variants, 0, NET_COUNT);
+    tcase_add_loop_test(tc, samples_come_in_order_and_their_sums_do_not_depend_on_threads, 0, NET_COUNT);
+    tcase_add_loop_test(tc, cancel_ends_gradients_within_a_block, 0, NET_COUNT);
     tcase_add_loop_test(tc, changed_regions_are_taken_by_their_share, 0, NET_COUNT);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
