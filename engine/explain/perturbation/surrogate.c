@@ -67,7 +67,7 @@ xai_status xai_surrogate_fit(const xai_coalitions *c, size_t count, const double
     if (!f.means || !gram || !centred || !out->coefficients) XAI_NO_MEMORY(err);
     take_means(&f);
     for (size_t i = 0; i < count; i++) {
-        if (i % 64 == 0) XAI_TRY(xai_token_check(task->context->token, err));
+        if (i % 64 == 0 && xai_token_check(task->context->token, err) == XAI_E_CANCELLED) return XAI_E_CANCELLED;
         add_sample(&f, i, centred, gram, out->coefficients);
     }
     for (size_t j = 0; j < n; j++) gram[j * n + j] += ridge;

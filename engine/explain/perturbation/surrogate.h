@@ -17,7 +17,7 @@ typedef struct xai_surrogate {
     size_t rank; /* of the normal equations: fewer than features, and the answer is one of many */
 } xai_surrogate;
 
-/* Of the first `count` samples; weights[count]. */
+/* Of the first `count` samples; weights[count]. Ends when cancelled, not at a deadline: it may be a partial result's. */
 xai_status xai_surrogate_fit(const xai_coalitions *c, size_t count, const double *weights, double ridge,
                              xai_task *task, xai_surrogate *out, xai_error *err);
 

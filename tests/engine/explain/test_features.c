@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #define NET "tests/golden/data/tiny-resnet/model.onnx"
@@ -164,8 +165,8 @@ END_TEST
 static const char *const IDS[] = {"ablation", "kernelshap", "lime", "shapley", "partitionshap"};
 enum { METHODS = sizeof IDS / sizeof IDS[0] };
 
-static xai_result *ask(const char *id, int threads, xai_named_value *params, size_t count, const char *draws,
-                       xai_status want)
+static xai_result *ask_by(const char *id, int threads, xai_named_value *params, size_t count, const char *draws,
+                          xai_token *token, xai_status want)
 {
     xai_model *model = NULL;
     xai_pool *pool = NULL;
@@ -178,7 +179,7 @@ static xai_result *ask(const char *id, int threads, xai_named_value *params, siz
     input.shape[0] = 1;
     xai_method_call call = {id, params, count};
     xai_request request = {.model = model, .tensor = &input, .calls = &call, .call_count = 1, .use_draws = draws};
-    xai_status got = xai_explain(&request, pool, NULL, &result, &err);
+    xai_status got = xai_explain(&request, pool, token, &result, &err);
     ck_assert_msg(got == want, "%s: %s", id, err.msg);
     if (got == XAI_OK) {
         double cost = xai_request_cost(&request);
@@ -189,6 +190,12 @@ static xai_result *ask(const char *id, int threads, xai_named_value *params, siz
     xai_pool_free(pool);
     xai_model_unref(model);
     return result;
+}
+
+static xai_result *ask(const char *id, int threads, xai_named_value *params, size_t count, const char *draws,
+                       xai_status want)
+{
+    return ask_by(id, threads, params, count, draws, NULL, want);
 }
 
 START_TEST(bytes_are_the_same_at_any_number_of_threads)
@@ -252,6 +259,35 @@ START_TEST(own_draws_come_to_the_same_values)
 }
 END_TEST
 
+/* Holds the job up until the deadline is over, so that the test does not depend on the machine's speed. */
+static void dawdle(void *user, const xai_progress *p)
+{
+    bool *waited = user;
+    if (p->done < 500 || *waited) return;
+    *waited = true;
+    nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
+}
+
+START_TEST(a_deadline_leaves_what_is_known)
+{
+    static const struct {
+        const char *id, *samples;
+        double count;
+    } CALLS[] = {{"kernelshap", "samples", 90000}, {"lime", "samples", 90000}, {"shapley", "samples", 1000},
+                 {"partitionshap", "max_evals", 90000}};
+    xai_named_value params[] = {{.name = CALLS[_i].samples, .type = XAI_VALUE_NUMBER, .number = CALLS[_i].count}};
+    bool waited = false;
+    xai_token *token = xai_token_new(2000, dawdle, &waited);
+    xai_result *r = ask_by(CALLS[_i].id, 2, params, 1, NULL, token, XAI_OK);
+    const xai_explanation *e = &r->explanations[0];
+    ck_assert(r->partial && e->partial);
+    ck_assert_ptr_nonnull(strstr(e->warnings[0], "deadline"));
+    ck_assert(e->artifacts[0].min < e->artifacts[0].max);
+    xai_result_free(r);
+    xai_token_free(token);
+}
+END_TEST
+
 static void write_draws(const char *folder, const char *name, int rows, int cols, const uint8_t *data)
 {
     char path[128];
@@ -295,6 +331,7 @@ int main(void)
     tcase_add_loop_test(tc, bytes_are_the_same_at_any_number_of_threads, 0, METHODS);
     tcase_add_loop_test(tc, exact_ways_agree_and_add_up, 0, 2);
     tcase_add_test(tc, own_draws_come_to_the_same_values);
+    tcase_add_loop_test(tc, a_deadline_leaves_what_is_known, 0, 4);
     tcase_add_test(tc, draws_that_do_not_fit_are_refused);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
