@@ -104,6 +104,9 @@ static xai_status plan_call(plan *p, size_t i, xai_error *err)
     XAI_CHECK(info, err, UNKNOWN_METHOD, "method", "there is no method '%s'", p->request->calls[i].id);
     p->methods[i] = xai_method_of(info);
     XAI_TRY(xai_method_served(info, p->request->model, err));
+    XAI_CHECK(p->request->precision == XAI_PRECISION_F32 || !(p->methods[i]->needs & XAI_NEEDS_GRADIENT), err, UNSUPPORTED,
+              "precision", "%s needs gradients, which are computed in f32 alone: ask for it without precision bf16",
+              info->id);
     for (size_t k = 0; k < p->target_count; k++) {
         XAI_TRY(check_needs(p, p->methods[i], &p->targets[k], err));
         XAI_TRY(plan_pair(p, i, k, err));
@@ -132,7 +135,8 @@ static xai_status plan_targets(plan *p, xai_error *err)
 
 static xai_status make_plan(plan *p, const xai_request *request, xai_arena *arena, xai_error *err)
 {
-    *p = (plan){.request = request, .arena = arena};
+    *p = (plan){.request = request, .arena = arena, .wants = {.precision = request->precision}};
+    XAI_TRY(xai_precision_check(request->precision, err));
     XAI_TRY(plan_targets(p, err));
     size_t calls = request->call_count;
     p->methods = XAI_NEW(arena, const xai_method *, calls);
@@ -187,10 +191,11 @@ static xai_status take_aims(const plan *p, xai_context *c, xai_aim *aims, double
 }
 
 /* The aim as a method sees it: the class filled in, the space chosen. */
-static xai_status fill_aim(xai_aim *aim, const xai_method *method, const xai_result *r, xai_error *err)
+static xai_status fill_aim(xai_aim *aim, const xai_method *method, const void *params, const xai_result *r,
+                           xai_error *err)
 {
     xai_target *t = &aim->target;
-    t->space = xai_target_space(aim->model, t, method->space);
+    t->space = xai_target_space(aim->model, t, method->space_of ? method->space_of(params) : method->space);
     if (!aim->shares) return XAI_OK;
     if (t->class_index < 0) t->class_index = r->predictions[0].class_index;
     XAI_CHECK(t->contrast != t->class_index, err, BAD_PARAM, "target.contrast",
@@ -225,7 +230,7 @@ static xai_status run_method(const run *u, size_t call, size_t k, xai_explanatio
     xai_task task = {.context = c, .arena = r->arena, .aim = u->aims[k], .seed = p->request->seed,
                      .emit_draws = p->request->emit_draws, .use_draws = p->request->use_draws, .result = e};
     e->method = &method->info;
-    XAI_TRY(fill_aim(&task.aim, method, r, err));
+    XAI_TRY(fill_aim(&task.aim, method, params, r, err));
     task.base = task.aim.shares ? xai_aim_value(&task.aim, c->base_logits) : u->values[k];
     e->target = task.aim.target;
     e->target_value = task.base;
@@ -323,12 +328,12 @@ static xai_status run_base(const plan *p, xai_context *c, xai_error *err)
     }
 }
 
-static void describe_run(const xai_context *c, xai_result *r)
+static void describe_run(const xai_context *c, xai_precision precision, xai_result *r)
 {
     memcpy(r->crop, c->crop, sizeof r->crop);
     memcpy(r->input_shape, c->model->info.input_shape, sizeof r->input_shape);
-    r->isa = xai_isa_name();
-    r->precision = "f32";
+    r->isa = xai_precision_isa(precision);
+    r->precision = xai_precision_name(precision);
     r->view = c->view;
     r->view_width = c->width;
     r->view_height = c->height;
@@ -350,7 +355,7 @@ static xai_status run_all(const plan *p, xai_pool *pool, xai_token *token, xai_r
     XAI_TRY_OUT(run_base(p, &c, err));
     XAI_TRY_OUT(xai_context_predict(&c, q->top, r, err));
     XAI_TRY_OUT(run_methods(p, &c, r, err));
-    describe_run(&c, r);
+    describe_run(&c, q->precision, r);
 out:
     xai_context_deinit(&c);
     return status;

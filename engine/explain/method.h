@@ -39,6 +39,7 @@ typedef struct xai_method {
     unsigned plain;  /* 1 << xai_plain_kind: which plain sessions it uses */
     xai_space space; /* of the target by default */
     bool steady;     /* it runs the same variants, in the same order, whatever the target: they can be run once */
+    xai_space (*space_of)(const void *params); /* the same where it depends on the parameters; NULL: it does not */
     /* What a model must have beside `needs`: an error says what it lacks. May be NULL. */
     xai_status (*serves)(const xai_model *model, xai_error *err);
     /* Tensors of the base forward that it reads beside the layers among its parameters, by the graph's names. May be
@@ -80,6 +81,10 @@ xai_status xai_task_warn(xai_task *task, xai_error *err, const char *format, ...
 xai_status xai_task_gradient(xai_task *task, const xai_wanted *wanted, size_t count, xai_policy policy,
                              xai_error *err);
 
+/* The same from a seed of the caller's, in the session that has run on the base input. */
+xai_status xai_task_backward(xai_task *task, const xai_seed *seed, const xai_wanted *wanted, xai_policy policy,
+                             xai_error *err);
+
 /* Where a pass in a plain session starts: d target / d its tensor, in the arena. */
 xai_status xai_task_plain_seed(const xai_task *task, const xai_plain *plain, xai_seed *out, xai_error *err);
 
@@ -87,7 +92,10 @@ xai_status xai_task_plain_seed(const xai_task *task, const xai_plain *plain, xai
 
 /* emit_draws: writes `array` to <dir>/<name>.npy. Does nothing when no directory is given. */
 xai_status xai_task_emit_draws(const xai_task *task, const char *name, const xai_array *array, xai_error *err);
-/* use_draws: reads <dir>/<name>.npy, which must be float32 of this rank, into the arena. *found false: no directory. */
+/* Whether there is a <dir>/<name>.npy to replay. */
+bool xai_task_has_draws(const xai_task *task, const char *name);
+/* use_draws: reads <dir>/<name>.npy of this rank into the arena; whatever its numbers' type, as float32. *found false:
+ * no directory. */
 xai_status xai_task_use_draws(const xai_task *task, const char *name, int rank, xai_tensor *out, bool *found,
                               xai_error *err);
 

@@ -112,6 +112,29 @@ xai_status xai_task_emit_draws(const xai_task *task, const char *name, const xai
     return xai_npy_write(path, array, err);
 }
 
+bool xai_task_has_draws(const xai_task *task, const char *name)
+{
+    char *path = task->use_draws ? xai_arena_printf(task->arena, "%s/%s.npy", task->use_draws, name) : NULL;
+    FILE *f = path ? fopen(path, "rb") : NULL;
+    if (f) fclose(f);
+    return f != NULL;
+}
+
+/* A tensor of the array's numbers as float32. */
+static xai_status take(const xai_array *a, const char *path, int rank, xai_arena *arena, xai_tensor *out,
+                       xai_error *err)
+{
+    xai_tensor given = {a->dtype, {a->rank, {0}}, a->data};
+    memcpy(given.shape.dim, a->shape, sizeof a->shape);
+    XAI_CHECK(a->rank == rank, err, BAD_TENSOR, path, "'%s' must have %d dimensions", path, rank);
+    *out = (xai_tensor){XAI_F32, given.shape, NULL};
+    int64_t count = xai_tensor_count(&given);
+    float *values = XAI_NEW(arena, float, (size_t)count + 1);
+    if (!(out->data = values)) XAI_NO_MEMORY(err);
+    for (int64_t i = 0; i < count; i++) values[i] = (float)xai_tensor_real(&given, i);
+    return XAI_OK;
+}
+
 xai_status xai_task_use_draws(const xai_task *task, const char *name, int rank, xai_tensor *out, bool *found,
                               xai_error *err)
 {
@@ -121,15 +144,7 @@ xai_status xai_task_use_draws(const xai_task *task, const char *name, int rank, 
     if (!path) XAI_NO_MEMORY(err);
     xai_array a;
     XAI_TRY(xai_npy_read(path, &a, err));
-    *out = (xai_tensor){a.dtype, {a.rank, {0}}, NULL};
-    memcpy(out->shape.dim, a.shape, sizeof a.shape);
-    xai_status status = XAI_OK;
-    if (a.dtype != XAI_F32 || a.rank != rank)
-        status = XAI_ERROR_SET(err, BAD_TENSOR, path, "'%s' must be float32 with %d dimensions", path, rank);
-    else if (!(out->data = xai_arena_alloc(task->arena, 1, xai_tensor_bytes(out))))
-        status = XAI_ERROR_SET(err, NO_MEMORY, path, "out of memory");
-    else
-        memcpy(out->data, a.data, xai_tensor_bytes(out));
+    xai_status status = take(&a, path, rank, task->arena, out, err);
     xai_array_clear(&a);
     return status;
 }
