@@ -38,8 +38,8 @@ typedef struct xai_method {
     unsigned lanes;  /* 1 << xai_plan_mode: in which modes it runs variants of the input on all threads */
     unsigned plain;  /* 1 << xai_plain_kind: which plain sessions it uses */
     xai_space space; /* of the target by default */
-    bool steady;     /* it runs the same variants, in the same order, whatever the target: they can be run once */
     xai_space (*space_of)(const void *params); /* the same where it depends on the parameters; NULL: it does not */
+    bool steady;     /* it runs the same variants, in the same order, whatever the target: they can be run once */
     /* What a model must have beside `needs`: an error says what it lacks. May be NULL. */
     xai_status (*serves)(const xai_model *model, xai_error *err);
     /* Tensors of the base forward that it reads beside the layers among its parameters, by the graph's names. May be
