@@ -44,7 +44,8 @@ typedef struct xai_method {
     xai_space (*space_of)(const void *params); /* the same where it depends on the parameters; NULL: it does not */
     /* What a model must have beside `needs`: an error says what it lacks. May be NULL. */
     xai_status (*serves)(const xai_model *model, xai_error *err);
-    /* Tensors of the base forward that it reads beside the layers among its parameters: names of the graph. May be NULL. */
+    /* Tensors of the base forward that it reads beside the layers among its parameters, by the graph's names. May be
+     * NULL. */
     xai_status (*reads)(const xai_model *model, const void *params, xai_arena *arena, const char *const **names,
                         size_t *count, xai_error *err);
     /* What the table cannot say: relations between parameters, or with the model. May be NULL. */

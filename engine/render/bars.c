@@ -96,9 +96,9 @@ static void draw_bars(const plot *p)
     for (size_t k = 0; k < p->named_count; k++) {
         char text[24];
         size_t i = p->named[k];
+        double middle = (left_of(p, i) + left_of(p, i + 1)) / 2, top = top_of(p, fmax(p->y[i], 0));
         snprintf(text, sizeof text, "%zu", i);
-        if (!is_crowded(p, k))
-            xai_canvas_text(p->canvas, text, SMALL, (left_of(p, i) + left_of(p, i + 1)) / 2, top_of(p, fmax(p->y[i], 0)) - 3, 0.5, 0);
+        if (!is_crowded(p, k)) xai_canvas_text(p->canvas, text, SMALL, middle, top - 3, 0.5, 0);
     }
 }
 
@@ -117,8 +117,9 @@ static void letter(const plot *p, const xai_doc *curve)
 {
     const xai_doc *title = xai_doc_get(curve, "title"), *x = xai_doc_get(curve, "x_label"), *y = xai_doc_get(curve, "y_label");
     char text[64];
+    double foot = TOP + HEIGHT + BOTTOM - 10;
     if (title && title->text) xai_canvas_text(p->canvas, title->text, TITLE, LEFT, TITLE + 6, 0, p->width);
-    if (x && x->text) xai_canvas_text(p->canvas, x->text, TEXT, LEFT + p->width / 2.0, TOP + HEIGHT + BOTTOM - 10, 0.5, p->width);
+    if (x && x->text) xai_canvas_text(p->canvas, x->text, TEXT, LEFT + p->width / 2.0, foot, 0.5, p->width);
     if (y && y->text) xai_canvas_text(p->canvas, y->text, TEXT, LEFT - 8, TOP - 10, 1, LEFT - 10);
     snprintf(text, sizeof text, "%zu", p->count - 1);
     xai_canvas_text(p->canvas, "0", TEXT, LEFT, TOP + HEIGHT + TEXT + 4, 0, 0);

@@ -1,5 +1,5 @@
-/* The pictures of a result: an overlay for every map, a drawing for every SAG, a plot for bars. Adds to the result's own arena; one
- * thread. */
+/* The pictures of a result: an overlay for every map, a drawing for every SAG, a plot for bars. Adds to the result's own
+ * arena; one thread. */
 #include "bars.h"
 #include "base/token.h"
 #include "overlay.h"

@@ -18,7 +18,8 @@ class AttentionNet(nn.Module):
     def __init__(self):
         super().__init__()
         self.fine = nn.Sequential(layer(1, 12, 5, 2), layer(12, 24, 3, 2))
-        self.squeeze = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(24, 8, 1), nn.ReLU(), nn.Conv2d(8, 24, 1), nn.Sigmoid())
+        self.squeeze = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Conv2d(24, 8, 1), nn.ReLU(), nn.Conv2d(8, 24, 1),
+                                     nn.Sigmoid())
         self.coarse = nn.Sequential(layer(24, 32, 3, 2), layer(32, 32))
         self.theta, self.phi = nn.Conv2d(24, 16, 1, 2), nn.Conv2d(32, 16, 1)
         self.where = nn.Sequential(nn.ReLU(), nn.Conv2d(16, 1, 1), nn.Sigmoid())

@@ -13,7 +13,8 @@ const FINE = 64 * 64; // from here on a map is fine enough to have outliers wort
 /** The whole picture, what lies outside the crop dimmed, the crop outlined. */
 function originalCanvas(picture, crop) {
     const { width, height } = picture;
-    const scale = Math.min(1, 800 / Math.max(width, height));
+    const longest = Math.max(width, height);
+    const scale = longest < WIDTH ? WIDTH / longest : Math.min(1, 800 / longest); // enlarged so that the frame is thin
     const canvas = h('canvas', { width: Math.round(width * scale), height: Math.round(height * scale), role: 'img' });
     const context = canvas.getContext('2d');
     context.drawImage(picture.canvas, 0, 0, canvas.width, canvas.height);

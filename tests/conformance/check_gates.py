@@ -3,9 +3,10 @@
 
 usage: check_gates.py [--xai build/xai] [--only NAME[,NAME]]
 
-Of each network the squeeze-excitations that `attention` finds must be as many as torchvision's module list holds, in its
-order, with its values (largest absolute error <= 1e-5, of weights in [0, 1]); of transformers one self-attention a layer; of
-networks without gates none. Weights are random: the arithmetic is what is compared. Prints a table; exits 1 on any failure.
+Of each network the squeeze-excitations that `attention` finds must be as many as torchvision's module list holds, in
+its order, with its values (largest absolute error <= 1e-5, of weights in [0, 1]); of transformers one self-attention a
+layer; of networks without gates none. Weights are random: the arithmetic is what is compared. Prints a table; exits 1
+on any failure.
 """
 import argparse
 import contextlib

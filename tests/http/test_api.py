@@ -10,7 +10,7 @@ import zlib
 import numpy as np
 import pytest
 
-from service import CHELSEA, COFFEE, LONG, PROGRAM, Service, multipart
+from service import CHELSEA, COFFEE, LONG, PROGRAM, ROOT, SAMPLES, Service, multipart
 
 GRADCAM = {"method": "gradcam"}
 
@@ -46,14 +46,28 @@ def test_health_version_limits(server):
 
 
 def test_models_tell_their_layers_and_labels(server):
-    (brief,) = server.get("/api/v1/models").json
-    assert brief["default"] is True
+    briefs = server.get("/api/v1/models").json
+    assert {b["id"] for b in briefs} == {"efficientnet-lite0", "digits-attention", "digits-sum"}
+    (brief,) = [b for b in briefs if b["default"]]
     model = server.get(f"/api/v1/models/{brief['id']}").json
     assert model["labels"][967] == "espresso" and len(model["labels"]) == model["output"]["classes"] == 1000
     assert model["precisions"][0] == "f32" and set(model["precisions"]) <= {"f32", "bf16"}
     assert model["default_layer"] in [layer["name"] for layer in model["layers"] if layer["spatial"]]
     assert {m["id"] for m in model["methods"] if m["served"]} >= {"gradcam"}
     server.get("/api/v1/models/none").problem(404, "not-found")
+
+
+def test_each_shipped_model_has_what_it_is_shipped_for(server):
+    served = {b["id"]: {m["id"] for m in server.get(f"/api/v1/models/{b['id']}").json["methods"] if m["served"]}
+              for b in server.get("/api/v1/models").json}
+    assert "attention" in served["digits-attention"]
+    assert "attention" not in served["digits-sum"] | served["efficientnet-lite0"]
+    assert "sag" in served["efficientnet-lite0"] - served["digits-sum"] and "ram" in served["digits-sum"]
+
+
+def test_who_names_a_model_gets_that_one(tmp_path):
+    with Service(tmp_path / "jobs.db", model=ROOT / "models/digits-sum.onnx") as service:
+        assert [b["id"] for b in service.get("/api/v1/models").json] == ["digits-sum"]
 
 
 def test_methods_have_schemas(server):
@@ -69,7 +83,7 @@ def test_methods_have_schemas(server):
 
 def test_samples_are_the_files(server):
     names = [sample["name"] for sample in server.get("/api/v1/samples").json]
-    assert names == ["chelsea.png", "coffee.png"]
+    assert names == sorted(path.name for path in SAMPLES.glob("*.png")) and {"chelsea.png", "coffee.png"} < set(names)
     answer = server.get("/api/v1/samples/coffee.png")
     assert answer.body == COFFEE and answer.headers["content-type"] == "image/png"
     for name in ["none.png", "README.md", "..%2Fcoffee.png"]:

@@ -12,7 +12,8 @@ static void tear_down(void) { xai_arena_free(arena); }
 
 static xai_doc *plot_of(const double *y, size_t n)
 {
-    xai_doc *doc = xai_doc_object(arena), *series = xai_doc_array(arena), *line = xai_doc_object(arena), *list = xai_doc_array(arena);
+    xai_doc *doc = xai_doc_object(arena), *series = xai_doc_array(arena);
+    xai_doc *line = xai_doc_object(arena), *list = xai_doc_array(arena);
     for (size_t i = 0; i < n; i++) xai_doc_push(list, xai_doc_real(arena, y[i]));
     xai_doc_put(line, "y", list);
     xai_doc_push(series, line);

@@ -4,8 +4,8 @@
 usage: make_attention.py --oracle torch
 
 Writes data/methods/attention/: in nets/ the networks as the two exporters of PyTorch write them, two inputs, and
-gates.json, which says of each network the kinds of its gates in network order; beside it the gates' values. What the gates are is what the
-networks note while they run; no library is asked, since a gate's values are simply those of a tensor.
+gates.json, which says of each network the kinds of its gates in network order; beside it the gates' values. What the
+gates are is what the networks note while they run; no library is asked, since a gate's values are simply a tensor's.
 """
 import argparse
 import contextlib
