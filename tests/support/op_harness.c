@@ -302,6 +302,15 @@ static void session_begin(session *s, op_bench *b, xai_pool *pool, xai_policy po
                          .shared = b->shared.data};
 }
 
+/* One thread alone keeps to its own part of the scratch memory. */
+static void session_end(const session *s, const op_bench *b)
+{
+    size_t i = s->exec.scratch_stride;
+    while (i < b->scratch.bytes && b->scratch.data[i] == 0xff) i++;
+    ck_assert_msg(s->par.pool || i >= b->scratch.bytes, "%s %s: written outside a thread's scratch memory",
+                  b->node.op->type, b->node.name);
+}
+
 /* What the planner and the session do for a view: the same bytes, the same gradient. */
 static void run_view(op_bench *b, bool backward)
 {
@@ -321,6 +330,7 @@ void op_bench_forward(op_bench *b, xai_pool *pool)
         run_view(b, false);
     else
         b->node.op->forward(&b->node, &s.exec);
+    session_end(&s, b);
 }
 
 void op_bench_forward_box(op_bench *b, xai_pool *pool, const xai_box *box)
@@ -328,6 +338,7 @@ void op_bench_forward_box(op_bench *b, xai_pool *pool, const xai_box *box)
     session s;
     session_begin(&s, b, pool, XAI_POLICY_PLAIN);
     b->node.op->forward_box(&b->node, &s.exec, box);
+    session_end(&s, b);
 }
 
 void op_bench_backward(op_bench *b, xai_pool *pool, xai_policy policy)
@@ -338,6 +349,7 @@ void op_bench_backward(op_bench *b, xai_pool *pool, xai_policy policy)
         run_view(b, true);
     else
         b->node.op->backward(&b->node, &s.exec);
+    session_end(&s, b);
 }
 
 void op_bench_clear_grads(op_bench *b)

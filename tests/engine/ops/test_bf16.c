@@ -109,6 +109,7 @@ static bool check_case(const xai_op *op, const xai_op_case *c, xai_pool *pool)
     bool stays = same(&exact, &first);
     ck_assert_msg(stays || distance(&rounded, &first) <= BOUND, "%s %s: off by %g", op->type, c->name,
                   distance(&rounded, &first));
+    check_box(&exact, c->name);
     check_box(&first, c->name);
     for (int way = 0; way < WAY_COUNT; way++) {
         const xai_bf16 *bf16 = xai_bf16_for(WAYS[way]);
