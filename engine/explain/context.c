@@ -60,8 +60,8 @@ static xai_status list_kept(xai_context *c, const xai_wants *wants, xai_error *e
     for (size_t i = 0; i < wants->kept_count; i++) c->keep[c->keep_count++] = wants->kept[i];
     const char **layers = XAI_NEW(c->arena, const char *, wants->layer_count);
     if (!layers) XAI_NO_MEMORY(err);
-    for (size_t i = 0; i < wants->layer_count; i++) layers[c->layer_count++] = wants->layers[i];
-    c->layers = layers;
+    for (size_t i = 0; i < wants->layer_count; i++) layers[i] = wants->layers[i];
+    c->wants = (xai_wants){wants->precision, layers, wants->layer_count, c->keep + 1, wants->kept_count};
     return XAI_OK;
 }
 
@@ -78,7 +78,7 @@ static xai_status find_wanted(xai_context *c, xai_error *err)
 xai_status xai_context_init(xai_context *c, const xai_context_spec *spec, xai_error *err)
 {
     *c = (xai_context){.model = spec->model, .pool = spec->pool, .token = spec->token, .arena = spec->arena,
-                       .urgent = spec->urgent, .layers_only = spec->layers_only, .wants = spec->wants,
+                       .urgent = spec->urgent, .layers_only = spec->layers_only,
                        .lease = {.token = spec->token, .urgent = spec->urgent}};
     set_geometry(c);
     if (!(c->shared = XAI_NEW(c->arena, xai_shared, 1))) XAI_NO_MEMORY(err);

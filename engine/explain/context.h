@@ -9,15 +9,17 @@
 
 /* Passes that know operators one by one run in sessions of a plain program (program.h), each with room for its kind. */
 typedef enum xai_plain_kind {
-    XAI_PLAIN_TANGENTS,  /* xai_session_hvp */
-    XAI_PLAIN_RELEVANCE, /* xai_session_relevance */
+    XAI_PLAIN_TANGENTS,    /* xai_session_hvp */
+    XAI_PLAIN_RELEVANCE,   /* xai_session_relevance */
+    XAI_PLAIN_MULTIPLIERS, /* xai_session_multipliers */
+    XAI_PLAIN_REFERENCE,   /* what these are taken against */
     XAI_PLAIN_KINDS
 } xai_plain_kind;
 
 typedef struct xai_plain {
     xai_program *program; /* keeps what the context's does, by the same names */
     xai_lanes *lanes;
-    xai_session *session; /* has run on the base input, with everything kept */
+    xai_session *session; /* has run, with everything kept; NULL: not yet */
     xai_value *in;
 } xai_plain;
 
@@ -57,8 +59,6 @@ typedef struct xai_context {
     bool layers_only;                 /* no method of the request differentiates further than to its layer */
     double forwards, backwards;       /* passes that were run, in parts of the whole */
     double reused_forwards, reused_backwards; /* what `shared` saved: passes that results rest on without their own */
-    const char *const *layers; /* that methods of the request name */
-    size_t layer_count;
     struct xai_shared *shared;
 } xai_context;
 
@@ -102,6 +102,9 @@ xai_status xai_context_kept_base(xai_context *context, xai_session **session, xa
 
 /* A plain session that has run on the unperturbed input. Backward passes are the caller's to count. */
 xai_status xai_context_plain_base(xai_context *context, xai_plain_kind kind, const xai_plain **out, xai_error *err);
+/* The same on another input, anew. */
+xai_status xai_context_plain_run(xai_context *context, xai_plain_kind kind, const float *input, const xai_plain **out,
+                                 xai_error *err);
 
 /* Adds the bytes that plain sessions of these kinds will take; builds their programs. SIZE_MAX: too many to count. */
 xai_status xai_context_plain_bytes(xai_context *context, unsigned kinds, size_t *sum, xai_error *err);
@@ -139,7 +142,8 @@ typedef enum xai_baseline {
     XAI_BASELINE_BLACK,
     XAI_BASELINE_WHITE,
     XAI_BASELINE_MEAN,
-    XAI_BASELINE_BLUR
+    XAI_BASELINE_BLUR,
+    XAI_BASELINE_KINDS /* how many there are */
 } xai_baseline;
 #define XAI_BASELINE_CHOICES "black|white|mean|blur"
 

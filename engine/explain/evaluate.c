@@ -137,7 +137,7 @@ static xai_status run_all(xai_context *c, job *j, xai_error *err)
     XAI_TRY(choose(c, j, &lanes, &share, err));
     double cost = j->of == c->in ? 1 : share; /* as the methods announce it */
     if (replay(c, j, share, cost)) return XAI_OK;
-    j->record = xai_shared_record(c->shared, j->aim->value, j->variants->count);
+    XAI_TRY(xai_shared_record(c->shared, j->aim->value, j->variants->count, &j->record, err));
     size_t count = j->variants->count, groups = (count + j->slots - 1) / j->slots, done;
     xai_status status = xai_lanes_run(lanes, groups, j->slots > 1 ? run_group : run_variant, j,
                                       cost * (double)j->slots, c->token, &done, err);

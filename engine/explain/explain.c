@@ -26,9 +26,24 @@ typedef struct plan {
     size_t target_count;
     xai_wants wants; /* the layers that parameters name, the tensors that targets are made of */
     const char **layers, **kept;
+    size_t layer_room;
 } plan;
 
 /* ---------------------------------------------------------------- check */
+
+static xai_status want(plan *p, const char *tensor, xai_error *err)
+{
+    if (p->wants.layer_count == p->layer_room) {
+        size_t room = 2 * p->layer_room + 16;
+        const char **more = XAI_NEW(p->arena, const char *, room);
+        if (!more) XAI_NO_MEMORY(err);
+        if (p->layers) memcpy(more, p->layers, p->layer_room * sizeof *more);
+        p->layers = more;
+        p->layer_room = room;
+    }
+    p->layers[p->wants.layer_count++] = tensor;
+    return XAI_OK;
+}
 
 /* Adds a layer that a parameter names, or leaves to the target (NULL): *layer is the name of its tensor. */
 static xai_status resolve_layer(plan *p, const char *text, const char *tensor, const char **layer, xai_error *err)
@@ -36,8 +51,7 @@ static xai_status resolve_layer(plan *p, const char *text, const char *tensor, c
     const xai_model *model = p->request->model;
     XAI_TRY(text ? xai_model_find_layer(model, text, layer, err) : xai_model_default_layer(model, tensor, layer, err));
     XAI_TRY(xai_model_check_reaches(model, *layer, tensor, err));
-    p->layers[p->wants.layer_count++] = *layer;
-    return XAI_OK;
+    return want(p, *layer, err);
 }
 
 /* The lists of layers among the parameters; *given: one names some. */
@@ -74,13 +88,14 @@ static xai_status resolve_layers(plan *p, const xai_method *method, const char *
     return XAI_OK;
 }
 
-/* The most layers that the parameters of a method can name. */
-static size_t most_layers(const xai_method_info *info)
+static xai_status want_tensors(plan *p, const xai_method *method, const void *params, xai_error *err)
 {
-    size_t sum = 0;
-    for (size_t i = 0; info && i < info->param_count; i++)
-        sum += info->params[i].type == XAI_PARAM_LAYERS ? XAI_PARAM_MOST_LAYERS : info->params[i].type == XAI_PARAM_LAYER;
-    return sum;
+    const char *const *names;
+    size_t count;
+    if (!method->reads) return XAI_OK;
+    XAI_TRY(method->reads(p->request->model, params, p->arena, &names, &count, err));
+    for (size_t i = 0; i < count; i++) XAI_TRY(want(p, names[i], err));
+    return XAI_OK;
 }
 
 /* One call on one target: parameters read anew, since the default layer depends on the target. */
@@ -95,7 +110,8 @@ static xai_status plan_pair(plan *p, size_t i, size_t k, xai_error *err)
                              p->arena, err));
     XAI_TRY(resolve_layers(p, method, xai_target_tensor(model, &p->targets[k]), params, err));
     if (method->check) XAI_TRY(method->check(model, params, err));
-    return method->check_target ? method->check_target(model, params, &p->targets[k], err) : XAI_OK;
+    if (method->check_target) XAI_TRY(method->check_target(model, params, &p->targets[k], err));
+    return want_tensors(p, method, params, err);
 }
 
 static xai_status check_needs(const plan *p, const xai_method *method, const xai_target *t, xai_error *err)
@@ -113,6 +129,9 @@ static xai_status plan_call(plan *p, size_t i, xai_error *err)
     XAI_CHECK(info, err, UNKNOWN_METHOD, "method", "there is no method '%s'", p->request->calls[i].id);
     p->methods[i] = xai_method_of(info);
     XAI_TRY(xai_method_served(info, p->request->model, err));
+    XAI_CHECK(p->request->precision == XAI_PRECISION_F32 || !(p->methods[i]->needs & XAI_NEEDS_GRADIENT), err, UNSUPPORTED,
+              "precision", "%s needs gradients, which are computed in f32 alone: ask for it without precision bf16",
+              info->id);
     for (size_t k = 0; k < p->target_count; k++) {
         XAI_TRY(check_needs(p, p->methods[i], &p->targets[k], err));
         XAI_TRY(plan_pair(p, i, k, err));
@@ -141,14 +160,13 @@ static xai_status plan_targets(plan *p, xai_error *err)
 
 static xai_status make_plan(plan *p, const xai_request *request, xai_arena *arena, xai_error *err)
 {
-    *p = (plan){.request = request, .arena = arena};
+    *p = (plan){.request = request, .arena = arena, .wants = {.precision = request->precision}};
+    XAI_TRY(xai_precision_check(request->precision, err));
     XAI_TRY(plan_targets(p, err));
-    size_t layers = 0, calls = request->call_count;
-    for (size_t i = 0; i < calls; i++) layers += most_layers(xai_method_find(request->calls[i].id));
+    size_t calls = request->call_count;
     p->methods = XAI_NEW(arena, const xai_method *, calls);
     p->params = XAI_NEW(arena, void *, calls * p->target_count);
-    p->layers = XAI_NEW(arena, const char *, layers * p->target_count);
-    if (!p->methods || !p->params || !p->layers) XAI_NO_MEMORY(err);
+    if (!p->methods || !p->params) XAI_NO_MEMORY(err);
     for (size_t i = 0; i < calls; i++) XAI_TRY(plan_call(p, i, err));
     p->wants.layers = p->layers;
     return XAI_OK;
@@ -198,10 +216,11 @@ static xai_status take_aims(const plan *p, xai_context *c, xai_aim *aims, double
 }
 
 /* The aim as a method sees it: the class filled in, the space chosen. */
-static xai_status fill_aim(xai_aim *aim, const xai_method *method, const xai_result *r, xai_error *err)
+static xai_status fill_aim(xai_aim *aim, const xai_method *method, const void *params, const xai_result *r,
+                           xai_error *err)
 {
     xai_target *t = &aim->target;
-    t->space = xai_target_space(aim->model, t, method->space);
+    t->space = xai_target_space(aim->model, t, method->space_of ? method->space_of(params) : method->space);
     if (!aim->shares) return XAI_OK;
     if (t->class_index < 0) t->class_index = r->predictions[0].class_index;
     XAI_CHECK(t->contrast != t->class_index, err, BAD_PARAM, "target.contrast",
@@ -236,7 +255,7 @@ static xai_status run_method(const run *u, size_t call, size_t k, xai_explanatio
     xai_task task = {.context = c, .arena = r->arena, .aim = u->aims[k], .seed = p->request->seed,
                      .emit_draws = p->request->emit_draws, .use_draws = p->request->use_draws, .result = e};
     e->method = &method->info;
-    XAI_TRY(fill_aim(&task.aim, method, r, err));
+    XAI_TRY(fill_aim(&task.aim, method, params, r, err));
     task.base = task.aim.shares ? xai_aim_value(&task.aim, c->base_logits) : u->values[k];
     e->target = task.aim.target;
     e->target_value = task.base;
@@ -295,8 +314,9 @@ static bool any_needs(const plan *p, unsigned mask, unsigned needs)
 /* One base forward serves all: it keeps what any method begins from. */
 static xai_plan_mode base_mode(const plan *p, const xai_context *c)
 {
-    if (any_needs(p, XAI_NEEDS_LAYER, XAI_NEEDS_LAYER) && c->layers_only) return XAI_PLAN_KEEP;
-    return any_needs(p, XAI_NEEDS_GRADIENT, XAI_NEEDS_GRADIENT) ? XAI_PLAN_GRADIENT : XAI_PLAN_FORWARD;
+    bool layers = any_needs(p, XAI_NEEDS_LAYER, XAI_NEEDS_LAYER) && c->layers_only;
+    if (any_needs(p, XAI_NEEDS_GRADIENT, XAI_NEEDS_GRADIENT) && !layers) return XAI_PLAN_GRADIENT;
+    return layers || any_needs(p, XAI_NEEDS_TENSORS, XAI_NEEDS_TENSORS) ? XAI_PLAN_KEEP : XAI_PLAN_FORWARD;
 }
 
 /* In which modes a call runs variants of the input. */
@@ -333,12 +353,12 @@ static xai_status run_base(const plan *p, xai_context *c, xai_error *err)
     }
 }
 
-static void describe_run(const xai_context *c, xai_result *r)
+static void describe_run(const xai_context *c, xai_precision precision, xai_result *r)
 {
     memcpy(r->crop, c->crop, sizeof r->crop);
     memcpy(r->input_shape, c->model->info.input_shape, sizeof r->input_shape);
-    r->isa = xai_isa_name();
-    r->precision = "f32";
+    r->isa = xai_precision_isa(precision);
+    r->precision = xai_precision_name(precision);
     r->view = c->view;
     r->view_width = c->width;
     r->view_height = c->height;
@@ -361,7 +381,7 @@ static xai_status run_all(const plan *p, xai_pool *pool, xai_token *token, xai_r
     XAI_TRY_OUT(run_base(p, &c, err));
     XAI_TRY_OUT(xai_context_predict(&c, q->top, r, err));
     XAI_TRY_OUT(run_methods(p, &c, r, err));
-    describe_run(&c, r);
+    describe_run(&c, q->precision, r);
 out:
     xai_context_deinit(&c);
     return status;

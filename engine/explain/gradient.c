@@ -1,4 +1,5 @@
-/* The gradient of a task's target by any tensor: taken once in a request. Belongs to the request's thread. */
+/* The gradient of a task's target by any tensor: taken once in a request; and of any other seed. Belongs to the request's
+ * thread. */
 #include "method.h"
 #include "shared.h"
 
@@ -76,6 +77,29 @@ static xai_status find_session(xai_context *c, const xai_wanted *wanted, size_t 
     return XAI_OK;
 }
 
+static xai_status run_back(xai_context *c, xai_session *session, const xai_seed *seed, const xai_wanted *wanted,
+                           size_t count, xai_policy policy, xai_error *err)
+{
+    XAI_TRY(xai_token_check(c->token, err));
+    xai_par par = {c->pool};
+    xai_pool_enter(c->pool, c->urgent);
+    xai_status status = xai_session_backward(session, seed, 1, wanted, count, policy, &par, err);
+    xai_pool_leave(c->pool);
+    XAI_TRY(status);
+    c->backwards++;
+    return XAI_OK;
+}
+
+xai_status xai_task_backward(xai_task *task, const xai_seed *seed, const xai_wanted *wanted, xai_policy policy,
+                             xai_error *err)
+{
+    xai_session *session;
+    XAI_TRY(xai_context_gradient_base(task->context, &session, err));
+    XAI_TRY(run_back(task->context, session, seed, wanted, 1, policy, err));
+    xai_token_advance(task->context->token, 2);
+    return XAI_OK;
+}
+
 /*
  * What one backward pass is taken for: beside the wanted values all that other methods of the request may want of the
  * same target, since the pass goes by them anyway. Rectifiers' other policies are few methods' matter.
@@ -84,12 +108,12 @@ static xai_status gather(xai_task *task, const xai_wanted *wanted, size_t count,
                          size_t *n, xai_error *err)
 {
     const xai_context *c = task->context;
-    xai_wanted *list = *all = XAI_NEW(task->arena, xai_wanted, count + c->layer_count + 1);
+    xai_wanted *list = *all = XAI_NEW(task->arena, xai_wanted, count + c->wants.layer_count + 1);
     if (!list) XAI_NO_MEMORY(err);
     memcpy(list, wanted, count * sizeof *wanted);
     *n = count;
-    for (size_t i = 0; policy == XAI_POLICY_PLAIN && i <= c->layer_count; i++) {
-        const xai_value *v = i < c->layer_count ? xai_program_find(c->program, c->layers[i]) : c->in;
+    for (size_t i = 0; policy == XAI_POLICY_PLAIN && i <= c->wants.layer_count; i++) {
+        const xai_value *v = i < c->wants.layer_count ? xai_program_find(c->program, c->wants.layers[i]) : c->in;
         bool known = !v || (v == c->in && c->layers_only);
         for (size_t k = 0; k < *n; k++) known = known || list[k].value == v;
         if (known) continue;
@@ -118,16 +142,9 @@ static xai_status run_backward(xai_task *task, const float *given, const xai_wan
     XAI_TRY(find_session(c, wanted, count, &session, err));
     float *own = NULL;
     if (!given) XAI_TRY(make_seed(task, session, &own, err));
-    xai_seed seed = {from, given ? given : own};
-    XAI_TRY(xai_token_check(c->token, err));
-    xai_par par = {c->pool};
-    xai_pool_enter(c->pool, c->urgent);
-    xai_status status = xai_session_backward(session, &seed, 1, wanted, count, policy, &par, err);
-    xai_pool_leave(c->pool);
-    XAI_TRY(status);
-    c->backwards++;
+    XAI_TRY(run_back(c, session, &(xai_seed){from, given ? given : own}, wanted, count, policy, err));
     for (size_t i = 0; !given && i < count; i++)
-        xai_shared_add_gradient(c->shared, &task->aim, policy, wanted[i].value, wanted[i].out);
+        XAI_TRY(xai_shared_add_gradient(c->shared, &task->aim, policy, wanted[i].value, wanted[i].out, err));
     return XAI_OK;
 }
 

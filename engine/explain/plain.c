@@ -1,6 +1,6 @@
 /*
  * Plain sessions: those in which operators stand as the file has them, for passes that follow each by its own rule
- * (second derivatives, relevance). A program and a session are made when they are first asked for, once a job.
+ * (second derivatives, relevance, multipliers). A program and a session are made when they are first asked for, once a job.
  *
  * Belongs to the context's thread.
  */
@@ -16,6 +16,8 @@ typedef struct form {
 static const form FORMS[XAI_PLAIN_KINDS] = {
     [XAI_PLAIN_TANGENTS] = {false, {.mode = XAI_PLAN_GRADIENT, .tangents = true}},
     [XAI_PLAIN_RELEVANCE] = {true, {.mode = XAI_PLAN_GRADIENT, .relevance = true}},
+    [XAI_PLAIN_MULTIPLIERS] = {false, {.mode = XAI_PLAN_GRADIENT, .multipliers = true}},
+    [XAI_PLAIN_REFERENCE] = {false, {.mode = XAI_PLAN_KEEP}},
 };
 
 static xai_status find_program(xai_context *c, xai_plain_kind kind, xai_program **out, xai_error *err)
@@ -50,35 +52,44 @@ xai_status xai_context_plain_bytes(xai_context *c, unsigned kinds, size_t *sum, 
     return XAI_OK;
 }
 
-typedef struct base {
+typedef struct run {
     const xai_context *context;
     const xai_plain *plain;
-} base;
+    const float *input;
+} run;
 
-static xai_status run_base(void *user, size_t index, xai_session *session, const xai_par *par, xai_error *err)
+static xai_status run_input(void *user, size_t index, xai_session *session, const xai_par *par, xai_error *err)
 {
     (void)index;
     (void)err;
-    const base *b = user;
-    float *in = xai_session_value_data(session, b->plain->in);
-    memcpy(in, b->context->input, b->context->input_count * sizeof(float));
+    const run *r = user;
+    memcpy(xai_session_value_data(session, r->plain->in), r->input, r->context->input_count * sizeof(float));
     xai_session_forward(session, par);
     return XAI_OK;
 }
 
-xai_status xai_context_plain_base(xai_context *c, xai_plain_kind kind, const xai_plain **out, xai_error *err)
+xai_status xai_context_plain_run(xai_context *c, xai_plain_kind kind, const float *input, const xai_plain **out,
+                                 xai_error *err)
 {
     xai_plain *p = &c->plain[kind];
-    *out = p;
-    if (p->session) return XAI_OK;
     XAI_TRY(find_program(c, kind, &p->program, err));
     p->in = p->program->inputs[c->model->input_index];
     xai_session_spec spec = spec_of(c, kind);
     if (!p->lanes) XAI_TRY(xai_lanes_new(p->program, &spec, c->pool, &c->lease, &p->lanes, err));
     xai_lanes_set_urgent(p->lanes, c->urgent);
-    XAI_TRY(xai_lanes_run(p->lanes, 1, run_base, &(base){c, p}, 1, c->token, NULL, err));
+    XAI_TRY(xai_lanes_run(p->lanes, 1, run_input, &(run){c, p, input}, 1, c->token, NULL, err));
     p->session = xai_lanes_first(p->lanes);
     c->forwards++;
+    *out = p;
+    return XAI_OK;
+}
+
+xai_status xai_context_plain_base(xai_context *c, xai_plain_kind kind, const xai_plain **out, xai_error *err)
+{
+    *out = &c->plain[kind];
+    if (!c->plain[kind].session) return xai_context_plain_run(c, kind, c->input, out, err);
+    c->reused_forwards++;
+    xai_token_advance(c->token, 1);
     return XAI_OK;
 }
 

@@ -32,17 +32,18 @@ const float *xai_shared_gradient(const xai_shared *s, const xai_aim *aim, xai_po
     return NULL;
 }
 
-void xai_shared_add_gradient(xai_shared *s, const xai_aim *aim, xai_policy policy, const xai_value *by,
-                             const float *values)
+xai_status xai_shared_add_gradient(xai_shared *s, const xai_aim *aim, xai_policy policy, const xai_value *by,
+                                   const float *values, xai_error *err)
 {
     size_t bytes = (size_t)xai_value_count(by) * sizeof *values;
-    if (s->bytes + bytes > XAI_SHARED_MOST || xai_shared_gradient(s, aim, policy, by)) return;
+    if (s->bytes + bytes > XAI_SHARED_MOST || xai_shared_gradient(s, aim, policy, by)) return XAI_OK;
     xai_gradient_record *r = malloc(sizeof *r + bytes);
-    if (!r) return;
+    if (!r) XAI_NO_MEMORY(err);
     *r = (xai_gradient_record){*aim, policy, by, s->gradients};
     memcpy(r->values, values, bytes);
     s->gradients = r;
     s->bytes += bytes;
+    return XAI_OK;
 }
 
 /* ---------------------------------------------------------------- variants */
@@ -67,22 +68,24 @@ const float *xai_shared_variants(const xai_shared *s, const xai_value *value, si
     return v->data + v->at * (size_t)xai_value_count(value);
 }
 
-float *xai_shared_record(xai_shared *s, const xai_value *value, size_t count)
+xai_status xai_shared_record(xai_shared *s, const xai_value *value, size_t count, float **out, xai_error *err)
 {
     xai_variant_record *v = &s->variants;
-    if (!s->recording || (v->value && v->value != value) || v->at > v->count) return NULL;
+    *out = NULL;
+    if (!s->recording || (v->value && v->value != value) || v->at > v->count) return XAI_OK;
     size_t one = size_of(value), room = (v->at + count) * one;
-    if (count > XAI_SHARED_MOST / one || room > XAI_SHARED_MOST) return NULL;
+    if (count > XAI_SHARED_MOST / one || room > XAI_SHARED_MOST) return XAI_OK;
     if (room > v->room) {
-        if (s->bytes - v->room + room > XAI_SHARED_MOST) return NULL;
+        if (s->bytes - v->room + room > XAI_SHARED_MOST) return XAI_OK;
         float *more = realloc(v->data, room);
-        if (!more) return NULL;
+        if (!more) XAI_NO_MEMORY(err);
         s->bytes += room - v->room;
         v->data = more;
         v->room = room;
     }
     v->value = value;
-    return v->data + v->at * (size_t)xai_value_count(value);
+    *out = v->data + v->at * (size_t)xai_value_count(value);
+    return XAI_OK;
 }
 
 void xai_shared_advance(xai_shared *s, size_t count)

@@ -44,8 +44,8 @@ void xai_shared_deinit(xai_shared *shared);
 const float *xai_shared_gradient(const xai_shared *shared, const xai_aim *aim, xai_policy policy, const xai_value *by);
 
 /* Records a gradient, if there is room. */
-void xai_shared_add_gradient(xai_shared *shared, const xai_aim *aim, xai_policy policy, const xai_value *by,
-                             const float *values);
+xai_status xai_shared_add_gradient(xai_shared *shared, const xai_aim *aim, xai_policy policy, const xai_value *by,
+                                   const float *values, xai_error *err);
 
 /* A method begins with another target. `again`: with the variants that it has just run for the one before; `more`:
  * another target will follow that runs the same. */
@@ -56,7 +56,7 @@ void xai_shared_next_target(xai_shared *shared, bool again, bool more);
 const float *xai_shared_variants(const xai_shared *shared, const xai_value *value, size_t count);
 
 /* Room for what the next `count` variants give; NULL: they are not to be recorded. */
-float *xai_shared_record(xai_shared *shared, const xai_value *value, size_t count);
+xai_status xai_shared_record(xai_shared *shared, const xai_value *value, size_t count, float **out, xai_error *err);
 
 /* The method has gone past `count` variants, all of which are in the record if there is one. */
 void xai_shared_advance(xai_shared *shared, size_t count);

@@ -4,6 +4,7 @@
  * whole input, as MaxUnpool wants them. One piece of work is one plane, so no two threads add into the same gradient.
  */
 #include "kernels/kernels.h"
+#include "max_pool.h"
 #include "window.h"
 
 /* Channels of one piece of the backward pass, and windows whose maxima are sought at once. */
@@ -181,8 +182,16 @@ static void find_places(void *context, size_t index, int thread)
             if (ox % BLOCK == 0) find_in_plane(r, r->x + base, oy, ox, block_at(r, ox), &found);
             int64_t at = winner_at(r, &found, ox % BLOCK, oy, ox);
             if (at > 0 && r->columns_first) at = at % r->in.w * r->in.h + at / r->in.w;
-            *place++ = base + at;
+            *place++ = at < 0 ? -1 : base + at;
         }
+}
+
+void xai_max_pool_places(const xai_node *node, const float *x, int64_t *places, const xai_par *par)
+{
+    run r = {.window = node->state, .x = x, .places = places};
+    xai_plane_of(node, &node->in[0]->shape, &r.in, NULL);
+    xai_plane_of(node, &node->out[0]->shape, &r.out, NULL);
+    xai_par_for(par, (size_t)(r.out.n * r.out.c), find_places, &r);
 }
 
 static void run_forward(const xai_node *node, const xai_exec *exec, run *r)

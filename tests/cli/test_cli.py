@@ -64,9 +64,8 @@ REFUSED = [  # what, exit code, id in the message, part of the message, argument
     ("work that is none", 3, "unknown-method", "'dance'", ["bench", "--what", "dance"]),
     ("two kinds of work to serve", 2, "usage", "--what", ["bench", "--serve"]),
     ("layers of a method", 2, "usage", "'rise'", ["bench", "--per-layer", "--what", "rise"]),
-    ("bench in bf16", 4, "unsupported", "f32", ["bench", "--precision", "bf16"]),
+    ("no such precision", 2, "usage", "bf16", ["bench", "--precision", "f16"]),
     ("CMYK", 4, "unsupported-image", "CMYK", ["predict", "tests/engine/image/fixtures/cmyk.jpg"]),
-    ("bf16", 4, "unsupported", "f32", [*SAMPLE, "gradcam", "--precision", "bf16"]),
 ]
 
 
