@@ -1,14 +1,15 @@
 /*
  * Extremal perturbations: the smooth mask of a given area that keeps the score highest while the rest is blurred.
  *
- *     maximise over the mask m   f(blur(x, m)) - lambda mean_i (sorted(m)_i - r_i)^2,   r = 0 ... 0 1 ... 1, a share a of ones
+ *     maximise over the mask m   f(blur(x, m)) - lambda mean_i (sorted(m)_i - r_i)^2
+ *     r = 0 ... 0 1 ... 1, of which a share a is ones
  *
  * Fong, Patrick and Vedaldi, "Understanding Deep Networks via Extremal Perturbations and Smooth Masks", ICCV 2019,
- * arXiv 1910.08485, as TorchRay's extremal_perturbation: gradient ascent with momentum .9 (damped by .9) and step size
- * .01 from a mask of ones, lambda 300 growing by .35 % a step, the picture mirrored in every second step, and a pyramid of
- * blurs between which the mask interpolates, whose borders run into 0. The map is the mask of the last step. Where pixels
- * tie at the border of the area, the first in reading order count as outside (PyTorch's stable sort; its default sort
- * leaves it to the processor). No chance is involved.
+ * arXiv 1910.08485, as TorchRay's extremal_perturbation: gradient ascent with momentum .9 (damped by .9) and step
+ * size .01 from a mask of ones, lambda 300 growing by .35 % a step, the picture mirrored in every second step, and a
+ * pyramid of blurs between which the mask interpolates, whose borders run into 0. The map is the mask of the last
+ * step. Where pixels tie at the border of the area, the first in reading order count as outside (PyTorch's stable
+ * sort; its default sort leaves it to the processor). No chance is involved.
  */
 #include "explain/evaluate.h"
 #include "smooth_mask.h"
@@ -191,8 +192,8 @@ static void take(void *user, const xai_sample *samples, size_t count, const xai_
 
 enum { BINS = 1 << 16 }; /* for half of a float's bits */
 
-/* The value of rank `rank` in rising order, and how many of its equals rank below `rank`. Values are not negative, so that
- * their bits rise with them. */
+/* The value of rank `rank` in rising order, and how many of its equals rank below `rank`. Values are not negative, so
+ * that their bits rise with them. */
 static float value_of_rank(const float *values, size_t count, size_t rank, uint32_t *histogram, size_t *equals)
 {
     static const int SHIFT[] = {16, 0};

@@ -1,6 +1,6 @@
 /*
- * Smooth masks forward and backward. Rows of windows are independent pieces; each sums into a place of its own, and the
- * places are added up in one order, so that threads leave no trace. Belongs to one thread at a time.
+ * Smooth masks forward and backward. Rows of windows are independent pieces; each sums into a place of its own, and
+ * the places are added up in one order, so that threads leave no trace. Belongs to one thread at a time.
  */
 #include "smooth_mask.h"
 

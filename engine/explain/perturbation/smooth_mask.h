@@ -1,12 +1,14 @@
 /*
- * Smooth masks: a coarse grid of parameters, made into a mask of pixels by a smooth maximum of bumps around them, so that
- * no mask has an edge finer than a bump.
+ * Smooth masks: a coarse grid of parameters, made into a mask of pixels by a smooth maximum of bumps around them, so
+ * that no mask has an edge finer than a bump.
  *
- *     mask(u) = sum_k v_k exp(20 v_k) / sum_k exp(20 v_k),   v_k = parameter_k exp(-2 max(|u - place_k| / sigma - 1/2, 0)^2)
+ *     mask(u) = sum_k v_k exp(20 v_k) / sum_k exp(20 v_k)
+ *     v_k = parameter_k exp(-2 max(|u - place_k| / sigma - 1/2, 0)^2)
  *
- * over the (2 r + 1)^2 parameters around u, r = 1 + ceil(sigma / step); those beyond the grid are 0. Fong, Patrick and
- * Vedaldi, "Understanding Deep Networks via Extremal Perturbations and Smooth Masks", ICCV 2019, arXiv 1910.08485; TorchRay's
- * MaskGenerator. The mask has a margin of sigma pixels around the picture, which counts for its area.
+ * over the (2 r + 1)^2 parameters around u, r = 1 + ceil(sigma / step); those beyond the grid are 0. Fong, Patrick
+ * and Vedaldi, "Understanding Deep Networks via Extremal Perturbations and Smooth Masks", ICCV 2019, arXiv
+ * 1910.08485; TorchRay's MaskGenerator. The mask has a margin of sigma pixels around the picture, which counts for
+ * its area.
  */
 #ifndef XAI_EXPLAIN_SMOOTH_MASK_H
 #define XAI_EXPLAIN_SMOOTH_MASK_H
@@ -18,7 +20,7 @@ typedef struct xai_mask_axis {
     int length;   /* pixels of the picture */
     int in;       /* parameters */
     int mid, out; /* places of a window of parameters; pixels of the mask with its margin */
-    int *window, *offset; /* of a pixel of the mask: the first parameter of its window, and how far it is from its cell */
+    int *window, *offset; /* of a pixel of the mask: the first parameter of its window, and where in its cell it lies */
 } xai_mask_axis;
 
 typedef struct xai_smooth_mask {
@@ -38,8 +40,15 @@ enum { XAI_SMOOTH_TAPS = 21 };
 xai_status xai_smooth_mask_init(xai_smooth_mask *mask, int height, int width, int step, int sigma, xai_arena *arena,
                                 xai_error *err);
 
-static inline size_t xai_smooth_mask_count(const xai_smooth_mask *m) { return (size_t)m->rows.out * (size_t)m->columns.out; }
-static inline size_t xai_smooth_mask_parameters(const xai_smooth_mask *m) { return (size_t)m->rows.in * (size_t)m->columns.in; }
+/* Pixels of the mask with its margin; parameters. */
+static inline size_t xai_smooth_mask_count(const xai_smooth_mask *m)
+{
+    return (size_t)m->rows.out * (size_t)m->columns.out;
+}
+static inline size_t xai_smooth_mask_parameters(const xai_smooth_mask *m)
+{
+    return (size_t)m->rows.in * (size_t)m->columns.in;
+}
 /* Where in `mask` the picture's pixel lies. */
 static inline size_t xai_smooth_mask_at(const xai_smooth_mask *m, int y, int x)
 {
