@@ -44,6 +44,7 @@ PKGS_SERVER = libmicrohttpd jansson sqlite3 libseccomp
 pkg      = $(shell pkg-config $(1) $(2) 2>/dev/null)
 ISA_avx2   = $(if $(X86),-mavx2 -mfma -mf16c)
 ISA_avx512 = $(if $(X86),-mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c -mprefer-vector-width=512)
+ISA_avx512bf16 = $(if $(X86),$(ISA_avx512) -mavx512bf16)
 
 # ---------------------------------------------------------------- sources
 EXPLAIN     = $(patsubst engine/%/,%,$(sort $(wildcard engine/explain/*/)))
@@ -133,7 +134,7 @@ $(BUILD)/obj/gen/onnx.pb-c.o: $(GEN) $(BUILD)/flags
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(XFLAGS) -w $(CFLAGS) -c -o $@ $<
 
-isa = $(foreach i,avx2 avx512,$(if $(filter %_$(i),$(1)),$(ISA_$(i))))
+isa = $(foreach i,avx2 avx512 avx512bf16,$(if $(filter %_$(i),$(1)),$(ISA_$(i))))
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(GEN)
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
@@ -172,6 +173,9 @@ $(BUILD)/tests/server/jobs/test_decode_client: | $(BUILD)/explaind-decode
 # Lets any allocation of our own objects fail.
 $(BUILD)/tests/fault/test_alloc_failure: \
     LDHARD += $(foreach f,malloc calloc realloc aligned_alloc strdup strndup free,-Wl,--wrap=$(f))
+# Counts the passes that a method runs.
+$(BUILD)/tests/engine/explain/test_methods: \
+    LDHARD += $(foreach f,forward forward_slots backward,-Wl,--wrap=xai_session_$(f))
 # Programs that tests start.
 HELPERS = $(BUILD)/tests/server/http/echo
 SUITES  = $(patsubst %/,%,$(sort $(dir $(wildcard tests/*/test_*.py))))
@@ -215,6 +219,7 @@ conformance: deps-dev ## ONNX's own cases; networks from PyTorch, Keras and Padd
 	$(VENV)-keras/bin/python tests/conformance/export_keras.py $(BUILD)/conformance
 	$(VENV)-paddle/bin/python tests/conformance/export_paddle.py $(BUILD)/conformance
 	$(VENV)/bin/python tests/conformance/check_families.py $(BUILD)/conformance --xai $(BUILD)/xai
+	$(VENV)/bin/python tests/conformance/check_gates.py --xai $(BUILD)/xai
 	$(VENV)/bin/python tests/conformance/run_onnx_testdata.py --xai $(BUILD)/xai
 	$(VENV)/bin/python tests/conformance/write_onnx_cases.py $(BUILD)/conformance/onnx-cases
 	$(VENV)/bin/python tests/conformance/run_onnx_testdata.py --xai $(BUILD)/xai --title 'cases newer than opset 17' \
@@ -230,11 +235,15 @@ $(VENV_BENCH)/done: $(BENCH_REQUIREMENTS)
 	    echo "Not every peer could be installed; now one by one."; \
 	    for p in $$(cat $(BENCH_REQUIREMENTS) | grep -o '^[a-z].*==.*'); do \
 	        $(VENV_BENCH)/bin/pip install -q $$p || echo "$$p is left out"; done; fi
+$(VENV_BENCH)-%/done: tests/bench/requirements-%.txt
+	$(PYTHON) -m venv $(@D)
+	@if $(@D)/bin/pip install -q -r $<; then touch $@; else echo "$* could not be installed: it is left out"; fi
 .PHONY: bench
-bench: deps-build ## ours beside ONNX Runtime, OpenVINO and PyTorch, in turns; fills docs/bench.md and the README (ROWS=, ROUNDS=, QUICK=1)
+bench: deps-build ## ours beside other engines and explanation libraries, in turns; fills docs/bench.md and the README (ROWS=, ROUNDS=, QUICK=1)
 	$(call install_missing,python3-venv,the benchmark)
 	@$(SUBMAKE) all
 	@$(SUBMAKE) $(VENV_BENCH)/done
+	@for o in $$($(PYTHON) tests/bench/bench.py --rows '$(ROWS)' --oracles); do $(SUBMAKE) $(VENV_BENCH)-$$o/done; done
 	@$(VENV_BENCH)/bin/python tests/bench/bench.py --build $(BUILD) --rows '$(ROWS)' $(ROUNDS:%=--rounds %) $(if $(QUICK),--quick)
 
 # Sanitizers: builds of their own. The sandboxed decoder and the browser stay out: both limit what a process may map.

@@ -90,6 +90,18 @@ xai_memory xai_memory_now(void);
 /* The instruction set in use: "scalar", "avx2" or "avx512"; the environment variable XAI_ISA forces one down. */
 const char *xai_isa_name(void);
 
+/* In what numbers a model computes. */
+typedef enum xai_precision {
+    XAI_PRECISION_F32,
+    XAI_PRECISION_BF16 /* the large products of numbers of 8 significant bits, summed in float32; forward passes alone */
+} xai_precision;
+
+const char *xai_precision_name(xai_precision precision); /* "f32", "bf16" */
+/* The instruction set on which it runs: "avx512bf16", or xai_isa_name. */
+const char *xai_precision_isa(xai_precision precision);
+/* UNSUPPORTED, where = "precision", unless this processor has it. */
+xai_status xai_precision_check(xai_precision precision, xai_error *err);
+
 /* ---------------------------------------------------------------- typed parameters */
 
 /* A value as it comes from outside. Text is also accepted where another type is expected, and parsed. */
@@ -367,6 +379,7 @@ typedef struct xai_request {
     unsigned outputs;        /* xai_output bits for xai_result_render; 0: all */
     int top;                 /* predictions to return; 0: 5 */
     bool urgent;             /* a short job: goes before long ones at the next batch */
+    xai_precision precision; /* BF16: only methods that need no gradient, only where the processor has it */
     const char *emit_draws;  /* directory for masks and noise that were used; NULL: none */
     const char *use_draws;   /* directory to replay them from; NULL: draw */
 } xai_request;
@@ -431,6 +444,7 @@ typedef struct xai_result {
     struct xai_arena *arena; /* owns everything here */
     bool partial;
     double engine_ms, render_ms;
+    double forwards, backwards; /* passes that were run; what the explanations say of theirs, they share */
     const uint8_t *view; /* what the model saw: view_height * view_width * 3 RGB bytes; NULL without an image */
     int view_width, view_height;
     double crop[4]; /* x, y, width, height of the model's view, in oriented source pixels; 0 without an image */

@@ -7,7 +7,9 @@ import { makeForm } from './form.js';
 import { t, tOr } from './i18n.js';
 import { startAndShow } from './results.js';
 import { methodTitle } from './run.js';
-import { className, currentClass, currentMethod, hasProbabilities, refusal, set, state, subscribe } from './state.js';
+import {
+    className, currentClass, currentMethod, hasProbabilities, refusal, set, state, subscribe, takesBf16,
+} from './state.js';
 import { strengthInWords, strengthOf } from './target.js';
 
 const methodSummary = (method) => tOr(`method.${method.id}.summary`, method.summary);
@@ -141,6 +143,19 @@ function seedField() {
     );
 }
 
+function precisionField(method) {
+    if (!takesBf16(method)) return null;
+    const id = uid('precision');
+    const option = (value) =>
+        h('option', { value, selected: value === state.precision }, t(`precision.${value}`));
+    return h(
+        'div',
+        { class: 'field' },
+        h('label', { for: id }, t('precision.title')),
+        h('select', { id, onchange: (event) => set({ precision: event.target.value }) }, ['f32', 'bf16'].map(option)),
+    );
+}
+
 function modelField() {
     if (state.models.length < 2) return null;
     const id = uid('model');
@@ -187,6 +202,7 @@ function settings(method) {
         spaceField(),
         contrast,
         seedField(),
+        precisionField(method),
     );
 }
 

@@ -5,7 +5,7 @@ import { cancelExplanation } from './api.js';
 import { announce } from './dom.js';
 import { t, tOr } from './i18n.js';
 import { explain } from './job.js';
-import { currentClass, hasProbabilities, set, state } from './state.js';
+import { currentClass, hasProbabilities, set, state, takesBf16 } from './state.js';
 import { targetName } from './target.js';
 
 /**
@@ -32,7 +32,8 @@ export function requestFor(method, { params = state.params[method.id] ?? {} } = 
     if (state.space && hasProbabilities(state.model)) target.space = state.space;
     if (state.contrast !== null) target.contrast = state.contrast;
     const call = Object.keys(params).length ? { id: method.id, params } : { id: method.id };
-    return { model: state.model.id, methods: [call], targets: [target], seed: state.seed };
+    const request = { model: state.model.id, methods: [call], targets: [target], seed: state.seed };
+    return takesBf16(method) ? { ...request, precision: state.precision } : request;
 }
 
 function changed(run, changes) {

@@ -29,6 +29,7 @@ export const state = {
     contrast: null,
     space: '',
     seed: 0,
+    precision: 'f32',
     params: {}, // method id -> values that differ from the defaults
     runs: [], // newest first; see run.js
     wantedModel: null, // id of the model that was asked for
@@ -58,6 +59,10 @@ export const className = (index) => state.model?.labels?.[index] ?? String(index
 
 /** Whether the model's scores are of classes; a regression's are plain numbers. */
 export const hasProbabilities = (model) => model?.output?.head !== 'regression';
+
+/** Whether the method can be asked for in precision bf16: the server's processor has it, and no gradient is needed. */
+export const takesBf16 = (method) =>
+    Boolean(state.model?.precisions?.includes('bf16')) && !method.needs.includes('gradient');
 
 /** Why the model cannot serve a method, or null if it can. */
 export function refusal(method) {

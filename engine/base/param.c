@@ -237,6 +237,28 @@ static xai_doc *doc_of(const xai_param *p, const void *values, xai_arena *arena)
     return NULL;
 }
 
+static bool same_value(const xai_param *p, const void *a, const void *b)
+{
+    const void *x = field_of(a, p), *y = field_of(b, p);
+    switch (p->type) {
+    case XAI_PARAM_INT: return memcmp(x, y, sizeof(int64_t)) == 0;
+    case XAI_PARAM_REAL: return memcmp(x, y, sizeof(double)) == 0;
+    case XAI_PARAM_BOOL: return *(const bool *)x == *(const bool *)y;
+    case XAI_PARAM_ENUM: return *(const int *)x == *(const int *)y;
+    case XAI_PARAM_TEXT:
+    case XAI_PARAM_LAYER: break;
+    }
+    const char *s = *(const char *const *)x, *t = *(const char *const *)y;
+    return s && t ? strcmp(s, t) == 0 : s == t;
+}
+
+bool xai_params_equal(const xai_param *table, size_t n, const void *a, const void *b)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!same_value(&table[i], a, b)) return false;
+    return true;
+}
+
 xai_doc *xai_params_doc(const xai_param *table, size_t n, const void *values, xai_arena *arena)
 {
     xai_doc *object = xai_doc_object(arena);

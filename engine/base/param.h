@@ -50,6 +50,9 @@ enum { XAI_PARAM_TEXT_MAX = 1024 }; /* longest text value in bytes */
 xai_status xai_params_parse(const xai_param *table, size_t n, const xai_named_value *values, size_t count, void *out,
                             xai_arena *strings, xai_error *err);
 
+/* Whether two structs of one table hold the same values. */
+bool xai_params_equal(const xai_param *table, size_t n, const void *a, const void *b);
+
 /* The values in use as an object for the receipt, in table order. */
 xai_doc *xai_params_doc(const xai_param *table, size_t n, const void *values, xai_arena *arena);
 

@@ -19,6 +19,7 @@ typedef struct bench {
     bench_work *works[CLI_MAX_REPEATS];
     double *ms[CLI_MAX_REPEATS];
     int64_t batch, repeat;
+    xai_precision precision;
 } bench;
 
 static int by_value(const void *a, const void *b)
@@ -32,8 +33,9 @@ static json_t *describe(cli_call *call, const bench *b)
 {
     char place[CLI_PATH_SIZE];
     return json_pack("{s:s, s:s, s:o, s:s, s:s, s:i, s:I}", "engine", "explaind", "version", XAI_VERSION, "model",
-                     xai_json_text(cli_model_path(call, place)), "isa", xai_isa_name(), "precision", "f32", "threads",
-                     xai_pool_threads(b->pool), "batch", (json_int_t)b->batch);
+                     xai_json_text(cli_model_path(call, place)), "isa", xai_precision_isa(b->precision), "precision",
+                     xai_precision_name(b->precision), "threads", xai_pool_threads(b->pool), "batch",
+                     (json_int_t)b->batch);
 }
 
 static xai_status open_works(cli_call *call, bench *b, xai_error *err)
@@ -118,11 +120,11 @@ static xai_status serve(cli_call *call, bench *b, xai_error *err)
 
 static xai_status read_options(cli_call *call, bench *b, xai_error *err)
 {
-    const char *precision = cli_text(call, CLI_PRECISION, "f32");
-    XAI_CHECK(strcmp(precision, "f32") == 0, err, UNSUPPORTED, "--precision", "this build has f32, not '%s'", precision);
+    XAI_TRY(cli_precision(call, &b->precision, err));
+    const char *whats = b->precision == XAI_PRECISION_F32 ? "forward,gradient" : "forward";
     XAI_TRY(cli_int(call, CLI_REPEAT, 20, 1, BENCH_MAX_RUNS, &b->repeat, err));
     XAI_TRY(cli_int(call, CLI_BATCH, 1, 1, BENCH_MAX_BATCH, &b->batch, err));
-    XAI_TRY(cli_split(call, cli_text(call, CLI_WHAT, "forward,gradient"), &b->whats, err));
+    XAI_TRY(cli_split(call, cli_text(call, CLI_WHAT, whats), &b->whats, err));
     bool serves = call->options[CLI_SERVE].count;
     XAI_CHECK(!serves || b->whats.count == 1, err, USAGE, "--what", "--serve needs --what with one kind of work");
     return XAI_OK;

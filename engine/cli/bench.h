@@ -21,7 +21,7 @@ typedef struct bench_program {
     xai_seed target;       /* one element of the first output in each of its rows */
 } bench_program;
 
-/* `batch` is what the program takes at once; `samples` is how many such inputs there are. */
+/* `batch` is what the program takes at once; `samples` is how many such inputs there are. Its precision is the call's. */
 xai_status bench_program_open(cli_call *call, int64_t batch, size_t samples, bench_program *out, xai_error *err);
 void bench_program_close(bench_program *program);
 /* Puts input `sample` where the session reads it; before every run, since a forward may overwrite it. */

@@ -207,7 +207,7 @@ static json_t *report(cli_call *call, const layers *l, int64_t batch, int64_t ru
     json_t *list = json_array(), *totals = json_object();
     for (int pass = 0; pass < (l->gradient ? PASSES : 1); pass++) tell_pass(l, pass, list, totals);
     return json_pack("{s:o, s:s, s:I, s:I, s:s, s:o, s:o, s:o}", "model", xai_json_text(cli_model_path(call, place)),
-                     "precision", "f32", "batch", (json_int_t)batch, "runs", (json_int_t)runs, "clock",
+                     "precision", l->p.program->bf16 ? "bf16" : "f32", "batch", (json_int_t)batch, "runs", (json_int_t)runs, "clock",
                      l->threads == 1 ? "cpu" : "wall", "machine", roofline_json(&l->roof), "layers", list, "totals",
                      totals);
 }

@@ -1,6 +1,8 @@
 /* What is timed: a graph from a file as a program, with inputs that are noise about zero, the same in every process. */
 #include "bench.h"
 
+#include "kernels/bf16.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -22,12 +24,15 @@ static xai_status concrete_shapes(bench_program *p, int64_t batch, xai_shape **o
     return XAI_OK;
 }
 
-static xai_status build(bench_program *p, int64_t batch, xai_error *err)
+static xai_status build(bench_program *p, cli_call *call, int64_t batch, xai_error *err)
 {
     xai_shape *shapes;
+    xai_precision precision;
+    XAI_TRY(cli_precision(call, &precision, err));
     XAI_TRY(concrete_shapes(p, batch, &shapes, err));
     const xai_graph *g = p->graph;
-    xai_program_spec spec = {.shapes = shapes, .outputs = g->outputs, .output_count = g->output_count};
+    xai_program_spec spec = {.shapes = shapes, .outputs = g->outputs, .output_count = g->output_count,
+                             .bf16 = precision == XAI_PRECISION_BF16 ? xai_bf16_get() : NULL};
     XAI_TRY(xai_program_build(g, &spec, &p->program, err));
     p->outputs = XAI_NEW(p->arena, const char *, g->output_count + 1);
     if (!p->outputs) XAI_NO_MEMORY(err);
@@ -81,7 +86,7 @@ xai_status bench_program_open(cli_call *call, int64_t batch, size_t samples, ben
     *out = (bench_program){.arena = xai_arena_new(0), .samples = samples};
     if (!out->arena) XAI_NO_MEMORY(err);
     XAI_TRY(xai_graph_load(cli_model_path(call, place), &out->graph, err));
-    XAI_TRY(build(out, batch, err));
+    XAI_TRY(build(out, call, batch, err));
     XAI_TRY(make_inputs(out, err));
     return make_target(out, err);
 }

@@ -18,6 +18,9 @@ struct bench_work {
     /* predict, methods */
     xai_model *model;
     xai_image *image;
+    xai_precision precision;
+    xai_named_value params[CLI_MAX_REPEATS];
+    size_t param_count;
 };
 
 static bool is_raw(const char *what) { return strcmp(what, "forward") == 0 || strcmp(what, "gradient") == 0; }
@@ -51,12 +54,26 @@ static xai_status gray_picture(const xai_model_info *info, xai_image **out, xai_
     return status;
 }
 
+/* As text, which is parsed by the method's table. */
+static xai_status read_params(bench_work *w, cli_call *call, xai_error *err)
+{
+    const cli_values *given = &call->options[CLI_PARAM];
+    for (size_t i = 0; i < given->count; i++) {
+        xai_named_value *p = &w->params[w->param_count++];
+        p->type = XAI_VALUE_TEXT;
+        XAI_TRY(cli_pair(call, given->items[i], &p->name, &p->text, err));
+    }
+    return XAI_OK;
+}
+
 static xai_status open_explain(bench_work *w, cli_call *call, xai_error *err)
 {
     XAI_CHECK(strcmp(w->what, "predict") == 0 || xai_method_find(w->what), err, UNKNOWN_METHOD, w->what,
               "'%s' is neither forward, gradient, predict nor a method; `xai methods` lists them", w->what);
     XAI_CHECK(w->batch == 1, err, USAGE, "--batch", "only forward and gradient are timed in batches");
+    XAI_TRY(cli_precision(call, &w->precision, err));
     XAI_TRY(cli_load_model(call, &w->model, err));
+    XAI_TRY(read_params(w, call, err));
     return gray_picture(xai_model_describe(w->model), &w->image, err);
 }
 
@@ -99,9 +116,9 @@ static xai_status run_sample(void *user, size_t index, xai_session *session, con
 
 static xai_status explain_once(bench_work *w, xai_error *err)
 {
-    xai_method_call call = {.id = w->what};
+    xai_method_call call = {.id = w->what, .params = w->params, .param_count = w->param_count};
     xai_request request = {.model = w->model, .image = w->image, .calls = &call,
-                           .call_count = strcmp(w->what, "predict") != 0};
+                           .call_count = strcmp(w->what, "predict") != 0, .precision = w->precision};
     xai_result *result;
     XAI_TRY(xai_explain(&request, w->pool, NULL, &result, err));
     xai_result_free(result);

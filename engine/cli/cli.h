@@ -44,6 +44,8 @@ xai_status cli_bench(cli_call *call, xai_error *err);
 
 /* The last value given, or `fallback`. */
 const char *cli_text(const cli_call *call, cli_option option, const char *fallback);
+/* --precision; UNSUPPORTED where the processor has none. */
+xai_status cli_precision(const cli_call *call, xai_precision *out, xai_error *err);
 xai_status cli_int(const cli_call *call, cli_option option, int64_t fallback, int64_t min, int64_t max, int64_t *out,
                    xai_error *err);
 /* "a,b,c" as a list, copied into the arena. */

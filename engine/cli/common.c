@@ -32,6 +32,15 @@ xai_status cli_int(const cli_call *call, cli_option option, int64_t fallback, in
     return XAI_OK;
 }
 
+xai_status cli_precision(const cli_call *call, xai_precision *out, xai_error *err)
+{
+    const char *text = cli_text(call, CLI_PRECISION, "f32");
+    *out = strcmp(text, "bf16") == 0 ? XAI_PRECISION_BF16 : XAI_PRECISION_F32;
+    XAI_CHECK(strcmp(text, xai_precision_name(*out)) == 0, err, USAGE, "--precision", "there is f32 and bf16, not '%s'",
+              text);
+    return xai_precision_check(*out, err);
+}
+
 xai_status cli_split(cli_call *call, const char *text, cli_values *out, xai_error *err)
 {
     char *copy = xai_arena_strdup(call->arena, text), *rest = copy;

@@ -16,10 +16,10 @@ static void print_paper(const char *paper)
 
 static void print_table(void)
 {
-    puts("| method | what it shows | needs | cost | paper |\n|---|---|---|---|---|");
+    puts("| family | method | what it shows | needs | cost | paper |\n|---|---|---|---|---|---|");
     for (size_t i = 0; i < xai_method_count(); i++) {
         const xai_method_info *m = xai_method_at(i);
-        printf("| `%s` %s | %s | %s | %s |", m->id, m->title, m->summary, m->needs, m->cost);
+        printf("| %s | `%s` %s | %s | %s | %s |", m->family, m->id, m->title, m->summary, m->needs, m->cost);
         print_paper(m->paper);
     }
 }

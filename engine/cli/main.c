@@ -150,6 +150,7 @@ int main(int argc, char **argv)
     bool help = strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
     if (strcmp(word, "--version") == 0) return printf("xai %s\n", XAI_VERSION) < 0;
     const command *c = find_command(help && argc > 2 ? argv[2] : word);
+    for (int i = 2; c && i < argc; i++) help = help || strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0;
     if (help && c) print_help(c);
     else if (help) print_usage(stdout);
     if (help) return 0;

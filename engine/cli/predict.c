@@ -14,11 +14,13 @@ static xai_status predict_whole(const xai_request *request, xai_pool *pool, xai_
     xai_result *result;
     xai_head head = xai_model_describe(request->model)->head;
     XAI_TRY(xai_explain(request, pool, NULL, &result, err));
-    json_t *list = json_array();
+    json_t *list = json_array(), *root = json_pack("{s:s, s:s}", "model", xai_model_describe(request->model)->id,
+                                                   "precision", result->precision);
     for (size_t i = 0; i < result->prediction_count; i++)
         json_array_append_new(list, xai_json_prediction(&result->predictions[i], head));
     xai_result_free(result);
-    return cli_print(json_pack("{s:s, s:o}", "model", xai_model_describe(request->model)->id, "predictions", list), err);
+    json_object_set_new(root, "predictions", list);
+    return cli_print(root, err);
 }
 
 /* "3,4" as the mask id of a grid with `cells` patches: hex of ceil(cells / 4) digits, bit i = patch i. */
@@ -72,6 +74,9 @@ static xai_status predict_with(cli_call *call, xai_request *request, xai_pool *p
     const char *name = cli_text(call, CLI_TARGET, NULL);
     int64_t top;
     XAI_TRY(cli_int(call, CLI_TOP, 5, 1, 100000, &top, err));
+    XAI_TRY(cli_precision(call, &request->precision, err));
+    XAI_CHECK(request->precision == XAI_PRECISION_F32 || !cli_text(call, CLI_PATCHES, NULL), err, UNSUPPORTED,
+              "--precision", "patches are scored in f32");
     if (name) XAI_TRY(xai_model_find_class(request->model, name, &target.class_index, err));
     request->top = (int)top;
     request->targets = &target;

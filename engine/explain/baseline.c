@@ -78,7 +78,8 @@ xai_status xai_context_baseline(const xai_context *c, xai_baseline baseline, dou
     case XAI_BASELINE_BLACK: return plain(c, 0, out, err);
     case XAI_BASELINE_WHITE: return plain(c, 255, out, err);
     case XAI_BASELINE_BLUR: return blurred(c, sigma, out, err);
-    case XAI_BASELINE_MEAN: break;
+    case XAI_BASELINE_MEAN:
+    case XAI_BASELINE_KINDS: break;
     }
     memset(out, 0, c->input_count * sizeof *out);
     return XAI_OK;

@@ -6,6 +6,7 @@
 #include "context.h"
 
 #include "image/preprocess.h"
+#include "shared.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -57,6 +58,10 @@ static xai_status list_kept(xai_context *c, const xai_wants *wants, xai_error *e
     if (!(c->keep = XAI_NEW(c->arena, const char *, wants->kept_count + 1))) XAI_NO_MEMORY(err);
     c->keep[c->keep_count++] = c->model->logits;
     for (size_t i = 0; i < wants->kept_count; i++) c->keep[c->keep_count++] = wants->kept[i];
+    const char **layers = XAI_NEW(c->arena, const char *, wants->layer_count);
+    if (!layers) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < wants->layer_count; i++) layers[i] = wants->layers[i];
+    c->wants = (xai_wants){wants->precision, layers, wants->layer_count, c->keep + 1, wants->kept_count};
     return XAI_OK;
 }
 
@@ -76,6 +81,7 @@ xai_status xai_context_init(xai_context *c, const xai_context_spec *spec, xai_er
                        .urgent = spec->urgent, .layers_only = spec->layers_only,
                        .lease = {.token = spec->token, .urgent = spec->urgent}};
     set_geometry(c);
+    if (!(c->shared = XAI_NEW(c->arena, xai_shared, 1))) XAI_NO_MEMORY(err);
     if (!(c->input = XAI_NEW(c->arena, float, c->input_count))) XAI_NO_MEMORY(err);
     XAI_TRY(spec->image ? take_image(c, spec->image, err) : take_tensor(c, spec->tensor, err));
     XAI_TRY(list_kept(c, &spec->wants, err));
@@ -91,8 +97,10 @@ void xai_context_deinit(xai_context *c)
     for (xai_context_part *p = c->parts; p; p = p->next) xai_lanes_free(p->lanes);
     for (int mode = 0; mode < XAI_PLAN_MODES; mode++) xai_model_return_lanes(c->model, c->lanes[mode]);
     xai_model_return_lanes(c->model, c->varied);
+    xai_context_plain_deinit(c);
     xai_lease_end(&c->lease);
     if (c->program_owned) xai_program_free(c->program);
+    if (c->shared) xai_shared_deinit(c->shared);
 }
 
 static xai_session_spec spec_of(const xai_context *c, xai_plan_mode mode)
@@ -141,10 +149,11 @@ static xai_status add_up(const xai_context *c, const size_t sessions[XAI_PLAN_MO
     return XAI_OK;
 }
 
-xai_status xai_context_reserve(xai_context *c, const size_t sessions[XAI_PLAN_MODES], xai_error *err)
+xai_status xai_context_reserve(xai_context *c, const size_t sessions[XAI_PLAN_MODES], unsigned plain, xai_error *err)
 {
     size_t sum;
     XAI_TRY(add_up(c, sessions, &sum, err));
+    XAI_TRY(xai_context_plain_bytes(c, plain, &sum, err));
     return xai_lease_reserve(&c->lease, sum, err);
 }
 

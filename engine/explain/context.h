@@ -1,11 +1,27 @@
 /*
  * Context: one image on one model, and everything that several methods on several targets share: the input, the
- * base forward, the gradient session, the lanes. Each is made when it is first needed, and once.
+ * base forward, the gradient session, the lanes, plain sessions. Each is made when it is first needed, and once.
  */
 #ifndef XAI_EXPLAIN_CONTEXT_H
 #define XAI_EXPLAIN_CONTEXT_H
 
 #include "graph/model.h"
+
+/* Passes that know operators one by one run in sessions of a plain program (program.h), each with room for its kind. */
+typedef enum xai_plain_kind {
+    XAI_PLAIN_TANGENTS,    /* xai_session_hvp */
+    XAI_PLAIN_RELEVANCE,   /* xai_session_relevance */
+    XAI_PLAIN_MULTIPLIERS, /* xai_session_multipliers */
+    XAI_PLAIN_REFERENCE,   /* what these are taken against */
+    XAI_PLAIN_KINDS
+} xai_plain_kind;
+
+typedef struct xai_plain {
+    xai_program *program; /* keeps what the context's does, by the same names */
+    xai_lanes *lanes;
+    xai_session *session; /* has run, with everything kept; NULL: not yet */
+    xai_value *in;
+} xai_plain;
 
 typedef struct xai_context {
     xai_model *model;
@@ -36,9 +52,14 @@ typedef struct xai_context {
     xai_lanes *varied;                /* the same of mode GRADIENT, for variants: the base run stays as it is */
     bool ready[XAI_PLAN_MODES];       /* its first session holds the base forward, and what keeps all keeps it */
     struct xai_context_part *parts;   /* lanes after a layer */
+    xai_wants wants;                  /* what its programs compute */
+    xai_program *plain_programs[2];   /* weights packed, and open; NULL: not needed yet */
+    xai_plain plain[XAI_PLAIN_KINDS];
     xai_lease lease;                  /* of all lanes */
     bool layers_only;                 /* no method of the request differentiates further than to its layer */
     double forwards, backwards;       /* passes that were run, in parts of the whole */
+    double reused_forwards, reused_backwards; /* what `shared` saved: passes that results rest on without their own */
+    struct xai_shared *shared;
 } xai_context;
 
 /* What to set up; exactly one of image and tensor. */
@@ -58,9 +79,10 @@ typedef struct xai_context_spec {
 xai_status xai_context_init(xai_context *context, const xai_context_spec *spec, xai_error *err);
 void xai_context_deinit(xai_context *context);
 
-/* Reserves the memory of that many sessions of each mode, so that the job waits before it begins and not in the
- * middle. */
-xai_status xai_context_reserve(xai_context *context, const size_t sessions[XAI_PLAN_MODES], xai_error *err);
+/* Reserves the memory of that many sessions of each mode, and of the plain ones (1 << xai_plain_kind), so that the job
+ * waits before it begins and not in the middle. */
+xai_status xai_context_reserve(xai_context *context, const size_t sessions[XAI_PLAN_MODES], unsigned plain,
+                               xai_error *err);
 
 /* Whether the memory budget could ever hold that many sessions more. */
 xai_status xai_context_could_hold(const xai_context *context, const size_t sessions[XAI_PLAN_MODES], bool *out,
@@ -77,6 +99,16 @@ xai_status xai_context_gradient_base(xai_context *context, xai_session **session
 
 /* The same in a session that keeps every activation: from it suffixes begin, and layers are read. It must not be run. */
 xai_status xai_context_kept_base(xai_context *context, xai_session **session, xai_error *err);
+
+/* A plain session that has run on the unperturbed input. Backward passes are the caller's to count. */
+xai_status xai_context_plain_base(xai_context *context, xai_plain_kind kind, const xai_plain **out, xai_error *err);
+/* The same on another input, anew. */
+xai_status xai_context_plain_run(xai_context *context, xai_plain_kind kind, const float *input, const xai_plain **out,
+                                 xai_error *err);
+
+/* Adds the bytes that plain sessions of these kinds will take; builds their programs. SIZE_MAX: too many to count. */
+xai_status xai_context_plain_bytes(xai_context *context, unsigned kinds, size_t *sum, xai_error *err);
+void xai_context_plain_deinit(xai_context *context);
 
 /* Lanes for many variants of the input: forward alone, or with gradients. */
 xai_status xai_context_lanes(xai_context *context, xai_lanes **out, xai_error *err);
@@ -110,7 +142,8 @@ typedef enum xai_baseline {
     XAI_BASELINE_BLACK,
     XAI_BASELINE_WHITE,
     XAI_BASELINE_MEAN,
-    XAI_BASELINE_BLUR
+    XAI_BASELINE_BLUR,
+    XAI_BASELINE_KINDS /* how many there are */
 } xai_baseline;
 #define XAI_BASELINE_CHOICES "black|white|mean|blur"
 

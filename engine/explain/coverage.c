@@ -8,13 +8,6 @@
 #include <math.h>
 #include <stdlib.h>
 
-static void input_sides(const xai_model *m, int64_t *height, int64_t *width)
-{
-    bool nchw = m->info.layout == XAI_LAYOUT_NCHW;
-    *height = m->info.input_shape[nchw ? 2 : 1];
-    *width = m->info.input_shape[nchw ? 3 : 2];
-}
-
 /* Which share of part `index` of `parts` equal ones of [0, length) lies in [from, to). */
 static double share(int64_t index, int64_t parts, double length, double from, double to)
 {
@@ -29,7 +22,7 @@ static xai_status check_box(const xai_model *m, const xai_target *t, xai_error *
 {
     int64_t height, width;
     const int64_t *b = t->box;
-    input_sides(m, &height, &width);
+    xai_model_input_sides(m, &height, &width);
     XAI_CHECK(b[0] >= 0 && b[1] >= 0 && b[0] < b[2] && b[1] < b[3] && b[2] <= height && b[3] <= width, err, BAD_PARAM,
               "target.box", "a box is [top, left, bottom, right] inside the model's input of %" PRId64 " rows and %" PRId64
               " columns, the latter two excluded", height, width);
@@ -67,7 +60,7 @@ static void fill_box(const xai_model *m, const int64_t *box, float *shares)
 {
     int64_t height, width;
     const xai_cells *c = &m->cells;
-    input_sides(m, &height, &width);
+    xai_model_input_sides(m, &height, &width);
     for (int64_t y = 0; y < c->rows; y++)
         for (int64_t x = 0; x < c->cols; x++)
             shares[y * c->cols + x] =

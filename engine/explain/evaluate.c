@@ -7,6 +7,9 @@
 #include "evaluate.h"
 
 #include "graph/region.h"
+#include "shared.h"
+
+#include <string.h>
 
 typedef struct job {
     const xai_context *context;
@@ -16,6 +19,7 @@ typedef struct job {
     xai_value *of;
     bool regions;
     size_t slots; /* variants that a session takes at once */
+    float *record; /* what the aim's tensor holds at each variant, for the targets that follow; NULL: none do */
 } job;
 
 static void run_forward(const job *j, size_t index, xai_session *session, const xai_par *par)
@@ -36,6 +40,9 @@ static void run_forward(const job *j, size_t index, xai_session *session, const 
 
 static void score(const job *j, size_t index, const float *data)
 {
+    size_t elements = (size_t)xai_value_count(j->aim->value);
+    if (j->record && data != j->record + index * elements)
+        memcpy(j->record + index * elements, data, elements * sizeof *data);
     j->scores->values[index] = (float)xai_aim_value(j->aim, data);
     if (j->scores->top1) j->scores->top1[index] = (int32_t)xai_aim_top_class(j->aim, data);
 }
@@ -109,16 +116,33 @@ static xai_status choose(xai_context *c, job *j, xai_lanes **lanes, double *shar
     return XAI_OK;
 }
 
+/* The variants have been run for another target: their scores follow from what was recorded. */
+static bool replay(xai_context *c, job *j, double share, double cost)
+{
+    size_t count = j->variants->count, elements = (size_t)xai_value_count(j->aim->value);
+    const float *data = xai_shared_variants(c->shared, j->aim->value, count);
+    if (!data) return false;
+    for (size_t i = 0; i < count; i++) score(j, i, data + i * elements);
+    j->scores->done = count;
+    c->reused_forwards += share * (double)count;
+    xai_token_advance(c->token, cost * (double)count);
+    xai_shared_advance(c->shared, count);
+    return true;
+}
+
 static xai_status run_all(xai_context *c, job *j, xai_error *err)
 {
     xai_lanes *lanes;
     double share;
     XAI_TRY(choose(c, j, &lanes, &share, err));
     double cost = j->of == c->in ? 1 : share; /* as the methods announce it */
+    if (replay(c, j, share, cost)) return XAI_OK;
+    XAI_TRY(xai_shared_record(c->shared, j->aim->value, j->variants->count, &j->record, err));
     size_t count = j->variants->count, groups = (count + j->slots - 1) / j->slots, done;
     xai_status status = xai_lanes_run(lanes, groups, j->slots > 1 ? run_group : run_variant, j,
                                       cost * (double)j->slots, c->token, &done, err);
     j->scores->done = done * j->slots < count ? done * j->slots : count;
+    xai_shared_advance(c->shared, j->scores->done);
     c->forwards += share * (double)j->scores->done;
     return status;
 }

@@ -6,6 +6,7 @@
  */
 #include "method.h"
 #include "predict.h"
+#include "shared.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -25,9 +26,24 @@ typedef struct plan {
     size_t target_count;
     xai_wants wants; /* the layers that parameters name, the tensors that targets are made of */
     const char **layers, **kept;
+    size_t layer_room;
 } plan;
 
 /* ---------------------------------------------------------------- check */
+
+static xai_status want(plan *p, const char *tensor, xai_error *err)
+{
+    if (p->wants.layer_count == p->layer_room) {
+        size_t room = 2 * p->layer_room + 16;
+        const char **more = XAI_NEW(p->arena, const char *, room);
+        if (!more) XAI_NO_MEMORY(err);
+        if (p->layers) memcpy(more, p->layers, p->layer_room * sizeof *more);
+        p->layers = more;
+        p->layer_room = room;
+    }
+    p->layers[p->wants.layer_count++] = tensor;
+    return XAI_OK;
+}
 
 /* Every layer that the parameters name, or leave to the target, becomes the name of its tensor. */
 static xai_status resolve_layers(plan *p, const xai_method *method, const char *tensor, void *params, xai_error *err)
@@ -36,13 +52,24 @@ static xai_status resolve_layers(plan *p, const xai_method *method, const char *
     for (size_t i = 0; i < method->info.param_count; i++) {
         const xai_param *row = &method->info.params[i];
         if (row->type != XAI_PARAM_LAYER) continue;
-        const char *text, **layer = &p->layers[p->wants.layer_count++];
+        const char *text, *layer;
         memcpy(&text, (const char *)params + row->offset, sizeof text);
-        XAI_TRY(text ? xai_model_find_layer(model, text, layer, err)
-                     : xai_model_default_layer(model, tensor, layer, err));
-        XAI_TRY(xai_model_check_reaches(model, *layer, tensor, err));
-        memcpy((char *)params + row->offset, layer, sizeof *layer);
+        XAI_TRY(text ? xai_model_find_layer(model, text, &layer, err)
+                     : xai_model_default_layer(model, tensor, &layer, err));
+        XAI_TRY(xai_model_check_reaches(model, layer, tensor, err));
+        XAI_TRY(want(p, layer, err));
+        memcpy((char *)params + row->offset, &layer, sizeof layer);
     }
+    return XAI_OK;
+}
+
+static xai_status want_tensors(plan *p, const xai_method *method, const void *params, xai_error *err)
+{
+    const char *const *names;
+    size_t count;
+    if (!method->reads) return XAI_OK;
+    XAI_TRY(method->reads(p->request->model, params, p->arena, &names, &count, err));
+    for (size_t i = 0; i < count; i++) XAI_TRY(want(p, names[i], err));
     return XAI_OK;
 }
 
@@ -57,7 +84,9 @@ static xai_status plan_pair(plan *p, size_t i, size_t k, xai_error *err)
     XAI_TRY(xai_params_parse(method->info.params, method->info.param_count, call->params, call->param_count, params,
                              p->arena, err));
     XAI_TRY(resolve_layers(p, method, xai_target_tensor(model, &p->targets[k]), params, err));
-    return method->check ? method->check(model, params, err) : XAI_OK;
+    if (method->check) XAI_TRY(method->check(model, params, err));
+    if (method->check_target) XAI_TRY(method->check_target(model, params, &p->targets[k], err));
+    return want_tensors(p, method, params, err);
 }
 
 static xai_status check_needs(const plan *p, const xai_method *method, const xai_target *t, xai_error *err)
@@ -75,6 +104,9 @@ static xai_status plan_call(plan *p, size_t i, xai_error *err)
     XAI_CHECK(info, err, UNKNOWN_METHOD, "method", "there is no method '%s'", p->request->calls[i].id);
     p->methods[i] = xai_method_of(info);
     XAI_TRY(xai_method_served(info, p->request->model, err));
+    XAI_CHECK(p->request->precision == XAI_PRECISION_F32 || !(p->methods[i]->needs & XAI_NEEDS_GRADIENT), err, UNSUPPORTED,
+              "precision", "%s needs gradients, which are computed in f32 alone: ask for it without precision bf16",
+              info->id);
     for (size_t k = 0; k < p->target_count; k++) {
         XAI_TRY(check_needs(p, p->methods[i], &p->targets[k], err));
         XAI_TRY(plan_pair(p, i, k, err));
@@ -103,17 +135,13 @@ static xai_status plan_targets(plan *p, xai_error *err)
 
 static xai_status make_plan(plan *p, const xai_request *request, xai_arena *arena, xai_error *err)
 {
-    *p = (plan){.request = request, .arena = arena};
+    *p = (plan){.request = request, .arena = arena, .wants = {.precision = request->precision}};
+    XAI_TRY(xai_precision_check(request->precision, err));
     XAI_TRY(plan_targets(p, err));
-    size_t params = 0, calls = request->call_count;
-    for (size_t i = 0; i < calls; i++) {
-        const xai_method_info *info = xai_method_find(request->calls[i].id);
-        params += info ? info->param_count : 0;
-    }
+    size_t calls = request->call_count;
     p->methods = XAI_NEW(arena, const xai_method *, calls);
     p->params = XAI_NEW(arena, void *, calls * p->target_count);
-    p->layers = XAI_NEW(arena, const char *, params * p->target_count);
-    if (!p->methods || !p->params || !p->layers) XAI_NO_MEMORY(err);
+    if (!p->methods || !p->params) XAI_NO_MEMORY(err);
     for (size_t i = 0; i < calls; i++) XAI_TRY(plan_call(p, i, err));
     p->wants.layers = p->layers;
     return XAI_OK;
@@ -163,10 +191,11 @@ static xai_status take_aims(const plan *p, xai_context *c, xai_aim *aims, double
 }
 
 /* The aim as a method sees it: the class filled in, the space chosen. */
-static xai_status fill_aim(xai_aim *aim, const xai_method *method, const xai_result *r, xai_error *err)
+static xai_status fill_aim(xai_aim *aim, const xai_method *method, const void *params, const xai_result *r,
+                           xai_error *err)
 {
     xai_target *t = &aim->target;
-    t->space = xai_target_space(aim->model, t, method->space);
+    t->space = xai_target_space(aim->model, t, method->space_of ? method->space_of(params) : method->space);
     if (!aim->shares) return XAI_OK;
     if (t->class_index < 0) t->class_index = r->predictions[0].class_index;
     XAI_CHECK(t->contrast != t->class_index, err, BAD_PARAM, "target.contrast",
@@ -182,6 +211,15 @@ typedef struct run {
     xai_result *result;
 } run;
 
+/* Whether a call runs on target b the variants that it runs on target a. */
+static bool runs_the_same(const plan *p, size_t call, size_t a, size_t b)
+{
+    const xai_method *m = p->methods[call];
+    if (!m->steady || b >= p->target_count) return false;
+    void *const *params = p->params + call * p->target_count;
+    return xai_params_equal(m->info.params, m->info.param_count, params[a], params[b]);
+}
+
 static xai_status run_method(const run *u, size_t call, size_t k, xai_explanation *e, xai_error *err)
 {
     const plan *p = u->plan;
@@ -192,17 +230,19 @@ static xai_status run_method(const run *u, size_t call, size_t k, xai_explanatio
     xai_task task = {.context = c, .arena = r->arena, .aim = u->aims[k], .seed = p->request->seed,
                      .emit_draws = p->request->emit_draws, .use_draws = p->request->use_draws, .result = e};
     e->method = &method->info;
-    XAI_TRY(fill_aim(&task.aim, method, r, err));
+    XAI_TRY(fill_aim(&task.aim, method, params, r, err));
     task.base = task.aim.shares ? xai_aim_value(&task.aim, c->base_logits) : u->values[k];
     e->target = task.aim.target;
     e->target_value = task.base;
     XAI_TRY(xai_target_name(c->model, &e->target, r->arena, &e->target_name, err));
     e->params = xai_params_doc(method->info.params, method->info.param_count, params, r->arena);
     if (!e->params) XAI_NO_MEMORY(err);
-    double forwards = c->forwards, backwards = c->backwards;
+    bool again = k > 0 && runs_the_same(p, call, k - 1, k), more = runs_the_same(p, call, k, k + 1);
+    xai_shared_next_target(c->shared, again, more);
+    double forwards = c->forwards + c->reused_forwards, backwards = c->backwards + c->reused_backwards;
     XAI_TRY(method->run(&task, params, err));
-    e->forwards = 1 + c->forwards - forwards; /* the base forward, which all share */
-    e->backwards = c->backwards - backwards;
+    e->forwards = 1 + c->forwards + c->reused_forwards - forwards; /* the base forward, which all share */
+    e->backwards = c->backwards + c->reused_backwards - backwards;
     r->partial = r->partial || e->partial;
     return XAI_OK;
 }
@@ -249,8 +289,9 @@ static bool any_needs(const plan *p, unsigned mask, unsigned needs)
 /* One base forward serves all: it keeps what any method begins from. */
 static xai_plan_mode base_mode(const plan *p, const xai_context *c)
 {
-    if (any_needs(p, XAI_NEEDS_LAYER, XAI_NEEDS_LAYER) && c->layers_only) return XAI_PLAN_KEEP;
-    return any_needs(p, XAI_NEEDS_GRADIENT, XAI_NEEDS_GRADIENT) ? XAI_PLAN_GRADIENT : XAI_PLAN_FORWARD;
+    bool layers = any_needs(p, XAI_NEEDS_LAYER, XAI_NEEDS_LAYER) && c->layers_only;
+    if (any_needs(p, XAI_NEEDS_GRADIENT, XAI_NEEDS_GRADIENT) && !layers) return XAI_PLAN_GRADIENT;
+    return layers || any_needs(p, XAI_NEEDS_TENSORS, XAI_NEEDS_TENSORS) ? XAI_PLAN_KEEP : XAI_PLAN_FORWARD;
 }
 
 /* The sessions that the request will hold at once. A suffix takes less than the whole that it is a part of. */
@@ -258,13 +299,16 @@ static xai_status reserve(const plan *p, xai_context *c, xai_error *err)
 {
     size_t sessions[XAI_PLAN_MODES] = {0}, width = (size_t)xai_pool_threads(c->pool);
     xai_plan_mode base = base_mode(p, c);
-    for (size_t i = 0; i < p->request->call_count; i++)
+    unsigned plain = 0;
+    for (size_t i = 0; i < p->request->call_count; i++) {
+        plain |= p->methods[i]->plain;
         for (int mode = 0; mode < XAI_PLAN_MODES; mode++)
             if (p->methods[i]->lanes & 1U << mode) sessions[mode] = width;
+    }
     if (base != XAI_PLAN_FORWARD || !sessions[base]) sessions[base]++; /* or it runs in the first lane */
     if (sessions[XAI_PLAN_KEEP] == width && base == XAI_PLAN_FORWARD) sessions[XAI_PLAN_KEEP]++; /* their base */
     if (any_needs(p, XAI_NEEDS_LAYER, XAI_NEEDS_LAYER)) sessions[XAI_PLAN_KEEP]++;
-    return xai_context_reserve(c, sessions, err);
+    return xai_context_reserve(c, sessions, plain, err);
 }
 
 static xai_status run_base(const plan *p, xai_context *c, xai_error *err)
@@ -277,15 +321,17 @@ static xai_status run_base(const plan *p, xai_context *c, xai_error *err)
     }
 }
 
-static void describe_run(const xai_context *c, xai_result *r)
+static void describe_run(const xai_context *c, xai_precision precision, xai_result *r)
 {
     memcpy(r->crop, c->crop, sizeof r->crop);
     memcpy(r->input_shape, c->model->info.input_shape, sizeof r->input_shape);
-    r->isa = xai_isa_name();
-    r->precision = "f32";
+    r->isa = xai_precision_isa(precision);
+    r->precision = xai_precision_name(precision);
     r->view = c->view;
     r->view_width = c->width;
     r->view_height = c->height;
+    r->forwards = c->forwards;
+    r->backwards = c->backwards;
 }
 
 static xai_status run_all(const plan *p, xai_pool *pool, xai_token *token, xai_result *r, xai_error *err)
@@ -302,7 +348,7 @@ static xai_status run_all(const plan *p, xai_pool *pool, xai_token *token, xai_r
     XAI_TRY_OUT(run_base(p, &c, err));
     XAI_TRY_OUT(xai_context_predict(&c, q->top, r, err));
     XAI_TRY_OUT(run_methods(p, &c, r, err));
-    describe_run(&c, r);
+    describe_run(&c, q->precision, r);
 out:
     xai_context_deinit(&c);
     return status;

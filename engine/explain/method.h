@@ -28,7 +28,8 @@ typedef struct xai_task {
 typedef enum xai_need {
     XAI_NEEDS_GRADIENT = 1,
     XAI_NEEDS_LAYER = 2,
-    XAI_NEEDS_PROBABILITY = 4 /* of one class, whole or inside a box or mask */
+    XAI_NEEDS_PROBABILITY = 4, /* of one class, whole or inside a box or mask */
+    XAI_NEEDS_TENSORS = 8      /* those that `reads` names, of the base forward */
 } xai_need;
 
 typedef struct xai_method {
@@ -36,9 +37,19 @@ typedef struct xai_method {
     size_t params_size;
     unsigned needs;  /* xai_need bits: what the model must offer */
     unsigned lanes;  /* 1 << xai_plan_mode: in which modes it runs variants of the input on all threads */
+    unsigned plain;  /* 1 << xai_plain_kind: which plain sessions it uses */
     xai_space space; /* of the target by default */
+    bool steady;     /* it runs the same variants, in the same order, whatever the target: they can be run once */
+    xai_space (*space_of)(const void *params); /* the same where it depends on the parameters; NULL: it does not */
+    /* What a model must have beside `needs`: an error says what it lacks. May be NULL. */
+    xai_status (*serves)(const xai_model *model, xai_error *err);
+    /* Tensors that must not be fused away beside the layers among the parameters: names of the graph. May be NULL. */
+    xai_status (*reads)(const xai_model *model, const void *params, xai_arena *arena, const char *const **names,
+                        size_t *count, xai_error *err);
     /* What the table cannot say: relations between parameters, or with the model. May be NULL. */
     xai_status (*check)(const xai_model *model, const void *params, xai_error *err);
+    /* The same of what is asked of the target, which is checked. May be NULL. */
+    xai_status (*check_target)(const xai_model *model, const void *params, const xai_target *target, xai_error *err);
     /* Forward-equivalents that a run takes, the base forward included; a backward counts 2. */
     double (*cost)(const xai_model *model, const void *params);
     xai_status (*run)(xai_task *task, const void *params, xai_error *err);
@@ -52,6 +63,9 @@ static inline const xai_method *xai_method_of(const xai_method_info *info) { ret
 /* One signed map of height x width. */
 xai_status xai_task_add_map(xai_task *task, const char *name, const float *values, int64_t height, int64_t width,
                             xai_error *err);
+/* Several of one size: shape = count, height, width. */
+xai_status xai_task_add_maps(xai_task *task, const char *name, const float *values, const int64_t shape[3],
+                             xai_error *err);
 /* A graph, curve or table. */
 xai_status xai_task_add_doc(xai_task *task, const char *name, xai_artifact_kind kind, const xai_doc *doc,
                             xai_error *err);
@@ -67,11 +81,21 @@ xai_status xai_task_warn(xai_task *task, xai_error *err, const char *format, ...
 xai_status xai_task_gradient(xai_task *task, const xai_wanted *wanted, size_t count, xai_policy policy,
                              xai_error *err);
 
+/* The same from a seed of the caller's, in the session that has run on the base input. */
+xai_status xai_task_backward(xai_task *task, const xai_seed *seed, const xai_wanted *wanted, xai_policy policy,
+                             xai_error *err);
+
+/* Where a pass in a plain session starts: d target / d its tensor, in the arena. */
+xai_status xai_task_plain_seed(const xai_task *task, const xai_plain *plain, xai_seed *out, xai_error *err);
+
 /* ---- draws: masks and noise written to a directory, or read from one */
 
 /* emit_draws: writes `array` to <dir>/<name>.npy. Does nothing when no directory is given. */
 xai_status xai_task_emit_draws(const xai_task *task, const char *name, const xai_array *array, xai_error *err);
-/* use_draws: reads <dir>/<name>.npy, which must be float32 of this rank, into the arena. *found false: no directory. */
+/* Whether there is a <dir>/<name>.npy to replay. */
+bool xai_task_has_draws(const xai_task *task, const char *name);
+/* use_draws: reads <dir>/<name>.npy of this rank into the arena; whatever its numbers' type, as float32. *found false:
+ * no directory. */
 xai_status xai_task_use_draws(const xai_task *task, const char *name, int rank, xai_tensor *out, bool *found,
                               xai_error *err);
 

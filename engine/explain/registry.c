@@ -51,6 +51,7 @@ xai_status xai_method_served(const xai_method_info *info, const xai_model *model
     if (method->needs & XAI_NEEDS_PROBABILITY)
         XAI_CHECK(model->link != XAI_LINK_NONE, err, UNSUPPORTED_METHOD, info->id,
                   "%s needs the probability of a class; this model's head is 'regression'", info->title);
+    if (method->serves) XAI_TRY(method->serves(model, err));
     const xai_node *obstacle = method->needs & XAI_NEEDS_GRADIENT ? without_derivative(model) : NULL;
     if (obstacle)
         XAI_FAIL(err, UNSUPPORTED_METHOD, info->id, "%s needs gradients; operator %s at node %d (%s) has none",

@@ -180,6 +180,21 @@ void xai_aim_add_seed(const xai_aim *a, const float *data, float *seed)
     }
 }
 
+void xai_aim_add_parts(const xai_aim *a, const float *data, float *parts)
+{
+    const xai_target *t = &a->target;
+    size_t stride = a->model->cells.class_stride;
+    for (size_t i = a->first; i < a->first + a->count; i++) parts[i] += (float)a->scale * data[i];
+    for (int64_t i = 0; has_class(t) && i < xai_cell_count(a->model); i++) {
+        if (a->shares[i] == 0) continue;
+        xai_cell cell = xai_cell_at(a->model, data, i);
+        double weight = (double)a->shares[i] * a->scale;
+        float *at = parts + (cell.scores - data);
+        at[(size_t)t->class_index * stride] += (float)(weight * class_value(a, &cell, t->class_index));
+        if (t->contrast >= 0) at[(size_t)t->contrast * stride] -= (float)(weight * class_value(a, &cell, t->contrast));
+    }
+}
+
 /* ---------------------------------------------------------------- classes */
 
 static double mean_score(const xai_aim *a, const float *logits, int64_t class_index)

@@ -42,6 +42,10 @@ double xai_aim_value(const xai_aim *aim, const float *data);
 /* seed += d value / d data; `data` as for xai_aim_value. */
 void xai_aim_add_seed(const xai_aim *aim, const float *data, float *seed);
 
+/* parts += what the value is the sum of, each part at the element that it is read from: a score's own number, or the
+ * probability that its class has; what is spoken against counts negative. Where relevance starts. */
+void xai_aim_add_parts(const xai_aim *aim, const float *data, float *parts);
+
 /* ---- classes, as seen through the target's cells: CLASS, BOX and MASK alone */
 
 /* The class with the highest score; of equal ones the first. */

@@ -53,17 +53,35 @@ xai_status xai_task_add_metric(xai_task *task, const char *name, double value, x
     return XAI_OK;
 }
 
+/* a->min and a->max; fails where a value is not finite. */
+static xai_status measure(xai_artifact *a, int64_t count, xai_error *err)
+{
+    a->min = INFINITY;
+    a->max = -INFINITY;
+    for (int64_t i = 0; i < count; i++) {
+        float v = a->values[i];
+        XAI_CHECK(isfinite(v), err, BAD_MODEL, a->name,
+                  "the map '%s' holds a value that is not finite: the model overflows on this input", a->name);
+        if (v < a->min) a->min = v;
+        if (v > a->max) a->max = v;
+    }
+    return XAI_OK;
+}
+
+xai_status xai_task_add_maps(xai_task *task, const char *name, const float *values, const int64_t shape[3],
+                             xai_error *err)
+{
+    xai_artifact a = {.name = name, .kind = XAI_ARTIFACT_MAPS, .rank = 3, .shape = {shape[0], shape[1], shape[2]},
+                      .values = values};
+    XAI_TRY(measure(&a, shape[0] * shape[1] * shape[2], err));
+    return add_artifact(task, &a, err);
+}
+
 xai_status xai_task_add_map(xai_task *task, const char *name, const float *values, int64_t height, int64_t width,
                             xai_error *err)
 {
-    xai_artifact a = {.name = name, .kind = XAI_ARTIFACT_MAP, .rank = 2, .shape = {height, width}, .values = values,
-                      .min = INFINITY, .max = -INFINITY};
-    for (int64_t i = 0; i < height * width; i++) {
-        XAI_CHECK(isfinite(values[i]), err, BAD_MODEL, name,
-                  "the map '%s' holds a value that is not finite: the model overflows on this input", name);
-        if (values[i] < a.min) a.min = values[i];
-        if (values[i] > a.max) a.max = values[i];
-    }
+    xai_artifact a = {.name = name, .kind = XAI_ARTIFACT_MAP, .rank = 2, .shape = {height, width}, .values = values};
+    XAI_TRY(measure(&a, height * width, err));
     if (a.min == a.max)
         XAI_TRY(xai_task_warn(task, err, "The map '%s' is the same everywhere (%g): it explains nothing.", name,
                               (double)a.min));
@@ -94,6 +112,29 @@ xai_status xai_task_emit_draws(const xai_task *task, const char *name, const xai
     return xai_npy_write(path, array, err);
 }
 
+bool xai_task_has_draws(const xai_task *task, const char *name)
+{
+    char *path = task->use_draws ? xai_arena_printf(task->arena, "%s/%s.npy", task->use_draws, name) : NULL;
+    FILE *f = path ? fopen(path, "rb") : NULL;
+    if (f) fclose(f);
+    return f != NULL;
+}
+
+/* A tensor of the array's numbers as float32. */
+static xai_status take(const xai_array *a, const char *path, int rank, xai_arena *arena, xai_tensor *out,
+                       xai_error *err)
+{
+    xai_tensor given = {a->dtype, {a->rank, {0}}, a->data};
+    memcpy(given.shape.dim, a->shape, sizeof a->shape);
+    XAI_CHECK(a->rank == rank, err, BAD_TENSOR, path, "'%s' must have %d dimensions", path, rank);
+    *out = (xai_tensor){XAI_F32, given.shape, NULL};
+    int64_t count = xai_tensor_count(&given);
+    float *values = XAI_NEW(arena, float, (size_t)count + 1);
+    if (!(out->data = values)) XAI_NO_MEMORY(err);
+    for (int64_t i = 0; i < count; i++) values[i] = (float)xai_tensor_real(&given, i);
+    return XAI_OK;
+}
+
 xai_status xai_task_use_draws(const xai_task *task, const char *name, int rank, xai_tensor *out, bool *found,
                               xai_error *err)
 {
@@ -103,15 +144,7 @@ xai_status xai_task_use_draws(const xai_task *task, const char *name, int rank, 
     if (!path) XAI_NO_MEMORY(err);
     xai_array a;
     XAI_TRY(xai_npy_read(path, &a, err));
-    *out = (xai_tensor){a.dtype, {a.rank, {0}}, NULL};
-    memcpy(out->shape.dim, a.shape, sizeof a.shape);
-    xai_status status = XAI_OK;
-    if (a.dtype != XAI_F32 || a.rank != rank)
-        status = XAI_ERROR_SET(err, BAD_TENSOR, path, "'%s' must be float32 with %d dimensions", path, rank);
-    else if (!(out->data = xai_arena_alloc(task->arena, 1, xai_tensor_bytes(out))))
-        status = XAI_ERROR_SET(err, NO_MEMORY, path, "out of memory");
-    else
-        memcpy(out->data, a.data, xai_tensor_bytes(out));
+    xai_status status = take(&a, path, rank, task->arena, out, err);
     xai_array_clear(&a);
     return status;
 }

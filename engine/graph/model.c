@@ -5,6 +5,8 @@
  */
 #include "model.h"
 
+#include "kernels/bf16.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -171,14 +173,20 @@ xai_status xai_model_check_inputs(const xai_model *m, const xai_program *p, xai_
     return XAI_OK;
 }
 
+/* One of the model's own programs. */
+static xai_status build_own(xai_model *m, const xai_bf16 *bf16, xai_program **out, xai_error *err)
+{
+    xai_program_spec spec = {.shapes = m->shapes, .outputs = m->keep, .output_count = 1, .keep = m->keep + 1,
+                             .keep_count = m->info.default_layer ? 2 : 1, .bf16 = bf16};
+    return xai_program_build(m->graph, &spec, out, err);
+}
+
 static xai_status build_program(xai_model *m, xai_error *err)
 {
     m->keep[0] = m->info.output_name;
     m->keep[1] = m->logits;
     m->keep[2] = m->info.default_layer; /* so that the most frequent request needs no program of its own */
-    xai_program_spec spec = {.shapes = m->shapes, .outputs = m->keep, .output_count = 1, .keep = m->keep + 1,
-                             .keep_count = m->info.default_layer ? 2 : 1};
-    XAI_TRY(xai_program_build(m->graph, &spec, &m->program, err));
+    XAI_TRY(build_own(m, NULL, &m->program, err));
     m->info.macs = m->program->macs;
     return XAI_OK;
 }
@@ -213,6 +221,7 @@ xai_status xai_model_load(const char *path, const xai_model_config *config, xai_
     }
     m->arena = arena;
     atomic_init(&m->references, 1);
+    pthread_mutex_init(&m->lock, NULL);
     xai_status status = set_up(m, path, config, err);
     if (status != XAI_OK) xai_model_unref(m);
     else *out = m;
@@ -229,8 +238,11 @@ void xai_model_unref(xai_model *model)
 {
     if (!model || atomic_fetch_sub(&model->references, 1) != 1) return;
     if (model->program) xai_idle_drop(model->program);
+    if (model->bf16) xai_idle_drop(model->bf16);
+    pthread_mutex_destroy(&model->lock);
     xai_program_free(model->outline);
     xai_program_free(model->program);
+    xai_program_free(model->bf16);
     xai_graph_free(model->graph);
     xai_arena_free(model->arena);
 }
@@ -250,23 +262,51 @@ static xai_status add_names(const char **names, size_t *n, const char *const *mo
     return XAI_OK;
 }
 
-xai_status xai_model_program(xai_model *m, const xai_wants *wants, xai_program **out, bool *owned, xai_error *err)
+/* The model's own program of a precision; that in bf16 is built when it is first asked for. */
+static xai_status own_program(xai_model *m, xai_precision precision, xai_program **out, xai_error *err)
+{
+    *out = m->program;
+    if (precision == XAI_PRECISION_F32) return XAI_OK;
+    XAI_TRY(xai_precision_check(precision, err));
+    pthread_mutex_lock(&m->lock);
+    xai_status status = m->bf16 ? XAI_OK : build_own(m, xai_bf16_get(), &m->bf16, err);
+    *out = m->bf16;
+    pthread_mutex_unlock(&m->lock);
+    return status;
+}
+
+/* A program with all of it, as far as `spec` leaves open. */
+static xai_status build_wanted(xai_model *m, const xai_wants *wants, xai_program_spec spec, xai_program **out,
+                               xai_error *err)
 {
     const char *keep[MAX_TENSORS];
-    size_t n = 0;
+    XAI_TRY(add_names(keep, &spec.keep_count, &m->logits, 1, err));
+    XAI_TRY(add_names(keep, &spec.keep_count, wants->kept, wants->kept_count, err));
+    XAI_TRY(add_names(keep, &spec.keep_count, wants->layers, wants->layer_count, err));
+    spec.keep = keep;
+    spec.shapes = m->shapes;
+    spec.outputs = m->keep;
+    spec.output_count = 1;
+    return xai_program_build(m->graph, &spec, out, err);
+}
+
+xai_status xai_model_program(xai_model *m, const xai_wants *wants, xai_program **out, bool *owned, xai_error *err)
+{
     bool there = wants->kept_count == 0;
     for (size_t i = 0; i < wants->layer_count; i++) there = there && xai_program_find(m->program, wants->layers[i]);
     *owned = false;
-    *out = m->program;
-    if (there) return XAI_OK;
-    XAI_TRY(add_names(keep, &n, &m->logits, 1, err));
-    XAI_TRY(add_names(keep, &n, wants->kept, wants->kept_count, err));
-    XAI_TRY(add_names(keep, &n, wants->layers, wants->layer_count, err));
-    xai_program_spec spec = {.shapes = m->shapes, .outputs = m->keep, .output_count = 1, .keep = keep,
-                             .keep_count = n};
-    XAI_TRY(xai_program_build(m->graph, &spec, out, err));
+    if (there) return own_program(m, wants->precision, out, err);
+    XAI_TRY(xai_precision_check(wants->precision, err));
+    xai_program_spec spec = {.bf16 = wants->precision == XAI_PRECISION_BF16 ? xai_bf16_get() : NULL};
+    XAI_TRY(build_wanted(m, wants, spec, out, err));
     *owned = true;
     return XAI_OK;
+}
+
+xai_status xai_model_plain_program(xai_model *m, const xai_wants *wants, bool open_weights, xai_program **out,
+                                   xai_error *err)
+{
+    return build_wanted(m, wants, (xai_program_spec){.plain = true, .open_weights = open_weights}, out, err);
 }
 
 static xai_session_spec lane_spec(const xai_model *m, xai_plan_mode mode, int threads)
@@ -277,7 +317,7 @@ static xai_session_spec lane_spec(const xai_model *m, xai_plan_mode mode, int th
 xai_status xai_model_borrow_lanes(xai_model *m, xai_program *program, xai_plan_mode mode, xai_pool *pool,
                                   xai_lease *lease, xai_lanes **out, xai_error *err)
 {
-    *out = program == m->program ? xai_idle_take(program, mode, pool, lease) : NULL;
+    *out = program == m->program || program == m->bf16 ? xai_idle_take(program, mode, pool, lease) : NULL;
     if (*out) return XAI_OK;
     xai_session_spec spec = lane_spec(m, mode, 1);
     return xai_lanes_new(program, &spec, pool, lease, out, err);
@@ -285,7 +325,8 @@ xai_status xai_model_borrow_lanes(xai_model *m, xai_program *program, xai_plan_m
 
 void xai_model_return_lanes(xai_model *m, xai_lanes *lanes)
 {
-    if (lanes && xai_lanes_program(lanes) == m->program) xai_idle_put(lanes);
+    const xai_program *program = lanes ? xai_lanes_program(lanes) : NULL;
+    if (program && (program == m->program || program == m->bf16)) xai_idle_put(lanes);
     else xai_lanes_free(lanes);
 }
 

@@ -24,6 +24,8 @@ struct xai_model {
     xai_arena *arena;
     xai_graph *graph;
     xai_program *program;   /* batch 1; keeps output, logits and default layer */
+    xai_program *bf16;      /* the same in precision bf16, once somebody has asked for that */
+    pthread_mutex_t lock;   /* of bf16 */
     xai_shape *shapes;      /* of every graph input, at batch 1 */
     int input_index;        /* the image's among the graph's inputs */
     xai_program *outline;   /* every output that can be computed: names and shapes alone, nothing fused; cannot run */
@@ -50,9 +52,17 @@ xai_status xai_model_find_output(const xai_model *model, const char *name, const
 /* Fails unless the tensor is a batch of spatial maps (4-D). */
 xai_status xai_model_check_spatial(const xai_model *model, const char *tensor, xai_error *err);
 
-/* A program that computes `layers` too, and of which `kept` can be read after every forward. It is the model's own
- * (*owned false) where that one does already, and nothing but the logits is read. */
+/* The share of a forward's work that follows the layer: 0 to 1. */
+double xai_model_share_after(const xai_model *model, const char *layer);
+
+/* Whether the tensor `target` is an affine function of the layer, the rest standing still, as in pooling and a linear
+ * layer: then a change of the layer moves it by gradient times change. False where nobody can tell. */
+bool xai_model_affine_after(const xai_model *model, const char *layer, const char *target);
+
+/* A program that computes `layers` too, and of which `kept` can be read after every forward. It is the model's own of
+ * that precision (*owned false) where that one does already, and nothing but the logits is read. */
 typedef struct xai_wants {
+    xai_precision precision;
     const char *const *layers;
     size_t layer_count;
     const char *const *kept; /* beside the logits */
@@ -60,7 +70,11 @@ typedef struct xai_wants {
 } xai_wants;
 xai_status xai_model_program(xai_model *model, const xai_wants *wants, xai_program **out, bool *owned, xai_error *err);
 
-/* Lanes of `program` on `pool` that keep the logits: idle ones of the model's own program, or new ones; their bytes are
+/* The same as a plain program, which is always the caller's. */
+xai_status xai_model_plain_program(xai_model *model, const xai_wants *wants, bool open_weights, xai_program **out,
+                                   xai_error *err);
+
+/* Lanes of `program` on `pool` that keep the logits: idle ones of the model's own programs, or new ones; their bytes are
  * on the lease (NULL: on none). Give them back with xai_model_return_lanes, which keeps a few for the next job. */
 xai_status xai_model_borrow_lanes(xai_model *model, xai_program *program, xai_plan_mode mode, xai_pool *pool,
                                   xai_lease *lease, xai_lanes **out, xai_error *err);
@@ -90,5 +104,13 @@ xai_status xai_model_read_head(xai_model *model, const xai_model_config *config,
 xai_status xai_model_warn(xai_model *model, const char *text, xai_error *err);
 /* info.labels and the map of names. */
 xai_status xai_model_read_labels(xai_model *model, const xai_model_config *config, xai_error *err);
+
+/* Of the model's input, in pixels. */
+static inline void xai_model_input_sides(const xai_model *model, int64_t *height, int64_t *width)
+{
+    bool nchw = model->info.layout == XAI_LAYOUT_NCHW;
+    *height = model->info.input_shape[nchw ? 2 : 1];
+    *width = model->info.input_shape[nchw ? 3 : 2];
+}
 
 #endif

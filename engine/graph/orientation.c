@@ -14,15 +14,27 @@ static bool turns_by(const xai_node *n, const int64_t order[4])
     return strcmp(n->op->type, "Transpose") == 0 && perm && count == 4 && memcmp(perm, order, 4 * sizeof *perm) == 0;
 }
 
+/* The maps that a node's output is made of: the input of its size, before one that is widened to it; NULL: none. */
+static const xai_value *maps_of(const xai_node *n)
+{
+    const xai_value *found = NULL;
+    for (int k = 0; k < n->in_count; k++) {
+        const xai_value *v = n->in[k];
+        if (!xai_value_runs(v) || v->shape.rank != 4) continue;
+        if (!found) found = v;
+        if (xai_value_count(v) == xai_value_count(n->out[0])) return v;
+    }
+    return found;
+}
+
 /* A Transpose says it; anything else that has maps in and out leaves it as it was. */
 static bool makes_last(const xai_node *n, const bool *last)
 {
     static const int64_t TO_LAST[] = {0, 2, 3, 1}, TO_FIRST[] = {0, 3, 1, 2};
     if (turns_by(n, TO_LAST)) return true;
     if (turns_by(n, TO_FIRST)) return false;
-    for (int k = 0; k < n->in_count; k++)
-        if (xai_value_runs(n->in[k]) && n->in[k]->shape.rank == 4) return last[n->in[k]->id];
-    return false;
+    const xai_value *maps = maps_of(n);
+    return maps && last[maps->id];
 }
 
 xai_status xai_model_orient(xai_model *m, xai_error *err)

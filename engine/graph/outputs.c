@@ -162,7 +162,7 @@ static xai_status copy_nodes(const xai_program *from, xai_program *to, xai_error
         const xai_node *n = from->nodes[i];
         to->nodes[i] = &copies[i];
         copies[i] = (xai_node){.op = n->op, .name = n->name, .index = n->index, .in_count = n->in_count,
-                               .out_count = n->out_count};
+                               .out_count = n->out_count, .macs = n->macs};
         XAI_TRY(copy_edges(to, n->in, n->in_count, &copies[i].in, err));
         XAI_TRY(copy_edges(to, n->out, n->out_count, &copies[i].out, err));
     }

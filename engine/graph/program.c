@@ -259,7 +259,9 @@ static xai_status run_once(builder *b, xai_node *node, xai_error *err)
                    "it has %d constant inputs; at most %d are served", node->in_count, FOLD_SLOTS - node->out_count);
     for (int i = 0; i < node->in_count; i++) add_slot(&s, node->in[i]);
     for (int i = 0; i < node->out_count; i++) add_slot(&s, node->out[i]);
-    if (node->op->prepare) XAI_TRY(node->op->prepare(node, &b->setup, err));
+    xai_setup exact = b->setup;
+    exact.bf16 = NULL;
+    if (node->op->prepare) XAI_TRY(node->op->prepare(node, &exact, err));
     unsigned char *scratch = xai_arena_alloc(b->setup.arena, 1, node->scratch);
     unsigned char *shared = xai_arena_alloc(b->setup.arena, 1, node->shared);
     if (!scratch || !shared) XAI_NO_MEMORY(err);
@@ -398,9 +400,10 @@ xai_status xai_program_build(const xai_graph *graph, const xai_program_spec *spe
     p->graph = graph;
     p->plain = spec->plain;
     p->open_weights = spec->open_weights;
+    p->bf16 = spec->bf16;
     pthread_mutex_init(&p->lock, NULL);
     builder b = {.graph = graph, .spec = spec, .program = p,
-                 .setup = {.arena = arena, .open_weights = spec->open_weights}};
+                 .setup = {.arena = arena, .open_weights = spec->open_weights, .bf16 = spec->bf16}};
     xai_status status = build(&b, err);
     if (status != XAI_OK) xai_program_free(p);
     else *out = p;
@@ -447,6 +450,8 @@ static xai_status pack_backward(xai_program *program, xai_node *const *nodes, in
 
 xai_status xai_program_prepare_backward(xai_program *program, xai_node *const *nodes, int count, xai_error *err)
 {
+    XAI_CHECK(!program->bf16, err, UNSUPPORTED_METHOD, "precision",
+              "only float32 is differentiated: precision bf16 is for forward passes");
     pthread_mutex_lock(&program->lock);
     xai_status status = pack_backward(program, nodes, count, err);
     pthread_mutex_unlock(&program->lock);

@@ -20,6 +20,8 @@ typedef struct xai_program_spec {
     size_t variable_count;
     bool open_weights; /* op.h, xai_setup; for relevance */
     bool plain;   /* nothing is fused but BatchNormalization, or reordered: as tangents and relevance know operators */
+    const struct xai_bf16 *bf16; /* precision bf16 (kernels/bf16.h): products are taken in it; such a program cannot be
+                                    differentiated. NULL: float32 */
 } xai_program_spec;
 
 typedef struct xai_program {
@@ -36,6 +38,7 @@ typedef struct xai_program {
     xai_names *names; /* tensor name -> xai_value, those that were folded away or fused too */
     double macs;
     bool plain, open_weights;
+    const struct xai_bf16 *bf16; /* NULL: float32 */
     pthread_mutex_t lock; /* of the nodes' scratch and backward_ready */
 } xai_program;
 

@@ -33,12 +33,24 @@ static void measure(const xai_node *node, sizes *s)
     if (xai_has_input(node, 2)) s->bias = larger(s->bias, count_of(node->in[2]));
 }
 
+static sizes sizes_of(const xai_program *p)
+{
+    sizes z = {0};
+    for (int i = 0; i < p->node_count; i++) measure(p->nodes[i], &z);
+    return z;
+}
+
+size_t xai_session_relevance_bytes(const xai_session *s)
+{
+    sizes z = sizes_of(s->program);
+    return (z.input + z.weight + z.bias + 3 * z.out + z.grad) * sizeof(float);
+}
+
 xai_status xai_session_add_relevance(xai_session *s, xai_error *err)
 {
     const xai_program *p = s->program;
-    sizes z = {0};
+    sizes z = sizes_of(p);
     XAI_CHECK(p->plain && p->open_weights, err, INTERNAL, "", "relevance needs a plain program with open weights");
-    for (int i = 0; i < p->node_count; i++) measure(p->nodes[i], &z);
     xai_relevance_room *r = s->room = XAI_NEW(s->arena, xai_relevance_room, 1);
     if (!r) XAI_NO_MEMORY(err);
     r->input = XAI_NEW(s->arena, float, z.input);
@@ -49,7 +61,7 @@ xai_status xai_session_add_relevance(xai_session *s, xai_error *err)
     r->part = XAI_NEW(s->arena, float, z.out);
     r->grad = XAI_NEW(s->arena, float, z.grad);
     if (!r->input || !r->weight || !r->bias || !r->sum || !r->scaled || !r->part || !r->grad) XAI_NO_MEMORY(err);
-    s->block_bytes += (z.input + z.weight + z.bias + 3 * z.out + z.grad) * sizeof(float);
+    s->block_bytes += xai_session_relevance_bytes(s);
     return xai_stage_new(p->nodes, p->node_count, s->arena, &r->stage, err);
 }
 
@@ -100,15 +112,15 @@ static int signal_of(const xai_session *s, const xai_node *node)
 
 /* ---------------------------------------------------------------- one node */
 
-typedef struct walk {
+typedef struct pass_down {
     xai_session *session;
     xai_relevance_room *room;
     const xai_relevance *request;
     xai_exec exec; /* grads: relevance */
-} walk;
+} pass_down;
 
 /* Adds factor * R to the input, element by element; where it was repeated, its copies' relevance comes together. */
-static void pass(const xai_node *node, const walk *w, int i, float factor)
+static void pass(const xai_node *node, const pass_down *w, int i, float factor)
 {
     const float *from = xai_grad_out(&w->exec, node, 0);
     float *to = xai_grad_in(&w->exec, node, i);
@@ -129,7 +141,7 @@ static void pass(const xai_node *node, const walk *w, int i, float factor)
     }
 }
 
-static void pass_gate(const xai_node *node, const walk *w)
+static void pass_gate(const xai_node *node, const pass_down *w)
 {
     int signal = signal_of(w->session, node);
     for (int i = 0; i < 2; i++)
@@ -137,7 +149,7 @@ static void pass_gate(const xai_node *node, const walk *w)
 }
 
 /* R_i += x_i * J^T (R / [y]) */
-static void share(const xai_node *node, const walk *w)
+static void share(const xai_node *node, const pass_down *w)
 {
     xai_relevance_room *r = w->room;
     float *out = xai_out_f32(&w->exec, node, 0), *relevance = w->exec.grads[node->out[0]->id];
@@ -160,7 +172,7 @@ static void share(const xai_node *node, const walk *w)
     }
 }
 
-static xai_status weigh(const xai_node *node, const walk *w, const xai_rule *rule, xai_error *err)
+static xai_status weigh(const xai_node *node, const pass_down *w, const xai_rule *rule, xai_error *err)
 {
     static const xai_rule EPSILON = {.kind = XAI_RULE_EPSILON, .epsilon = XAI_SHARE_EPSILON};
     int signal = signal_of(w->session, node);
@@ -175,14 +187,17 @@ static xai_status weigh(const xai_node *node, const walk *w, const xai_rule *rul
     return XAI_OK;
 }
 
-static xai_status hand_down(const walk *w, const xai_node *node, int position, xai_error *err)
+static xai_status hand_down(const pass_down *w, const xai_node *node, int position, xai_error *err)
 {
     if (node->op->view) {
         xai_node_backward(node, &w->exec);
         return XAI_OK;
     }
     switch (node->op->flow) {
-    case XAI_FLOW_PASS: pass(node, w, 0, 1); return XAI_OK;
+    case XAI_FLOW_PASS:
+        if (w->request->slopes) xai_node_backward(node, &w->exec);
+        else pass(node, w, 0, 1);
+        return XAI_OK;
     case XAI_FLOW_ROUTE: xai_node_backward(node, &w->exec); return XAI_OK;
     case XAI_FLOW_SHARE: share(node, w); return XAI_OK;
     case XAI_FLOW_GATE: pass_gate(node, w); return XAI_OK;
@@ -206,34 +221,10 @@ static double total(const xai_exec *exec, xai_value *const *values, int count)
     return sum;
 }
 
-static void close_relevance(walk *w, const xai_value *v)
+static xai_status visit(void *user, const xai_node *node, int position, xai_error *err)
 {
+    const pass_down *w = user;
     xai_session *s = w->session;
-    const xai_relevance *q = w->request;
-    size_t count = count_of(v);
-    for (size_t i = 0; i < q->seed_count; i++) {
-        if (q->seeds[i].value != v) continue;
-        xai_session_open_gradient(s, v, s->block, s->grads);
-        for (size_t k = 0; s->grads[v->id] && k < count; k++) s->grads[v->id][k] += q->seeds[i].grad[k];
-    }
-    for (size_t i = 0; i < q->wanted_count; i++) {
-        if (q->wanted[i].value != v) continue;
-        if (s->grads[v->id]) memcpy(q->wanted[i].out, s->grads[v->id], count * sizeof(float));
-        else memset(q->wanted[i].out, 0, count * sizeof(float));
-    }
-}
-
-static xai_status step_back(walk *w, int position, xai_error *err)
-{
-    xai_session *s = w->session;
-    const xai_node *node = s->program->nodes[position];
-    bool reached = false;
-    for (int k = 0; k < node->out_count; k++) {
-        if (!node->out[k]) continue;
-        close_relevance(w, node->out[k]);
-        reached = reached || s->grads[node->out[k]->id];
-    }
-    if (!reached || !xai_any_marked(s->mark, node->in, node->in_count)) return XAI_OK;
     int signal = signal_of(s, node);
     for (int k = 0; k < node->in_count; k++)
         if (xai_value_runs(node->in[k]) && (signal < 0 || k == signal))
@@ -245,15 +236,11 @@ static xai_status step_back(walk *w, int position, xai_error *err)
     return XAI_OK;
 }
 
-xai_status xai_session_relevance(xai_session *s, const xai_relevance *request, const xai_par *par, xai_error *err)
+xai_status xai_session_relevance(xai_session *s, const xai_relevance *q, const xai_par *par, xai_error *err)
 {
     assert(s->room);
-    const xai_program *p = s->program;
-    walk w = {s, s->room, request, xai_session_exec(s, XAI_POLICY_PLAIN, par)};
-    memset(s->grads, 0, (size_t)p->value_count * sizeof *s->grads);
-    if (request->leak) memset(request->leak, 0, (size_t)p->node_count * sizeof *request->leak);
-    xai_session_mark_needed(s, request->wanted, request->wanted_count);
-    for (int i = p->node_count; i-- > 0;) XAI_TRY(step_back(&w, i, err));
-    for (int i = 0; i < p->input_count; i++) close_relevance(&w, p->inputs[i]);
-    return XAI_OK;
+    pass_down w = {s, s->room, q, xai_session_exec(s, XAI_POLICY_PLAIN, par)};
+    if (q->leak) memset(q->leak, 0, (size_t)s->program->node_count * sizeof *q->leak);
+    xai_walk walk = {q->seeds, q->seed_count, q->wanted, q->wanted_count, visit, &w};
+    return xai_session_walk_back(s, &walk, err);
 }

@@ -13,10 +13,11 @@
  *     flat         1 / sum_j 1, whatever inputs and weights are; no bias
  *     w^2          w_jk^2 / [sum_j w_jk^2 + b_k^2]
  *     z-box        (x w - low w+ - high w-) / [sum of the same], where low <= x <= high; the bias cancels out
+ *     winner       x w+ / [sum x w+]: excitation backprop (Zhang et al., 2016), meant for x >= 0; no bias
  *
- * The bias keeps its share, as written. Elsewhere: activations pass relevance on unchanged; a maximum gives all to the
- * winner; sums (Add, means, average pools, BatchNormalization where it cannot be folded) share by contribution, with
- * an epsilon of 1e-6 against division by zero; of a product with a gate (squeeze-excitation, SiLU) all goes to the
+ * The bias keeps its share, as written. Elsewhere: activations, and BatchNormalization where it cannot be folded, pass
+ * relevance on unchanged; a maximum gives all to the winner; sums (Add, means, average pools) share by contribution,
+ * with an epsilon of 1e-6 against division by zero; of a product with a gate (squeeze-excitation, SiLU) all goes to the
  * signal: the larger factor, else the one that no Sigmoid, HardSigmoid, Softmax or Clip makes, else half to each; of a
  * quotient, to the numerator. Attention weights (Softmax) times values are a product with weights under epsilon.
  */
@@ -31,7 +32,8 @@ typedef enum xai_rule_kind {
     XAI_RULE_ALPHA_BETA,
     XAI_RULE_FLAT,
     XAI_RULE_W_SQUARE,
-    XAI_RULE_Z_BOX
+    XAI_RULE_Z_BOX,
+    XAI_RULE_WINNER
 } xai_rule_kind;
 
 typedef struct xai_rule {
@@ -41,12 +43,14 @@ typedef struct xai_rule {
     float alpha, beta;      /* ALPHA_BETA; alpha - beta = 1, beta >= 0 */
     const float *low, *high; /* Z_BOX: bounds of the input by channel (axis 1) */
     int64_t channels;       /* that low and high have */
+    bool negated;           /* as if weights and bias had the other sign; not for EPSILON: it would change nothing */
 } xai_rule;
 
 typedef struct xai_relevance {
     const xai_seed *seeds; /* relevance of outputs: the target's value, 0 elsewhere */
     size_t seed_count;
     const xai_rule *rules; /* by node of the program; only products with weights read theirs */
+    bool slopes; /* activations multiply relevance by their derivative instead of passing it on */
     const xai_wanted *wanted;
     size_t wanted_count;
     double *leak; /* by node, or NULL: relevance of its outputs less that of its inputs. Bias, constants, and values on

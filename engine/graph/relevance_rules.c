@@ -42,13 +42,16 @@ static const group RULES[][2] = {
     [XAI_RULE_W_SQUARE] = {{{{ONES, SQUARED, SQUARED, 1}}, 1, 0}},
     [XAI_RULE_Z_BOX] = {{{{AS_IS, AS_IS, LEFT_OUT, 1}, {LOW, POSITIVE, LEFT_OUT, -1}, {HIGH, NEGATIVE, LEFT_OUT, -1}},
                          3, 0}},
+    [XAI_RULE_WINNER] = {{{{AS_IS, POSITIVE, LEFT_OUT, 1}}, 1, 0}},
 };
 
 xai_status xai_relevance_check_rule(const xai_node *node, const xai_rule *r, xai_error *err)
 {
     const xai_shape *in = &node->in[0]->shape;
-    XAI_NODE_CHECK(r->kind >= XAI_RULE_EPSILON && r->kind <= XAI_RULE_Z_BOX && r->epsilon >= 0, node, BAD_PARAM, err,
+    XAI_NODE_CHECK(r->kind >= XAI_RULE_EPSILON && r->kind <= XAI_RULE_WINNER && r->epsilon >= 0, node, BAD_PARAM, err,
                    "there is no such rule, or its epsilon is negative");
+    XAI_NODE_CHECK(!r->negated || r->kind != XAI_RULE_EPSILON, node, BAD_PARAM, err,
+                   "the epsilon rule has no negated form");
     XAI_NODE_CHECK(r->kind != XAI_RULE_GAMMA || r->gamma >= 0, node, BAD_PARAM, err, "gamma is negative");
     XAI_NODE_CHECK(r->kind != XAI_RULE_ALPHA_BETA || (r->beta >= 0 && r->alpha - r->beta == 1), node, BAD_PARAM, err,
                    "alpha - beta must be 1, and beta not negative");
@@ -63,18 +66,18 @@ xai_status xai_relevance_check_rule(const xai_node *node, const xai_rule *r, xai
 
 /* ---------------------------------------------------------------- changes */
 
-static void change_floats(const float *x, size_t n, change how, float gamma, float *y)
+static void change_floats(const float *values, size_t n, float sign, change how, float gamma, float *y)
 {
     for (size_t i = 0; i < n; i++) {
-        float positive = x[i] > 0 ? x[i] : 0, negative = x[i] < 0 ? x[i] : 0;
+        float x = sign * values[i], positive = x > 0 ? x : 0, negative = x < 0 ? x : 0;
         switch (how) {
         case POSITIVE: y[i] = positive; break;
         case NEGATIVE: y[i] = negative; break;
-        case MORE_POSITIVE: y[i] = x[i] + gamma * positive; break;
-        case MORE_NEGATIVE: y[i] = x[i] + gamma * negative; break;
-        case SQUARED: y[i] = x[i] * x[i]; break;
+        case MORE_POSITIVE: y[i] = x + gamma * positive; break;
+        case MORE_NEGATIVE: y[i] = x + gamma * negative; break;
+        case SQUARED: y[i] = x * x; break;
         case ONES: y[i] = 1; break;
-        default: y[i] = x[i];
+        default: y[i] = x;
         }
     }
 }
@@ -90,10 +93,10 @@ static void fill_bounds(const xai_shape *shape, const float *bound, float *y)
 static float *seen(const xai_weighing *w, int i, change how, float *room)
 {
     const xai_value *v = w->node->in[i];
-    float *own = w->exec->data[v->id];
-    if (how == AS_IS) return own;
+    float *own = w->exec->data[v->id], sign = w->rule->negated && i != w->signal ? -1 : 1;
+    if (how == AS_IS && sign > 0) return own;
     if (how == LOW || how == HIGH) fill_bounds(&v->shape, how == LOW ? w->rule->low : w->rule->high, room);
-    else change_floats(own, (size_t)xai_value_count(v), how, w->rule->gamma, room);
+    else change_floats(own, (size_t)xai_value_count(v), sign, how, w->rule->gamma, room);
     return room;
 }
 

@@ -114,6 +114,7 @@ xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, x
     if (status == XAI_OK) status = allocate(s, spec, err);
     if (status == XAI_OK && spec->tangents) status = xai_session_add_twin(s, err);
     if (status == XAI_OK && spec->relevance) status = xai_session_add_relevance(s, err);
+    if (status == XAI_OK && spec->multipliers) status = xai_session_add_multipliers(s, err);
     if (status != XAI_OK) {
         xai_session_free(s);
         return status;
@@ -129,6 +130,9 @@ xai_status xai_session_plan_bytes(xai_program *program, const xai_session_spec *
     if (!s) XAI_NO_MEMORY(err);
     xai_status status = plan(s, spec, err);
     *bytes = s->block_bytes;
+    if (spec->tangents) *bytes += s->plan.bytes;
+    if (spec->relevance) *bytes += xai_session_relevance_bytes(s);
+    if (spec->multipliers) *bytes += xai_session_multiplier_bytes(s);
     xai_session_free(s);
     return status;
 }
@@ -228,16 +232,7 @@ static void mark_all(bool *mark, xai_value *const *values, int count)
         if (values[i]) mark[values[i]->id] = true;
 }
 
-/* ---------------------------------------------------------------- backward */
-
-typedef struct backward {
-    xai_session *session;
-    const xai_seed *seeds;
-    size_t seed_count;
-    const xai_wanted *wanted;
-    size_t wanted_count;
-    xai_exec exec;
-} backward;
+/* ---------------------------------------------------------------- walking back */
 
 /* Marks the values that depend on a wanted one: only they need gradients. */
 void xai_session_mark_needed(xai_session *s, const xai_wanted *wanted, size_t count)
@@ -258,27 +253,44 @@ void xai_session_open_gradient(const xai_session *s, const xai_value *v, unsigne
     memset(grads[v->id], 0, (size_t)xai_value_count(v) * sizeof(float));
 }
 
-static void open_gradient(xai_session *s, const xai_value *v)
+/* Everything that uses the value has been visited: add its seeds, hand it out. */
+static void close_gradient(xai_session *s, const xai_walk *w, const xai_value *v)
 {
-    xai_session_open_gradient(s, v, s->block, s->grads);
+    size_t count = (size_t)xai_value_count(v);
+    for (size_t i = 0; i < w->seed_count; i++) {
+        if (w->seeds[i].value != v) continue;
+        xai_session_open_gradient(s, v, s->block, s->grads);
+        float *g = s->grads[v->id];
+        for (size_t k = 0; g && k < count; k++) g[k] += w->seeds[i].grad[k];
+    }
+    for (size_t i = 0; i < w->wanted_count; i++) {
+        if (w->wanted[i].value != v) continue;
+        if (s->grads[v->id]) memcpy(w->wanted[i].out, s->grads[v->id], count * sizeof(float));
+        else memset(w->wanted[i].out, 0, count * sizeof(float));
+    }
 }
 
-/* Everything that uses the value has been differentiated: add its seeds, hand it out. */
-static void close_gradient(backward *b, const xai_value *v)
+static xai_status step_back(xai_session *s, const xai_walk *w, int position, xai_error *err)
 {
-    xai_session *s = b->session;
-    size_t count = (size_t)xai_value_count(v);
-    for (size_t i = 0; i < b->seed_count; i++) {
-        if (b->seeds[i].value != v) continue;
-        open_gradient(s, v);
-        float *g = s->grads[v->id];
-        for (size_t k = 0; g && k < count; k++) g[k] += b->seeds[i].grad[k];
+    const xai_node *node = s->part.nodes[position];
+    bool reached = false;
+    for (int k = 0; k < node->out_count; k++) {
+        if (!node->out[k]) continue;
+        close_gradient(s, w, node->out[k]);
+        reached = reached || s->grads[node->out[k]->id];
     }
-    for (size_t i = 0; i < b->wanted_count; i++) {
-        if (b->wanted[i].value != v) continue;
-        if (s->grads[v->id]) memcpy(b->wanted[i].out, s->grads[v->id], count * sizeof(float));
-        else memset(b->wanted[i].out, 0, count * sizeof(float));
-    }
+    bool visited = reached && xai_any_marked(s->mark, node->in, node->in_count);
+    return visited ? w->visit(w->user, node, position, err) : XAI_OK;
+}
+
+xai_status xai_session_walk_back(xai_session *s, const xai_walk *w, xai_error *err)
+{
+    memset(s->grads, 0, (size_t)s->program->value_count * sizeof *s->grads);
+    xai_session_mark_needed(s, w->wanted, w->wanted_count);
+    for (int i = s->part.node_count; i-- > 0;) XAI_TRY(step_back(s, w, i, err));
+    for (int i = 0; i < s->part.input_count; i++) close_gradient(s, w, s->part.inputs[i]);
+    for (int i = 0; i < s->program->variable_count; i++) close_gradient(s, w, s->program->variables[i]);
+    return XAI_OK;
 }
 
 void xai_node_backward(const xai_node *node, const xai_exec *exec)
@@ -293,19 +305,21 @@ void xai_node_backward(const xai_node *node, const xai_exec *exec)
     for (size_t i = 0; from && to && i < count; i++) to[i] += from[i];
 }
 
-static xai_status step_back(backward *b, const xai_node *node, xai_error *err)
+/* ---------------------------------------------------------------- the gradient */
+
+typedef struct backward {
+    xai_session *session;
+    xai_exec exec;
+} backward;
+
+static xai_status differentiate(void *user, const xai_node *node, int position, xai_error *err)
 {
+    (void)position;
+    const backward *b = user;
     xai_session *s = b->session;
-    bool reached = false;
-    for (int k = 0; k < node->out_count; k++) {
-        if (!node->out[k]) continue;
-        close_gradient(b, node->out[k]);
-        reached = reached || s->grads[node->out[k]->id];
-    }
-    if (!reached || !xai_any_marked(s->mark, node->in, node->in_count)) return XAI_OK;
     XAI_NODE_CHECK(node->op->backward || node->op->view, node, UNSUPPORTED_METHOD, err, "it has no derivative");
     for (int k = 0; k < node->in_count; k++)
-        if (xai_value_runs(node->in[k])) open_gradient(s, node->in[k]);
+        if (xai_value_runs(node->in[k])) xai_session_open_gradient(s, node->in[k], s->block, s->grads);
     tell(s, node, true, true);
     xai_node_backward(node, &b->exec);
     tell(s, node, true, false);
@@ -316,11 +330,7 @@ xai_status xai_session_backward(xai_session *s, const xai_seed *seeds, size_t se
                                 size_t wanted_count, xai_policy policy, const xai_par *par, xai_error *err)
 {
     assert(s->mode == XAI_PLAN_GRADIENT);
-    backward b = {s, seeds, seed_count, wanted, wanted_count, xai_session_exec(s, policy, par)};
-    memset(s->grads, 0, (size_t)s->program->value_count * sizeof *s->grads);
-    xai_session_mark_needed(s, wanted, wanted_count);
-    for (int i = s->part.node_count; i-- > 0;) XAI_TRY(step_back(&b, s->part.nodes[i], err));
-    for (int i = 0; i < s->part.input_count; i++) close_gradient(&b, s->part.inputs[i]);
-    for (int i = 0; i < s->program->variable_count; i++) close_gradient(&b, s->program->variables[i]);
-    return XAI_OK;
+    backward b = {s, xai_session_exec(s, policy, par)};
+    xai_walk walk = {seeds, seed_count, wanted, wanted_count, differentiate, &b};
+    return xai_session_walk_back(s, &walk, err);
 }

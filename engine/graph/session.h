@@ -23,6 +23,7 @@ typedef struct xai_session_spec {
     int threads; /* that may work inside one run; 1 for a lane */
     bool tangents; /* GRADIENT mode: room for xai_session_hvp, as much again; the program must be plain */
     bool relevance; /* GRADIENT mode: room for xai_session_relevance; the program must be plain, its weights open */
+    bool multipliers; /* GRADIENT mode: room for xai_session_multipliers; the program must be plain */
     int slots;   /* samples that lie side by side, for xai_session_forward_slots; 0: one. FORWARD only */
     const xai_part *part; /* NULL: the whole program; else what is run, as long as the session lives */
     xai_session *base;    /* NULL: none; else a session that has run with the part's inputs kept (or everything): what
@@ -31,7 +32,7 @@ typedef struct xai_session_spec {
 } xai_session_spec;
 
 /* Bytes of the buffers that such a session will take. GRADIENT: packs the program's backward weights first, since
- * they decide how much scratch is needed. Without the room for tangents and relevance, which come on top. */
+ * they decide how much scratch is needed. */
 xai_status xai_session_plan_bytes(xai_program *program, const xai_session_spec *spec, size_t *bytes, xai_error *err);
 
 xai_status xai_session_new(xai_program *program, const xai_session_spec *spec, xai_session **out, xai_error *err);

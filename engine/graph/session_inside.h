@@ -1,6 +1,6 @@
 /*
- * Inside of a session: what the files that run programs share (session.c, region.c, tangent.c, relevance.c). Nobody
- * else looks in.
+ * Inside of a session: what the files that run programs share (session.c, region.c, tangent.c, relevance.c,
+ * multipliers.c). Nobody else looks in.
  */
 #ifndef XAI_GRAPH_SESSION_INSIDE_H
 #define XAI_GRAPH_SESSION_INSIDE_H
@@ -39,6 +39,7 @@ struct xai_session {
     xai_observer observer;
     xai_twin *twin; /* NULL: no tangents */
     xai_relevance_room *room; /* NULL: no relevance */
+    struct xai_multiplier_room *multipliers; /* multipliers_inside.h; NULL: none */
     /* region.c's, by value id; NULL unless KEEP with a base: what the change that runs touches of each value, and what
      * differs from the base by an earlier one */
     xai_box *changed, *stale;
@@ -56,12 +57,30 @@ void xai_session_mark_needed(xai_session *session, const xai_wanted *wanted, siz
 void xai_session_open_gradient(const xai_session *session, const xai_value *value, unsigned char *block,
                                float **grads);
 
+/*
+ * The walk that backward passes share: from the seeds, node by node in reverse, to the wanted values. It visits the
+ * nodes between them whose outputs' gradients are live and complete; a visit opens those of the inputs that it adds to.
+ */
+typedef struct xai_walk {
+    const xai_seed *seeds;
+    size_t seed_count;
+    const xai_wanted *wanted;
+    size_t wanted_count;
+    xai_status (*visit)(void *user, const xai_node *node, int position, xai_error *err); /* position: in the part */
+    void *user;
+} xai_walk;
+xai_status xai_session_walk_back(xai_session *session, const xai_walk *walk, xai_error *err);
+
 /* Any node's backward pass, views too. */
 void xai_node_backward(const xai_node *node, const xai_exec *exec);
 
 /* tangent.c: the twin's memory. */
 xai_status xai_session_add_twin(xai_session *session, xai_error *err);
 /* relevance.c: its memory. */
+size_t xai_session_relevance_bytes(const xai_session *session);
+/* multipliers.c: its memory. */
+xai_status xai_session_add_multipliers(xai_session *session, xai_error *err);
+size_t xai_session_multiplier_bytes(const xai_session *session);
 xai_status xai_session_add_relevance(xai_session *session, xai_error *err);
 
 #endif

@@ -26,21 +26,40 @@ static between position(int index, int src, int dst, bool align_corners)
 /* Not a + (b - a) * share, whose difference can overflow. */
 static float mix(float a, float b, float share) { return a * (1.0f - share) + b * share; }
 
+/* A stretch of columns, and two neighbouring source rows resampled to it, which serve many rows of the output. */
+typedef struct stretch {
+    between across[CHUNK];
+    int count, row; /* the source row that `upper` holds; -1: none yet */
+    float upper[CHUNK], lower[CHUNK];
+} stretch;
+
+static void resample_row(const stretch *s, const float *src, float *out)
+{
+    for (int i = 0; i < s->count; i++) {
+        between h = s->across[i];
+        out[i] = mix(src[h.low], src[h.high], h.share);
+    }
+}
+
+static void hold_rows(stretch *s, const float *src, int src_w, between v)
+{
+    if (s->row == v.low) return;
+    s->row = v.low;
+    resample_row(s, src + (size_t)v.low * (size_t)src_w, s->upper);
+    resample_row(s, src + (size_t)v.high * (size_t)src_w, s->lower);
+}
+
 /* Columns begin .. begin + count - 1 of the output, whose positions are the same in every row. */
 static void columns(const float *src, int src_h, int src_w, float *dst, int dst_h, int dst_w, bool align_corners,
                     int begin, int count)
 {
-    between across[CHUNK];
-    for (int i = 0; i < count; i++) across[i] = position(begin + i, src_w, dst_w, align_corners);
+    stretch s = {.count = count, .row = -1};
+    for (int i = 0; i < count; i++) s.across[i] = position(begin + i, src_w, dst_w, align_corners);
     for (int y = 0; y < dst_h; y++) {
         between v = position(y, src_h, dst_h, align_corners);
-        const float *upper = src + (size_t)v.low * (size_t)src_w, *lower = src + (size_t)v.high * (size_t)src_w;
+        hold_rows(&s, src, src_w, v);
         float *out = dst + (size_t)y * (size_t)dst_w + (size_t)begin;
-        for (int i = 0; i < count; i++) {
-            between h = across[i];
-            out[i] =
-                mix(mix(upper[h.low], upper[h.high], h.share), mix(lower[h.low], lower[h.high], h.share), v.share);
-        }
+        for (int i = 0; i < count; i++) out[i] = mix(s.upper[i], s.lower[i], v.share);
     }
 }
 

@@ -137,14 +137,20 @@ static xai_status read_outputs(const xai_json_at *root, xai_json_request *out, x
 
 static xai_status refuse_future_members(const xai_json_at *root, xai_error *err)
 {
-    xai_json_at precision = xai_json_member(root, "precision"), evaluate = xai_json_member(root, "evaluate");
-    int choice = 0;
-    XAI_TRY(xai_json_get_choice(&precision, "f32|bf16", &choice, err));
-    XAI_CHECK(choice == 0, err, UNSUPPORTED, precision.pointer, "bf16 is not supported by this build; use f32");
+    xai_json_at evaluate = xai_json_member(root, "evaluate");
     if (!xai_json_given(&evaluate)) return XAI_OK;
     XAI_TRY(xai_json_check_array(&evaluate, 0, XAI_JSON_MAX_METHODS, err));
     XAI_CHECK(json_array_size(evaluate.value) == 0, err, UNSUPPORTED, evaluate.pointer,
               "no metrics are supported by this build; leave \"evaluate\" out");
+    return XAI_OK;
+}
+
+static xai_status read_precision(const xai_json_at *root, xai_json_request *out, xai_error *err)
+{
+    xai_json_at at = xai_json_member(root, "precision");
+    int choice = XAI_PRECISION_F32;
+    XAI_TRY(xai_json_get_choice(&at, "f32|bf16", &choice, err));
+    out->precision = (xai_precision)choice;
     return XAI_OK;
 }
 
@@ -170,6 +176,7 @@ xai_status xai_json_request_read(const json_t *root, xai_arena *arena, xai_json_
     XAI_TRY(read_targets(&at, arena, out, err));
     XAI_TRY(read_outputs(&at, out, err));
     XAI_TRY(refuse_future_members(&at, err));
+    XAI_TRY(read_precision(&at, out, err));
     return read_numbers(&at, out, err);
 }
 
@@ -227,6 +234,7 @@ xai_status xai_json_request_bind(const xai_json_request *request, xai_model *mod
                          .target_count = request->target_count,
                          .seed = (uint64_t)request->seed,
                          .outputs = request->outputs,
-                         .top = (int)request->top};
+                         .top = (int)request->top,
+                         .precision = request->precision};
     return XAI_OK;
 }

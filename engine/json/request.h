@@ -3,7 +3,7 @@
  *
  *     {"model":"efficientnet-lite0", "image":{"b64":"..."}, "methods":[{"id":"gradcam","params":{"layer":"..."}}],
  *      "targets":[{"class":504,"space":"logit","contrast":"tench"}], "seed":0, "outputs":["map","overlay"],
- *      "top":5, "wait_ms":10000}
+ *      "top":5, "precision":"f32", "wait_ms":10000}
  *
  * `method`, `params`, `target` are short for one element. Reading happens in two steps, because names of classes mean
  * something only to a model: xai_json_request_read checks the form, xai_json_request_bind resolves the names.
@@ -35,6 +35,7 @@ typedef struct xai_json_request {
     int64_t seed;
     unsigned outputs; /* xai_output bits; 0: all */
     int64_t top;      /* 0: 5 */
+    xai_precision precision;
     int64_t wait_ms;  /* -1: not given */
     bool masks_later; /* set by who decodes masks' pictures after binding: till then all is inside; else refused */
 } xai_json_request;
@@ -53,7 +54,7 @@ xai_status xai_json_request_bind(const xai_json_request *request, xai_model *mod
 
 /*
  * The same request from name=value pairs (a query, a command line): model, method (one or a list by commas), target,
- * space, contrast, seed, outputs, top, wait_ms, and param.NAME=VALUE or param.METHOD.NAME=VALUE. *out is a new
+ * space, contrast, seed, outputs, top, precision, wait_ms, and param.NAME=VALUE or param.METHOD.NAME=VALUE. *out is a new
  * reference to the JSON form. Errors: BAD_REQUEST, where = the pair's name.
  */
 xai_status xai_json_request_from_pairs(const char *const *names, const char *const *values, size_t count,
@@ -61,7 +62,7 @@ xai_status xai_json_request_from_pairs(const char *const *names, const char *con
 
 /*
  * What decides the numbers, in one canonical text: methods with versions and all parameters, classes, seed, outputs,
- * top. Requests with equal texts on the same image and model have the same result. Heap memory, NULL when memory is
+ * top, precision. Requests with equal texts on the same image and model have the same result. Heap memory, NULL when memory is
  * out or a parameter does not fit its table (xai_request_check says why).
  */
 typedef const xai_method_info *(*xai_json_find_method)(const char *id);

@@ -247,6 +247,19 @@ static json_t *predictions_of(const xai_result *result, xai_head head)
     return finished(array, ok);
 }
 
+/* What was run, and what the results would have cost, each asked for by itself. */
+static json_t *cost_of(const xai_result *result)
+{
+    double forwards = 0, backwards = 0;
+    for (size_t i = 0; i < result->explanation_count; i++) {
+        forwards += result->explanations[i].forwards;
+        backwards += result->explanations[i].backwards;
+    }
+    return json_pack("{s:o, s:o, s:{s:o, s:o}}", "forwards", xai_json_real(result->forwards), "backwards",
+                     xai_json_real(result->backwards), "one_by_one", "forwards", xai_json_real(forwards), "backwards",
+                     xai_json_real(backwards));
+}
+
 json_t *xai_json_result_body(const xai_result *result, const xai_json_context *context)
 {
     json_t *object = json_object();
@@ -254,6 +267,7 @@ json_t *xai_json_result_body(const xai_result *result, const xai_json_context *c
     put(object, "image", image_of(result, context->image), &ok);
     put(object, "model", model_of(result, context->model), &ok);
     put(object, "predictions", predictions_of(result, context->model->head), &ok);
+    put(object, "cost", cost_of(result), &ok);
     put(object, "results", results_of(result, context), &ok);
     return finished(object, ok);
 }

@@ -222,7 +222,7 @@ const xai_op xai_op_batch_normalization = {
     .reach = reach,
     .forward_box = forward_box,
     .linear = 1,
-    .flow = XAI_FLOW_SHARE,
+    .flow = XAI_FLOW_PASS,
     .order = order,
     .cases = CASES,
 };

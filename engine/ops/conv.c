@@ -91,6 +91,7 @@ static xai_status prepare(xai_node *node, xai_setup *setup, xai_error *err)
     plan->pixels = node->channels_last;
     XAI_TRY(xai_lattice_forward(&conv->window, &plan->out, setup->arena, &plan->forward.lattice, err));
     if (conv->open) return xai_conv_open_reserve(node, false, &plan->forward, 1, err);
+    if (plan->pixels && !plan->depthwise && !xai_conv_takes_winograd(conv)) plan->forward.bf16 = setup->bf16;
     XAI_TRY(pack(conv, false, &plan->forward, setup, err));
     node->scratch = scratch_of(conv, &plan->forward, 1);
     if (!xai_conv_takes_winograd(conv)) return XAI_OK;
@@ -253,7 +254,7 @@ static void describe(const xai_node *node, char *text, size_t size)
     const xai_conv *conv = node->state;
     const xai_conv_plan *plan = conv->plan;
     const char *way = plan->depthwise ? "depthwise" : plan->winograd ? "winograd or dense" : plan->pixels ? "dense" : "gemm";
-    snprintf(text, size, "%s%s%s", plan->pixels ? "channels last, " : "", way,
+    snprintf(text, size, "%s%s%s%s", plan->pixels ? "channels last, " : "", way, plan->forward.bf16 ? " bf16" : "",
              xai_has_input(node, XAI_CONV_RESIDUAL) ? ", sum" : "");
 }
 

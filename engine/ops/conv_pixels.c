@@ -9,14 +9,17 @@
  *
  * Where pixels are short (a picture has three channels) the rows of the window are joined: the rows that a piece needs
  * are copied with their padding, and a tap is then a whole row of the window.
+ *
+ * In bfloat16 (a program's precision; forward only) the rows that a piece needs are narrowed to pairs first, and
+ * everything else is the same, with pairs in place of floats. Joined rows, which have few products, stay float32.
  */
 #include "conv_plan.h"
-#include "kernels/kernels.h"
+#include "kernels/bf16.h"
 
 #include <string.h>
 
 enum {
-    K_BLOCK = 64,
+    K_BLOCK = 64,           /* in bfloat16 of pairs */
     PIECE = 56,             /* pixels; a multiple of every PIXEL_ROWS */
     LONG_PIECE = 224,       /* where the weights do not fit the second-level cache beside the pixels */
     SHORT_PIXEL = 16,       /* channels below which the rows of a window are joined */
@@ -60,6 +63,12 @@ static sides sides_of(const xai_conv *conv, bool backward)
     return backward ? (sides){out, in} : (sides){in, out};
 }
 
+/* Floats of a vector. */
+static size_t width_of(const xai_conv_part *part)
+{
+    return part->bf16 ? part->bf16->width : xai_kernels_get()->width;
+}
+
 /* The weight between target channel n and float k of tap t. */
 static float weight_at(const xai_conv *conv, const xai_conv_part *part, bool backward, size_t n, size_t t, size_t k)
 {
@@ -70,10 +79,18 @@ static float weight_at(const xai_conv *conv, const xai_conv_part *part, bool bac
     return conv->weight[(m * in + c) * taps + (size_t)part->lattice.weight[t]];
 }
 
+/* What the kernel reads for it: a float, or the k-th pair. */
+static float packed_at(const xai_conv *conv, const xai_conv_part *part, bool backward, size_t n, size_t t, size_t k)
+{
+    if (!part->bf16) return weight_at(conv, part, backward, n, t, k);
+    bool odd = 2 * k + 1 < (size_t)conv->plan->in.c;
+    return xai_bf16_pair(weight_at(conv, part, false, n, t, 2 * k), odd ? weight_at(conv, part, false, n, t, 2 * k + 1) : 0);
+}
+
 static xai_status pack_weights(const xai_conv *conv, bool backward, xai_conv_part *part, xai_arena *arena,
                                xai_error *err)
 {
-    size_t width = xai_kernels_get()->width, n = sides_of(conv, backward).target, all = ceil_div(n, width), size;
+    size_t width = width_of(part), n = sides_of(conv, backward).target, all = ceil_div(n, width), size;
     bool fits = !__builtin_mul_overflow(all * width, part->taps, &size) && !__builtin_mul_overflow(size, part->k, &size);
     float *out = fits ? XAI_NEW(arena, float, size) : NULL;
     part->packed = out;
@@ -82,13 +99,13 @@ static xai_status pack_weights(const xai_conv *conv, bool backward, xai_conv_par
         for (size_t t = 0; t < part->taps; t++)
             for (size_t k = 0; k < part->k; k++)
                 for (size_t i = xai_panel_start(all, p) * width; i < xai_panel_start(all, p + 1) * width; i++)
-                    *out++ = i < n ? weight_at(conv, part, backward, i, t, k) : 0;
+                    *out++ = i < n ? packed_at(conv, part, backward, i, t, k) : 0;
     return XAI_OK;
 }
 
 static xai_status pack_bias(const xai_conv *conv, xai_conv_part *part, xai_arena *arena, xai_error *err)
 {
-    size_t n = (size_t)conv->channels, width = xai_kernels_get()->width;
+    size_t n = (size_t)conv->channels, width = width_of(part);
     float *bias = conv->bias ? XAI_NEW(arena, float, ceil_div(n, width) * width) : NULL;
     if (conv->bias && !bias) XAI_NO_MEMORY(err);
     if (bias) memcpy(bias, conv->bias, n * sizeof *bias);
@@ -103,7 +120,9 @@ xai_status xai_conv_pixels_pack(const xai_conv *conv, bool backward, xai_conv_pa
     part->joined = !backward && channels < SHORT_PIXEL && conv->window.kernel[1] > 1 && conv->window.dilation[1] == 1;
     part->taps = part->joined ? (size_t)conv->window.kernel[0] : (size_t)part->lattice.taps;
     part->k = part->joined ? channels * (size_t)conv->window.kernel[1] : channels;
-    float *zeros = XAI_NEW(arena, float, channels);
+    if (part->joined) part->bf16 = NULL;
+    if (part->bf16) part->k = ceil_div(channels, 2);
+    float *zeros = XAI_NEW(arena, float, channels + 1);
     part->zeros = zeros;
     if (!zeros) XAI_NO_MEMORY(err);
     if (!backward) XAI_TRY(pack_bias(conv, part, arena, err));
@@ -115,33 +134,45 @@ xai_status xai_conv_pixels_pack(const xai_conv *conv, bool backward, xai_conv_pa
 typedef struct job {
     const xai_conv_run *run;
     const xai_conv_part *part;
-    const xai_kernels *kernels;
+    void (*panel)(const xai_pixel_panel *panel);
     sides sides;
-    size_t vecs;                 /* vectors of output channels */
+    size_t width, vecs;          /* floats of a vector; vectors of output channels */
     size_t pixels;               /* in a piece */
     size_t pieces;               /* of one image */
     size_t panels, groups;       /* panels in a piece; output channels are divided too where pixels are few */
 } job;
 
-/* A thread's scratch: tables of `most` pixels, and the canvas of joined rows. */
+/* A thread's scratch: tables of a piece's pixels, and the canvas. */
 typedef struct desk {
+    size_t *held; /* the piece whose tables and canvas these are */
     const float **x, **add;
     float **y, *canvas;
 } desk;
 
+enum { DESK_HEAD = 64 }; /* bytes */
+
+/* Whether the rows that a piece needs are copied, with their padding: pieces are whole rows then. */
+static bool has_canvas(const xai_conv_part *part) { return part->joined || part->bf16; }
+
 static size_t piece_pixels(const xai_conv *conv, const xai_conv_part *part)
 {
     size_t cols = (size_t)part->lattice.cols, all = cols * (size_t)part->lattice.rows;
-    size_t weights = part->taps * part->k * (size_t)conv->channels, piece = weights > HEAVY_WEIGHTS ? LONG_PIECE : PIECE;
-    if (part->joined) return ceil_div(PIECE, cols) * cols < all ? ceil_div(PIECE, cols) * cols : all;
+    size_t weights = part->taps * part->k * (size_t)conv->channels;
+    size_t piece = weights > HEAVY_WEIGHTS && !part->joined ? LONG_PIECE : PIECE;
+    if (has_canvas(part)) piece = ceil_div(piece, cols) * cols;
     return piece < all ? piece : all;
 }
 
-/* Floats of one row of the canvas, and its rows for `rows` rows of the grid. */
-static size_t canvas_width(const xai_conv *conv, const xai_conv_part *part)
+/* Floats of a pixel of the canvas, its pixels in a row, and its rows for `rows` rows of the grid. */
+static size_t canvas_pixel(const xai_conv_part *part, size_t channels)
 {
-    const xai_lattice *l = &part->lattice;
-    return ((size_t)(l->cols - 1) * (size_t)l->step[1] + (size_t)conv->window.kernel[1]) * (size_t)conv->plan->in.c;
+    return part->bf16 ? part->k * part->bf16->words : channels;
+}
+
+static size_t canvas_cols(const xai_conv *conv, const xai_conv_part *part)
+{
+    const xai_window *w = &conv->window;
+    return (size_t)(part->lattice.cols - 1) * (size_t)part->lattice.step[1] + (size_t)((w->kernel[1] - 1) * w->dilation[1] + 1);
 }
 
 static size_t canvas_rows(const xai_conv *conv, const xai_conv_part *part, size_t rows)
@@ -152,17 +183,18 @@ static size_t canvas_rows(const xai_conv *conv, const xai_conv_part *part, size_
 
 static size_t scratch_of(const xai_conv *conv, const xai_conv_part *part)
 {
-    size_t pixels = piece_pixels(conv, part), bytes = (part->taps + 2) * pixels * sizeof(float *);
-    if (!part->joined) return bytes;
-    return bytes + canvas_rows(conv, part, pixels / (size_t)part->lattice.cols) * canvas_width(conv, part) * sizeof(float);
+    size_t pixels = piece_pixels(conv, part), bytes = DESK_HEAD + (part->taps + 2) * pixels * sizeof(float *);
+    if (!has_canvas(part)) return bytes;
+    size_t canvas = canvas_rows(conv, part, pixels / (size_t)part->lattice.cols) * canvas_cols(conv, part);
+    return bytes + canvas * canvas_pixel(part, (size_t)conv->plan->in.c) * sizeof(float);
 }
 
-/* A part of the grid may be run alone: with fewer columns a piece of joined rows has more of them. */
+/* A part of the grid may be run alone: with fewer columns a piece of whole rows has more of them. */
 size_t xai_conv_pixels_scratch(const xai_conv *conv, const xai_conv_part *parts, int count)
 {
     size_t most = 0;
     for (int i = 0; i < count; i++)
-        for (int cols = parts[i].lattice.cols, least = parts[i].joined ? 1 : cols; cols >= least && cols > 0; cols--) {
+        for (int cols = parts[i].lattice.cols, least = has_canvas(&parts[i]) ? 1 : cols; cols >= least && cols > 0; cols--) {
             xai_conv_part part = parts[i];
             part.lattice.cols = cols;
             size_t bytes = scratch_of(conv, &part);
@@ -173,10 +205,10 @@ size_t xai_conv_pixels_scratch(const xai_conv *conv, const xai_conv_part *parts,
 
 static desk desk_of(const job *j, int thread)
 {
-    const float **x = xai_scratch(j->run->exec, thread);
-    const float **add = x + j->part->taps * j->pixels;
+    unsigned char *head = xai_scratch(j->run->exec, thread);
+    const float **x = (const float **)(void *)(head + DESK_HEAD), **add = x + j->part->taps * j->pixels;
     float **y = (float **)(void *)(add + j->pixels);
-    return (desk){.x = x, .add = add, .y = y, .canvas = (float *)(void *)(y + j->pixels)};
+    return (desk){.held = (size_t *)(void *)head, .x = x, .add = add, .y = y, .canvas = (float *)(void *)(y + j->pixels)};
 }
 
 /* Where the piece's pixels lie in the target (and in what is added to it). */
@@ -212,35 +244,48 @@ static void find_sources(const job *j, desk *d, size_t image, size_t first, size
     }
 }
 
-/* One row of the source from column `left` on, with its padding. */
-static void copy_row(const job *j, size_t image, int64_t row, int64_t left, float *out, size_t floats)
+/* `count` pixels of the source as the canvas has them. */
+static void copy_pixels(const job *j, const float *from, float *out, size_t count)
+{
+    size_t c = j->sides.source, pixel = canvas_pixel(j->part, c);
+    const xai_bf16 *bf16 = j->part->bf16;
+    if (!bf16) memcpy(out, from, count * c * sizeof *out);
+    else if (c % 2 == 0) bf16->narrow(from, count * c, out);
+    else
+        for (size_t i = 0; i < count; i++) bf16->narrow(from + i * c, c, out + i * pixel);
+}
+
+/* One row of the source from column `left` on, with its padding: `cols` pixels. */
+static void copy_row(const job *j, size_t image, int64_t row, int64_t left, float *out, size_t cols)
 {
     const xai_conv_run *run = j->run;
-    int64_t c = (int64_t)j->sides.source, wide = run->from.w * c, all = (int64_t)floats;
-    int64_t before = left < 0 ? -left * c : 0, skip = left > 0 ? left * c : 0;
+    int64_t wide = run->from.w, all = (int64_t)cols, before = left < 0 ? -left : 0, skip = left > 0 ? left : 0;
     if (row < 0 || row >= run->from.h || before > all) before = all;
     int64_t count = wide > skip ? wide - skip : 0;
     if (count > all - before) count = all - before;
-    const float *from = run->source + (int64_t)image * run->from.h * wide + row * wide + skip;
-    memset(out, 0, (size_t)before * sizeof *out);
-    if (count > 0) memcpy(out + before, from, (size_t)count * sizeof *out);
-    memset(out + before + count, 0, (size_t)(all - before - count) * sizeof *out);
+    size_t pixel = canvas_pixel(j->part, j->sides.source), end = (size_t)(before + count) * pixel;
+    int64_t at = ((int64_t)image * run->from.h + row) * wide + skip;
+    memset(out, 0, (size_t)before * pixel * sizeof *out);
+    if (count > 0)
+        copy_pixels(j, run->source + (size_t)at * j->sides.source, out + (size_t)before * pixel, (size_t)count);
+    memset(out + end, 0, (cols * pixel - end) * sizeof *out);
 }
 
 /* Copies the rows that the piece needs; a tap's pixel is then a run of the canvas. The piece begins a row. */
-static void join_rows(const job *j, desk *d, size_t image, size_t first, size_t count)
+static void fill_canvas(const job *j, desk *d, size_t image, size_t first, size_t count)
 {
     const xai_conv *conv = j->run->conv;
     const xai_lattice *l = &j->part->lattice;
-    size_t floats = canvas_width(conv, j->part), cols = (size_t)l->cols, step = (size_t)l->step[1] * j->sides.source;
+    size_t wide = canvas_cols(conv, j->part), pixel = canvas_pixel(j->part, j->sides.source), cols = (size_t)l->cols;
     int64_t top = l->first[0] + (int64_t)(first / cols) * l->step[0] - conv->window.pads[0];
     int64_t left = l->first[1] - conv->window.pads[1];
-    size_t rows = canvas_rows(conv, j->part, count / cols);
-    for (size_t r = 0; r < rows; r++) copy_row(j, image, top + (int64_t)r, left, d->canvas + r * floats, floats);
+    size_t rows = canvas_rows(conv, j->part, count / cols), across = j->part->joined ? 1 : (size_t)conv->window.kernel[1];
+    for (size_t r = 0; r < rows; r++) copy_row(j, image, top + (int64_t)r, left, d->canvas + r * wide * pixel, wide);
     for (size_t t = 0; t < j->part->taps; t++)
         for (size_t i = 0; i < count; i++) {
-            size_t row = i / cols * (size_t)l->step[0] + t * (size_t)conv->window.dilation[0];
-            d->x[t * j->pixels + i] = d->canvas + row * floats + i % cols * step;
+            size_t row = i / cols * (size_t)l->step[0] + t / across * (size_t)conv->window.dilation[0];
+            size_t col = i % cols * (size_t)l->step[1] + t % across * (size_t)conv->window.dilation[1];
+            d->x[t * j->pixels + i] = d->canvas + (row * wide + col) * pixel;
         }
 }
 
@@ -249,8 +294,8 @@ static void run_panel(const job *j, const desk *d, size_t count, size_t vec, siz
 {
     const xai_conv_run *run = j->run;
     const xai_conv_part *part = j->part;
-    size_t width = j->kernels->width, first = vec * width, cuts = ceil_div(part->k, K_BLOCK), k = ceil_div(part->k, cuts);
-    size_t taps = part->k >= K_BLOCK ? 1 : K_BLOCK / part->k;
+    size_t width = j->width, first = vec * width, cuts = ceil_div(part->k, K_BLOCK), k = ceil_div(part->k, cuts);
+    size_t taps = part->k >= K_BLOCK ? 1 : K_BLOCK / part->k, words = part->bf16 ? part->bf16->words : 1;
     xai_pixel_panel call = {
         .count = count,
         .x_pitch = j->pixels,
@@ -268,27 +313,35 @@ static void run_panel(const job *j, const desk *d, size_t count, size_t vec, siz
             call.taps = part->taps - t < taps ? part->taps - t : taps;
             call.k = part->k - at < k ? part->k - at : k;
             call.x = d->x + t * j->pixels;
-            call.x_at = at;
+            call.x_at = at * words;
             call.w = packed + (t * part->k + at) * vecs * width;
             if (t + call.taps == part->taps && at + call.k == part->k && !run->backward) {
                 call.clamp = run->conv->act;
                 call.add = run->residual ? d->add : NULL;
             }
-            j->kernels->pixel_panel(&call);
+            j->panel(&call);
             call.accumulate = true;
         }
+}
+
+/* Tables and canvas of a piece, unless the thread has them from another group of it. */
+static void lay_out(const job *j, desk *d, size_t piece, size_t first, size_t count)
+{
+    if (*d->held == piece) return;
+    *d->held = piece;
+    find_targets(j, d, piece / j->pieces, first, count);
+    if (has_canvas(j->part)) fill_canvas(j, d, piece / j->pieces, first, count);
+    else find_sources(j, d, piece / j->pieces, first, count);
 }
 
 static void run_piece(void *context, size_t index, int thread)
 {
     const job *j = context;
     const xai_lattice *l = &j->part->lattice;
-    size_t group = index % j->groups, image = index / j->groups / j->pieces, all = (size_t)l->rows * (size_t)l->cols;
-    size_t first = index / j->groups % j->pieces * j->pixels, count = all - first < j->pixels ? all - first : j->pixels;
+    size_t group = index % j->groups, piece = index / j->groups, all = (size_t)l->rows * (size_t)l->cols;
+    size_t first = piece % j->pieces * j->pixels, count = all - first < j->pixels ? all - first : j->pixels;
     desk d = desk_of(j, thread);
-    find_targets(j, &d, image, first, count);
-    if (j->part->joined) join_rows(j, &d, image, first, count);
-    else find_sources(j, &d, image, first, count);
+    lay_out(j, &d, piece, first, count);
     for (size_t p = group * j->panels; p < (group + 1) * j->panels && p < xai_panels_of(j->vecs); p++) {
         size_t vec = xai_panel_start(j->vecs, p);
         run_panel(j, &d, count, vec, xai_panel_start(j->vecs, p + 1) - vec);
@@ -304,13 +357,15 @@ static void cut(job *j)
 
 static void run_part(const xai_conv_run *run, const xai_conv_part *part)
 {
-    job j = {.run = run, .part = part, .kernels = xai_kernels_get(), .sides = sides_of(run->conv, run->backward)};
+    job j = {.run = run, .part = part, .sides = sides_of(run->conv, run->backward), .width = width_of(part)};
     size_t all = (size_t)part->lattice.rows * (size_t)part->lattice.cols;
     if (all == 0 || run->from.n == 0) return;
-    j.vecs = ceil_div(j.sides.target, j.kernels->width);
+    j.panel = part->bf16 ? part->bf16->panel : xai_kernels_get()->pixel_panel;
+    j.vecs = ceil_div(j.sides.target, j.width);
     j.pixels = piece_pixels(run->conv, part);
     j.pieces = ceil_div(all, j.pixels);
     cut(&j);
+    for (int t = 0; t < xai_par_threads(run->exec->par); t++) *desk_of(&j, t).held = SIZE_MAX;
     xai_par_for(run->exec->par, (size_t)run->from.n * j.pieces * j.groups, run_piece, &j);
 }
 

@@ -16,7 +16,8 @@ typedef struct xai_conv_part {
     /* channels last: */
     const float *bias;  /* of the forward pass, or NULL */
     const float *zeros; /* a pixel of the padding */
-    size_t taps, k;     /* dense: floats that each tap contributes */
+    size_t taps, k;     /* dense: floats that each tap contributes; in bfloat16 pairs of them */
+    const struct xai_bf16 *bf16; /* dense: the products are taken in bfloat16; or NULL */
     bool joined;        /* dense: a tap is a row of the window */
 } xai_conv_part;
 

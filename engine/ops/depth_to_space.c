@@ -21,11 +21,11 @@ xai_status xai_depth_setup(xai_node *node, bool to_space, xai_error *err)
     int64_t w = to_space ? in->dim[3] : in->dim[3] / b;
     xai_shape wide = xai_shape_4d(in->dim[0], c, h * b, w * b), deep = xai_shape_4d(in->dim[0], c * b * b, h, w);
     XAI_TRY(xai_node_output(node, 0, node->in[0]->dtype, to_space ? &wide : &deep, err));
-    /* axes: N, C, H, row of the square, W, column of the square */
+    /* axes: N, C, H, row of the square, column of the square, W, which is last since its runs are long */
     int64_t plane = h * w, channel = last ? b * b : 1, pixel = last ? 1 : c;
-    int64_t dim[] = {in->dim[0], c, h, b, w, b};
-    int64_t in_space[] = {c * plane * b * b, plane * b * b, w * b * b, w * b, b, 1};
-    int64_t in_depth[] = {c * plane * b * b, channel * plane, w, b * pixel * plane, 1, pixel * plane};
+    int64_t dim[] = {in->dim[0], c, h, b, b, w};
+    int64_t in_space[] = {c * plane * b * b, plane * b * b, w * b * b, w * b, 1, b};
+    int64_t in_depth[] = {c * plane * b * b, channel * plane, w, b * pixel * plane, pixel * plane, 1};
     xai_nest_side space = {in_space, 0}, depth = {in_depth, 0};
     xai_nest_pair(node->state, 6, dim, to_space ? space : depth, to_space ? depth : space);
     return XAI_OK;

@@ -227,7 +227,7 @@ static xai_status make_loops(xai_node *node, const equation *e, xai_error *err)
     node->scratch = xai_matrix_scratch(p->m.dim, p->n.dim, p->k.dim);
     bool batched = count > 0 && has_label(&e->factors[0], order[0]) && has_label(&e->factors[1], order[0]);
     p->tall = batched && p->m.dim >= XAI_TALL_ROWS;
-    if (p->tall && node->scratch < xai_matrix_tall_scratch()) node->scratch = xai_matrix_tall_scratch();
+    if (p->tall && node->scratch < xai_matrix_tall_scratch(NULL)) node->scratch = xai_matrix_tall_scratch(NULL);
     return XAI_OK;
 }
 

@@ -1,7 +1,8 @@
 /*
  * Gemm: Y = alpha * A' * B' + beta * C, with A' and B' transposed on request and C broadcast to Y.
  *
- * The samples are the rows of A'; see matrix.h for why a sample's result does not depend on the others.
+ * The samples are the rows of A'; see matrix.h for why a sample's result does not depend on the others. In a program
+ * of precision bf16 a constant B is packed in bfloat16.
  */
 #include "matrix.h"
 
@@ -10,6 +11,7 @@ typedef struct state {
     bool trans_a, trans_b;
     int64_t m, n, k;
     int64_t c_row, c_col; /* steps of C; 0 where it is broadcast */
+    xai_packed packed;    /* B', if that is in bfloat16 */
 } state;
 
 /* C may be a scalar, N, 1 x N, M x 1 or M x N. */
@@ -55,6 +57,22 @@ static xai_matrix matrix(float *data, int64_t rows, int64_t cols, bool transpose
     return (xai_matrix){data, rows, cols, cols, 1};
 }
 
+static xai_status prepare(xai_node *node, xai_setup *setup, xai_error *err)
+{
+    state *s = node->state;
+    const xai_tensor *b = node->in[1]->constant;
+    if (!setup->bf16 || !b || setup->open_weights || s->trans_a || s->alpha != 1) return XAI_OK;
+    size_t scratch = xai_matrix_tall_scratch(setup->bf16);
+    if (node->scratch < scratch) node->scratch = scratch;
+    return xai_matrix_pack(matrix(b->data, s->k, s->n, s->trans_b), setup->bf16, setup->arena, &s->packed, err);
+}
+
+static void multiply(const state *s, const xai_exec *exec, xai_matrix a, xai_matrix b, xai_matrix out)
+{
+    if (s->packed.data) xai_matrix_packed_product(exec, a, b, &s->packed, out);
+    else xai_matrix_product(exec, s->alpha, a, b, out);
+}
+
 static void begin(const xai_node *node, const xai_exec *exec)
 {
     const state *s = node->state;
@@ -74,11 +92,11 @@ static void forward_slots(const xai_node *node, const xai_exec *exec, int count)
         if (rows) continue;
         xai_matrix a = matrix(xai_in_data(&exec[i], node, 0), s->m, s->k, s->trans_a);
         xai_matrix b = matrix(xai_in_data(&exec[i], node, 1), s->k, s->n, s->trans_b);
-        xai_matrix_product(&exec[i], s->alpha, a, b, matrix(xai_out_f32(&exec[i], node, 0), s->m, s->n, false));
+        multiply(s, &exec[i], a, b, matrix(xai_out_f32(&exec[i], node, 0), s->m, s->n, false));
     }
     if (!rows) return;
     xai_matrix a = xai_matrix_of_slots(exec, count, node->in[0]), y = xai_matrix_of_slots(exec, count, node->out[0]);
-    xai_matrix_product(exec, s->alpha, a, matrix(xai_in_data(exec, node, 1), s->k, s->n, s->trans_b), y);
+    multiply(s, exec, a, matrix(xai_in_data(exec, node, 1), s->k, s->n, s->trans_b), y);
 }
 
 static void forward(const xai_node *node, const xai_exec *exec) { forward_slots(node, exec, 1); }
@@ -113,6 +131,7 @@ const xai_op xai_op_gemm = {
     .max_out = 1,
     .state_size = sizeof(state),
     .setup = setup,
+    .prepare = prepare,
     .forward = forward,
     .forward_slots = forward_slots,
     .backward = backward,

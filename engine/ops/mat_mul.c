@@ -12,7 +12,7 @@
 typedef struct state {
     int64_t m, n, k, matrices;
     bool tall;
-    const float *packed, *packed_back; /* a constant right factor, and its transpose; or NULL */
+    xai_packed packed, packed_back; /* a constant right factor, and its transpose */
     int64_t step_a[XAI_MAX_RANK], step_b[XAI_MAX_RANK]; /* floats a step along each leading axis; 0: broadcast */
     xai_shape lead;                                     /* the leading axes */
 } state;
@@ -82,7 +82,7 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     merge_rows(s);
     s->matrices = xai_shape_count(&s->lead);
     node->scratch = xai_matrix_scratch(s->m, s->n, s->k);
-    if (s->tall && node->scratch < xai_matrix_tall_scratch()) node->scratch = xai_matrix_tall_scratch();
+    if (s->tall && node->scratch < xai_matrix_tall_scratch(NULL)) node->scratch = xai_matrix_tall_scratch(NULL);
     node->macs = (double)xai_shape_count(&out) * (double)s->k;
     return XAI_OK;
 }
@@ -104,18 +104,21 @@ static void locate(const state *s, int64_t index, int64_t *a, int64_t *b)
     }
 }
 
-/* The right factor stays the same: one matrix, whose weights nobody replaces. */
+/* The right factor stays the same: one matrix, whose weights nobody replaces. In bfloat16 that serves few rows too. */
 static bool packs(const xai_node *node, const xai_setup *setup)
 {
     const state *s = node->state;
-    return s->tall && s->matrices == 1 && node->in[1]->constant && !setup->open_weights;
+    return (s->tall || setup->bf16) && s->matrices == 1 && node->in[1]->constant && !setup->open_weights;
 }
 
 static xai_status prepare(xai_node *node, xai_setup *setup, xai_error *err)
 {
     state *s = node->state;
     if (!packs(node, setup)) return XAI_OK;
-    return xai_matrix_pack(matrix(node->in[1]->constant->data, 0, s->k, s->n), setup->arena, &s->packed, err);
+    size_t scratch = xai_matrix_tall_scratch(setup->bf16);
+    if (node->scratch < scratch) node->scratch = scratch;
+    xai_matrix b = matrix(node->in[1]->constant->data, 0, s->k, s->n);
+    return xai_matrix_pack(b, setup->bf16, setup->arena, &s->packed, err);
 }
 
 static xai_status prepare_backward(xai_node *node, xai_setup *setup, xai_error *err)
@@ -123,14 +126,14 @@ static xai_status prepare_backward(xai_node *node, xai_setup *setup, xai_error *
     state *s = node->state;
     if (!packs(node, setup)) return XAI_OK;
     xai_matrix b = xai_matrix_transposed(matrix(node->in[1]->constant->data, 0, s->k, s->n));
-    return xai_matrix_pack(b, setup->arena, &s->packed_back, err);
+    return xai_matrix_pack(b, NULL, setup->arena, &s->packed_back, err);
 }
 
-/* out += a * b, in the way of the layer; `packed` may be NULL. */
-static void multiply(const state *s, const xai_exec *exec, xai_matrix a, xai_matrix b, const float *packed,
+/* out += a * b, in the way of the layer. */
+static void multiply(const state *s, const xai_exec *exec, xai_matrix a, xai_matrix b, const xai_packed *packed,
                      xai_matrix out)
 {
-    if (s->tall && xai_matrix_is_tall(a, out)) xai_matrix_packed_product(exec, a, b, packed, out);
+    if (packed->bf16 || (s->tall && xai_matrix_is_tall(a, out))) xai_matrix_packed_product(exec, a, b, packed, out);
     else xai_matrix_product(exec, 1, a, b, out);
 }
 
@@ -142,7 +145,7 @@ static void forward(const xai_node *node, const xai_exec *exec)
     for (int64_t i = 0; i < count; i++) y[i] = 0;
     for (int64_t i = 0; i < s->matrices; i++) {
         locate(s, i, &at_a, &at_b);
-        multiply(s, exec, matrix(a, at_a, s->m, s->k), matrix(b, at_b, s->k, s->n), s->packed,
+        multiply(s, exec, matrix(a, at_a, s->m, s->k), matrix(b, at_b, s->k, s->n), &s->packed,
                  matrix(y, i * s->m * s->n, s->m, s->n));
     }
 }
@@ -158,7 +161,7 @@ static void forward_slots(const xai_node *node, const xai_exec *exec, int count)
     }
     if (!rows) return;
     xai_matrix a = xai_matrix_of_slots(exec, count, node->in[0]), y = xai_matrix_of_slots(exec, count, node->out[0]);
-    xai_matrix_product(exec, 1, a, matrix(xai_in_data(exec, node, 1), 0, s->k, s->n), y);
+    multiply(s, exec, a, matrix(xai_in_data(exec, node, 1), 0, s->k, s->n), &s->packed, y);
 }
 
 static void backward(const xai_node *node, const xai_exec *exec)
@@ -171,8 +174,8 @@ static void backward(const xai_node *node, const xai_exec *exec)
         locate(s, i, &at_a, &at_b);
         xai_matrix y = matrix(gy, i * s->m * s->n, s->m, s->n), left = matrix(a, at_a, s->m, s->k);
         xai_matrix right = matrix(b, at_b, s->k, s->n);
-        if (ga) multiply(s, exec, y, xai_matrix_transposed(right), s->packed_back, matrix(ga, at_a, s->m, s->k));
-        if (gb) multiply(s, exec, xai_matrix_transposed(left), y, NULL, matrix(gb, at_b, s->k, s->n));
+        if (ga) multiply(s, exec, y, xai_matrix_transposed(right), &s->packed_back, matrix(ga, at_a, s->m, s->k));
+        if (gb) multiply(s, exec, xai_matrix_transposed(left), y, &(xai_packed){NULL, NULL}, matrix(gb, at_b, s->k, s->n));
     }
 }
 

@@ -32,13 +32,23 @@ void xai_matrix_product(const xai_exec *exec, float alpha, xai_matrix a, xai_mat
  * The same for left factors with many rows, alpha being 1: faster, in another order. The rows of a and out must be
  * contiguous, which xai_matrix_is_tall says.
  */
-size_t xai_matrix_tall_scratch(void);
+size_t xai_matrix_tall_scratch(const struct xai_bf16 *bf16); /* of the packed factor; NULL: float32 */
 bool xai_matrix_is_tall(xai_matrix a, xai_matrix out);
 void xai_matrix_tall_product(const xai_exec *exec, xai_matrix a, xai_matrix b, xai_matrix out);
 
-/* A right factor that stays, packed once, and the product with it: the same bytes. b is read for its shape alone. */
-xai_status xai_matrix_pack(xai_matrix b, xai_arena *arena, const float **packed, xai_error *err);
-void xai_matrix_packed_product(const xai_exec *exec, xai_matrix a, xai_matrix b, const float *packed, xai_matrix out);
+/*
+ * A right factor that stays, packed once: in float32, or in bfloat16 (kernels/bf16.h). The product with it has the bytes
+ * of xai_matrix_tall_product in float32, and a sum in pairs in bfloat16, for any number of rows. b is read for its
+ * shape alone.
+ */
+typedef struct xai_packed {
+    const float *data; /* NULL: nothing is packed */
+    const struct xai_bf16 *bf16; /* NULL: float32 */
+} xai_packed;
+xai_status xai_matrix_pack(xai_matrix b, const struct xai_bf16 *bf16, xai_arena *arena, xai_packed *packed,
+                           xai_error *err);
+void xai_matrix_packed_product(const xai_exec *exec, xai_matrix a, xai_matrix b, const xai_packed *packed,
+                               xai_matrix out);
 
 /* Rows of a sample from which on that pays. */
 enum { XAI_TALL_ROWS = 8 };

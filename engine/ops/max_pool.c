@@ -4,9 +4,11 @@
  * whole input, as MaxUnpool wants them. One piece of work is one plane, so no two threads add into the same gradient.
  */
 #include "kernels/kernels.h"
+#include "max_pool.h"
 #include "window.h"
 
-enum { CHANNELS = 16 }; /* of one piece of the backward pass, channels last */
+/* Channels of one piece of the backward pass, and windows whose maxima are sought at once. */
+enum { CHANNELS = 16, BLOCK = 32 };
 
 static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
 {
@@ -15,6 +17,8 @@ static xai_status setup(xai_node *node, xai_setup *setup, xai_error *err)
     int64_t out[2];
     XAI_NODE_CHECK(node->in[0]->dtype == XAI_F32, node, UNSUPPORTED_OP, err, "only float32 is served");
     XAI_TRY(xai_window_read(node, NULL, xai_attr_int(node, "ceil_mode", 0) != 0, window, out, err));
+    XAI_NODE_CHECK(window->kernel[0] * window->kernel[1] <= INT32_MAX, node, TOO_LARGE, err,
+                   "the kernel is too large");
     xai_shape shape = xai_window_shape(&node->in[0]->shape, node->in[0]->shape.dim[1], out);
     XAI_TRY(xai_node_output(node, 0, XAI_F32, &shape, err));
     return xai_node_output(node, 1, XAI_I64, &shape, err);
@@ -92,23 +96,79 @@ static void forward_pixels(void *context, size_t index, int thread)
     }
 }
 
-/* Pixel of the first maximum of a window, or -1 when the window sees padding only; pixels are `pitch` floats apart. */
-static int64_t first_maximum(const run *r, const float *x, int64_t pitch, int64_t oy, int64_t ox)
+/* The best of several windows so far, and its tap; -1: padding alone. No branches: who wins is hard to foresee. */
+typedef struct winners {
+    float best[BLOCK];
+    int32_t tap[BLOCK];
+} winners;
+
+static void winners_begin(winners *w)
+{
+    for (int i = 0; i < BLOCK; i++) {
+        w->best[i] = -INFINITY;
+        w->tap[i] = -1;
+    }
+}
+
+/* The tap's `count` candidates, x + i * step. The first of equal ones stays; NaN always wins. */
+static void winners_challenge(winners *w, int64_t first, const float *x, int64_t step, int32_t tap, int64_t count)
+{
+    float *best = w->best + first;
+    int32_t *taps = w->tap + first;
+    for (int64_t i = 0; i < count; i++) {
+        float v = x[i * step];
+        int32_t wins = (v > best[i]) | (v != v) | (taps[i] < 0);
+        best[i] = wins ? v : best[i];
+        taps[i] = wins ? tap : taps[i];
+    }
+}
+
+/* Pixel of the winner of window (oy, ox), or -1. */
+static int64_t winner_at(const run *r, const winners *w, int64_t i, int64_t oy, int64_t ox)
+{
+    const xai_window *s = r->window;
+    int64_t tap = w->tap[i];
+    if (tap < 0) return -1;
+    int64_t y = oy * s->stride[0] + tap / s->kernel[1] * s->dilation[0] - s->pads[0];
+    return y * r->in.w + ox * s->stride[1] + tap % s->kernel[1] * s->dilation[1] - s->pads[1];
+}
+
+/* The windows ox to ox + count, at most BLOCK, of one row of a plane. */
+static void find_in_plane(const run *r, const float *x, int64_t oy, int64_t ox, int64_t count, winners *out)
 {
     const xai_window *w = r->window;
-    int64_t best = -1;
+    int64_t stride = w->stride[1];
+    winners_begin(out);
     for (int64_t ky = 0; ky < w->kernel[0]; ky++) {
         int64_t iy = oy * w->stride[0] + ky * w->dilation[0] - w->pads[0];
-        if (iy < 0 || iy >= r->in.h) continue;
-        for (int64_t kx = 0; kx < w->kernel[1]; kx++) {
-            int64_t ix = ox * w->stride[1] + kx * w->dilation[1] - w->pads[1];
-            if (ix < 0 || ix >= r->in.w) continue;
-            int64_t at = iy * r->in.w + ix;
-            if (best < 0 || x[at * pitch] > x[best * pitch] || x[at * pitch] != x[at * pitch]) best = at;
+        for (int64_t kx = 0; kx < w->kernel[1] && iy >= 0 && iy < r->in.h; kx++) {
+            int64_t shift = kx * w->dilation[1] - w->pads[1], first = ox, end = ox + count;
+            while (first < end && first * stride + shift < 0) first++;
+            while (end > first && (end - 1) * stride + shift >= r->in.w) end--;
+            if (first >= end) continue;
+            int32_t tap = (int32_t)(ky * w->kernel[1] + kx);
+            winners_challenge(out, first - ox, x + iy * r->in.w + first * stride + shift, stride, tap, end - first);
         }
     }
-    return best;
 }
+
+/* One window of `count` channels side by side, channels last; x begins with the first of them. */
+static void find_in_pixels(const run *r, const float *x, int64_t oy, int64_t ox, int64_t count, winners *out)
+{
+    const xai_window *w = r->window;
+    winners_begin(out);
+    for (int64_t ky = 0; ky < w->kernel[0]; ky++) {
+        int64_t iy = oy * w->stride[0] + ky * w->dilation[0] - w->pads[0];
+        for (int64_t kx = 0; kx < w->kernel[1] && iy >= 0 && iy < r->in.h; kx++) {
+            int64_t ix = ox * w->stride[1] + kx * w->dilation[1] - w->pads[1];
+            if (ix < 0 || ix >= r->in.w) continue;
+            int32_t tap = (int32_t)(ky * w->kernel[1] + kx);
+            winners_challenge(out, 0, x + (iy * r->in.w + ix) * r->in.c, 1, tap, count);
+        }
+    }
+}
+
+static int64_t block_at(const run *r, int64_t ox) { return r->out.w - ox < BLOCK ? r->out.w - ox : BLOCK; }
 
 static void find_places(void *context, size_t index, int thread)
 {
@@ -116,12 +176,22 @@ static void find_places(void *context, size_t index, int thread)
     const run *r = context;
     int64_t size = r->in.h * r->in.w, base = (int64_t)index * size;
     int64_t *place = r->places + (int64_t)index * r->out.h * r->out.w;
+    winners found;
     for (int64_t oy = 0; oy < r->out.h; oy++)
         for (int64_t ox = 0; ox < r->out.w; ox++) {
-            int64_t at = first_maximum(r, r->x + base, 1, oy, ox);
+            if (ox % BLOCK == 0) find_in_plane(r, r->x + base, oy, ox, block_at(r, ox), &found);
+            int64_t at = winner_at(r, &found, ox % BLOCK, oy, ox);
             if (at > 0 && r->columns_first) at = at % r->in.w * r->in.h + at / r->in.w;
-            *place++ = base + at;
+            *place++ = at < 0 ? -1 : base + at;
         }
+}
+
+void xai_max_pool_places(const xai_node *node, const float *x, int64_t *places, const xai_par *par)
+{
+    run r = {.window = node->state, .x = x, .places = places};
+    xai_plane_of(node, &node->in[0]->shape, &r.in, NULL);
+    xai_plane_of(node, &node->out[0]->shape, &r.out, NULL);
+    xai_par_for(par, (size_t)(r.out.n * r.out.c), find_places, &r);
 }
 
 static void run_forward(const xai_node *node, const xai_exec *exec, run *r)
@@ -169,9 +239,11 @@ static void backward_plane(void *context, size_t index, int thread)
     const float *x = r->x + (int64_t)index * r->in.h * r->in.w;
     const float *gy = r->gy + (int64_t)index * r->out.h * r->out.w;
     float *gx = r->gx + (int64_t)index * r->in.h * r->in.w;
+    winners found;
     for (int64_t oy = 0; oy < r->out.h; oy++)
         for (int64_t ox = 0; ox < r->out.w; ox++) {
-            int64_t at = first_maximum(r, x, 1, oy, ox);
+            if (ox % BLOCK == 0) find_in_plane(r, x, oy, ox, block_at(r, ox), &found);
+            int64_t at = winner_at(r, &found, ox % BLOCK, oy, ox);
             if (at >= 0) gx[at] += gy[oy * r->out.w + ox];
         }
 }
@@ -185,12 +257,15 @@ static void backward_pixels(void *context, size_t index, int thread)
     int64_t first = (int64_t)index % blocks * CHANNELS, end = first + CHANNELS < c ? first + CHANNELS : c;
     const float *x = r->x + image * r->in.h * r->in.w * c, *gy = r->gy + image * r->out.h * r->out.w * c;
     float *gx = r->gx + image * r->in.h * r->in.w * c;
+    winners found;
     for (int64_t oy = 0; oy < r->out.h; oy++)
-        for (int64_t ox = 0; ox < r->out.w; ox++, gy += c)
+        for (int64_t ox = 0; ox < r->out.w; ox++, gy += c) {
+            find_in_pixels(r, x + first, oy, ox, end - first, &found);
             for (int64_t k = first; k < end; k++) {
-                int64_t at = first_maximum(r, x + k, c, oy, ox);
+                int64_t at = winner_at(r, &found, k - first, oy, ox);
                 if (at >= 0) gx[at * c + k] += gy[k];
             }
+        }
 }
 
 static void backward(const xai_node *node, const xai_exec *exec)
@@ -215,9 +290,11 @@ static void tangent_plane(void *context, size_t index, int thread)
     const run *r = context;
     const float *x = r->x + (int64_t)index * r->in.h * r->in.w, *dx = r->dx + (int64_t)index * r->in.h * r->in.w;
     float *dy = r->y + (int64_t)index * r->out.h * r->out.w;
+    winners found;
     for (int64_t oy = 0; oy < r->out.h; oy++)
         for (int64_t ox = 0; ox < r->out.w; ox++) {
-            int64_t at = first_maximum(r, x, 1, oy, ox);
+            if (ox % BLOCK == 0) find_in_plane(r, x, oy, ox, block_at(r, ox), &found);
+            int64_t at = winner_at(r, &found, ox % BLOCK, oy, ox);
             *dy++ = at >= 0 ? dx[at] : 0;
         }
 }

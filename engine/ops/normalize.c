@@ -126,11 +126,54 @@ void xai_normalize_forward(const xai_node *node, const xai_exec *exec)
 
 /* ---------------------------------------------------------------- backward */
 
-/* Gradient by the normalised element i of a row, whose scales begin at `scale`. */
-static double gradient_at(const run *r, const float *gy, const float *scale, int64_t i)
+/* A run of a row with its scales: one for each element, or one for all. */
+typedef struct stretch {
+    const float *x, *gy, *each;
+    float *gx;
+    double scale;
+    int64_t n;
+} stretch;
+
+static stretch stretch_of(const run *r, int64_t row, int64_t k)
 {
-    double g = gy ? (double)gy[i] : 0;
-    return scale ? g * (double)scale[r->s->span == 1 ? i : i / r->s->span] : g;
+    const xai_normalize *s = r->s;
+    const float *scale = r->scale ? r->scale + row % s->period * s->spans : NULL;
+    bool single = s->span == 1;
+    int64_t at = row * s->n + (single ? 0 : k * s->span);
+    return (stretch){.x = r->x + at,
+                     .gy = r->gy ? r->gy + at : NULL,
+                     .each = single ? scale : NULL,
+                     .gx = r->gx + at,
+                     .scale = scale && !single ? (double)scale[k] : 1,
+                     .n = single ? s->n : s->span};
+}
+
+/* Adds the gradients by the normalised elements, and their products with x - mean. */
+static void add_moments(const stretch *t, double mean, double *sum, double *product)
+{
+    double g_lane[LANES] = {0}, p_lane[LANES] = {0};
+    for (int64_t i = 0; i < t->n; i += LANES) {
+        int64_t lanes = t->n - i < LANES ? t->n - i : LANES;
+        for (int64_t k = 0; k < lanes; k++) {
+            double g = (double)t->gy[i + k] * (t->each ? (double)t->each[i + k] : t->scale);
+            g_lane[k] += g;
+            p_lane[k] += g * ((double)t->x[i + k] - mean);
+        }
+    }
+    *sum += lanes_sum(g_lane);
+    *product += lanes_sum(p_lane);
+}
+
+static void add_gradient(const stretch *t, float d, float even, float along, float mean)
+{
+    float scale = d * (float)t->scale;
+    for (int64_t i = 0; i < t->n; i++)
+        t->gx[i] += (t->each ? d * t->each[i] : scale) * t->gy[i] + even + along * (t->x[i] - mean);
+}
+
+static void add_without_gy(const stretch *t, float even, float along, float mean)
+{
+    for (int64_t i = 0; i < t->n; i++) t->gx[i] += even + along * (t->x[i] - mean);
 }
 
 /*
@@ -142,21 +185,20 @@ static void backward_row(void *context, size_t index, int thread)
     (void)thread;
     const run *r = context;
     const xai_normalize *s = r->s;
-    int64_t row = (int64_t)index;
-    const float *x = r->x + row * s->n, *gy = r->gy ? r->gy + row * s->n : NULL;
-    const float *scale = r->scale ? r->scale + row % s->period * s->spans : NULL;
-    float *gx = r->gx + row * s->n;
+    int64_t row = (int64_t)index, stretches = s->span == 1 ? 1 : s->spans;
     double mean, d, sum = 0, product = 0, n = (double)s->n;
-    measure(s, x, &mean, &d);
-    for (int64_t i = 0; i < s->n; i++) {
-        double g = gradient_at(r, gy, scale, i);
-        sum += g;
-        product += g * ((double)x[i] - mean) * d;
+    measure(s, r->x + row * s->n, &mean, &d);
+    for (int64_t k = 0; r->gy && k < stretches; k++) {
+        stretch t = stretch_of(r, row, k);
+        add_moments(&t, mean, &sum, &product);
     }
     double even = -d * sum / n + (r->gmean ? (double)r->gmean[row] / n : 0);
-    double along = -d * product / n - (r->gdeviation ? (double)r->gdeviation[row] * d * d / n : 0);
-    for (int64_t i = 0; i < s->n; i++)
-        gx[i] += (float)(d * gradient_at(r, gy, scale, i) + even + along * ((double)x[i] - mean) * d);
+    double along = -d * d * d * product / n - (r->gdeviation ? (double)r->gdeviation[row] * d * d * d / n : 0);
+    for (int64_t k = 0; k < stretches; k++) {
+        stretch t = stretch_of(r, row, k);
+        if (r->gy) add_gradient(&t, (float)d, (float)even, (float)along, (float)mean);
+        else add_without_gy(&t, (float)even, (float)along, (float)mean);
+    }
 }
 
 /* The gradients of scale and bias number `index`, over all rows that use it. */

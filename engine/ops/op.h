@@ -101,6 +101,7 @@ typedef enum xai_order {
 typedef struct xai_setup {
     xai_arena *arena; /* of the program: what is allocated here lives as long as the node */
     bool open_weights; /* weights are read when a node runs, not packed before: a stage may replace them */
+    const struct xai_bf16 *bf16; /* precision bf16: what products of packed weights run on (kernels/bf16.h); or NULL */
 } xai_setup;
 
 /* How relevance goes from an operator's outputs to its inputs (graph/relevance.h). */

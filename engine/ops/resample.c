@@ -115,6 +115,29 @@ static xai_status make_map(const xai_node *node, xai_setup *setup, const xai_res
     return XAI_OK;
 }
 
+/* The transposed map, in the order of the output. Weights of 0 have no users. */
+static xai_status transpose_map(xai_setup *setup, xai_resample_axis *a, xai_error *err)
+{
+    int64_t count = a->out * a->taps, *users = XAI_NEW(setup->arena, int64_t, (size_t)a->in + 2);
+    int64_t *user = XAI_NEW(setup->arena, int64_t, (size_t)count);
+    float *share = XAI_NEW(setup->arena, float, (size_t)count);
+    if (!users || !user || !share) XAI_NO_MEMORY(err);
+    bool crops = a->outside != NULL;
+    for (int64_t i = 0; i < count; i++)
+        if (a->weight[i] != 0 && !(crops && a->outside[i / a->taps])) users[a->index[i] + 2]++;
+    for (int64_t i = 0; i < a->in; i++) users[i + 2] += users[i + 1];
+    for (int64_t i = 0; i < count; i++) {
+        if (a->weight[i] == 0 || (crops && a->outside[i / a->taps])) continue;
+        int64_t at = users[a->index[i] + 1]++;
+        user[at] = i / a->taps;
+        share[at] = a->weight[i];
+    }
+    a->users = users;
+    a->user = user;
+    a->share = share;
+    return XAI_OK;
+}
+
 /* Whether every position is its own only source. */
 static bool changes(const xai_resample_axis *a)
 {
@@ -167,7 +190,9 @@ xai_status xai_resample_setup(xai_node *node, xai_setup *setup, const xai_resamp
         *a = axes[i];
         a->axis = i;
         XAI_TRY(make_map(node, setup, rule, a, err));
-        if (changes(a)) r->count++;
+        if (!changes(a)) continue;
+        XAI_TRY(transpose_map(setup, a, err));
+        r->count++;
     }
     measure(node, r, in, &out);
     return XAI_OK;
@@ -224,20 +249,35 @@ static void forward_pass(const pass *p, const float *from, float *to)
     }
 }
 
+/* The same for an inner extent of 1: sums, which are faster than additions here and there. */
+static void backward_row(const xai_resample_axis *a, const float *to, float *from)
+{
+    for (int64_t i = 0; i < a->in; i++) {
+        float sum = 0;
+        for (int64_t u = a->users[i]; u < a->users[i + 1]; u++) sum += a->share[u] * to[a->user[u]];
+        from[i] += sum;
+    }
+}
+
+static void backward_position(const pass *p, int64_t o, const float *g, float *from)
+{
+    const xai_resample_axis *a = p->axis;
+    if (a->outside && a->outside[o]) return;
+    for (int64_t t = 0; t < a->taps; t++) {
+        float *target = from + a->index[o * a->taps + t] * p->inner, w = a->weight[o * a->taps + t];
+        for (int64_t i = 0; i < p->inner && w != 0; i++) target[i] += w * g[i];
+    }
+}
+
 /* from += the transposed map of `to`. */
 static void backward_pass(const pass *p, const float *to, float *from)
 {
     const xai_resample_axis *a = p->axis;
-    for (int64_t b = 0; b < p->before; b++, from += a->in * p->inner, to += a->out * p->inner)
-        for (int64_t o = 0; o < a->out; o++) {
-            const int64_t *index = a->index + o * a->taps;
-            const float *weight = a->weight + o * a->taps, *g = to + o * p->inner;
-            if (a->outside && a->outside[o]) continue;
-            for (int64_t t = 0; t < a->taps; t++) {
-                float *target = from + index[t] * p->inner, w = weight[t];
-                for (int64_t i = 0; i < p->inner && w != 0; i++) target[i] += w * g[i];
-            }
-        }
+    for (int64_t b = 0; b < p->before; b++, from += a->in * p->inner, to += a->out * p->inner) {
+        if (p->inner == 1) backward_row(a, to, from);
+        else
+            for (int64_t o = 0; o < a->out; o++) backward_position(p, o, to + o * p->inner, from);
+    }
 }
 
 typedef struct run {

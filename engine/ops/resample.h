@@ -47,6 +47,9 @@ typedef struct xai_resample_axis {
     const int64_t *index; /* out x taps, in [0, in) */
     const float *weight;  /* out x taps */
     const bool *outside;  /* by position: takes the extrapolation value; NULL: none does */
+    /* The transposed map: those that read position i of the input are number users[i] to users[i + 1] - 1. */
+    const int64_t *users, *user; /* in + 1; the position of each user, and its weight */
+    const float *share;
 } xai_resample_axis;
 
 typedef struct xai_resample {

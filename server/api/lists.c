@@ -45,13 +45,27 @@ static json_t *served_methods(const api *a, const xai_model *model)
     return list;
 }
 
+/* What a request's "precision" may be on this processor. */
+static json_t *precisions(void)
+{
+    json_t *list = json_array();
+    for (int p = XAI_PRECISION_F32; p <= XAI_PRECISION_BF16; p++)
+        if (xai_precision_check((xai_precision)p, NULL) == XAI_OK)
+            json_array_append_new(list, json_string(xai_precision_name((xai_precision)p)));
+    return list;
+}
+
 void api_get_model(api *a, api_request *request, const api_path *path)
 {
     xai_model *model = NULL;
     xai_error err;
-    if (models_find(a->models, path->segment[0], &model, &err) == XAI_OK)
-        api_reply_json(request, 200, xai_json_model(a->engine.describe(model), served_methods(a, model)));
-    else api_reply_problem(request, WIRE_NOT_FOUND, err.msg);
+    if (models_find(a->models, path->segment[0], &model, &err) != XAI_OK) {
+        api_reply_problem(request, WIRE_NOT_FOUND, err.msg);
+        return;
+    }
+    json_t *json = xai_json_model(a->engine.describe(model), served_methods(a, model));
+    json_object_set_new(json, "precisions", precisions());
+    api_reply_json(request, 200, json);
 }
 
 void api_get_limits(api *a, api_request *request, const api_path *path)

@@ -109,7 +109,8 @@ static void point(xai_error *err, size_t index, size_t target)
         point_at_target(err, member, target);
         return;
     }
-    if (err->status == XAI_E_UNKNOWN_METHOD || err->status == XAI_E_UNSUPPORTED_METHOD)
+    if (strcmp(where, "precision") == 0) snprintf(err->where, sizeof err->where, "/precision");
+    else if (err->status == XAI_E_UNKNOWN_METHOD || err->status == XAI_E_UNSUPPORTED_METHOD)
         snprintf(err->where, sizeof err->where, "/methods/%zu/id", index);
     else if (name) snprintf(err->where, sizeof err->where, "/methods/%zu/params/%.120s", index, name);
     else if (err->status == XAI_E_UNKNOWN_LAYER)

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Ours and the others, in turns: `make bench`.
 
-usage: bench.py --build build [--rows REGEX] [--rounds N] [--quick]
+usage: bench.py --build build [--rows REGEX] [--rounds N] [--quick] [--oracles]
 
 Runs the rows of rows.py whose id the expression finds, prints each as it is done, and keeps all in BUILD/bench/bench.json.
 A whole run (every row, at full length) is published: docs/bench.json, docs/bench.md and the table in the README.
@@ -21,7 +21,7 @@ from pathlib import Path
 import models
 import report
 from measure import OURS, QUICK, Effort, measure
-from rows import MODELS, ROWS
+from rows import MODELS, ORACLES, ROWS
 from workers import cores
 
 HERE, ROOT = Path(__file__).resolve().parent, Path(__file__).resolve().parents[2]
@@ -69,21 +69,32 @@ def header(xai: Path) -> dict:
                          "python": platform.python_version(), **{p: package_version(p) for p in PACKAGES}}}
 
 
+def python_of(peer: str, build: Path):
+    """The interpreter of the environment that the peer is installed in."""
+    return build / f"venv-bench-{ORACLES[peer]}" / "bin" / "python" if peer in ORACLES else sys.executable
+
+
 def commands(row, build: Path, folder: Path) -> dict:
     """{engine: argument list} of a row."""
     if row.work == "service":
         return {OURS: [build / "explaind"]}
     work = PASSES.get(row.work, row.work)
-    common = ["--model", models.onnx_path(folder, row.model), "--batch", row.batch, "--threads", row.threads,
-              "--precision", row.precision]
-    peers = {peer: [sys.executable, HERE / "peer.py", peer, work, *common, "--net", models.net_path(folder, row.model)]
-             for peer in row.peers}
-    return {OURS: [build / "xai", "bench", "--serve", "--what", work, *common], **peers}
+    common = ["--model", models.onnx_path(folder, row.model), "--batch", row.batch, "--threads", row.threads]
+    bits = ["--precision", row.precision]
+    ours = [build / "xai", "bench", "--serve", *common, *bits]
+    if row.work == "explain":
+        params = [word for param in row.params for word in ("--param", param)]
+        peers = {peer: [python_of(peer, build), HERE / "peer.py", peer, row.what, *common, "--share", row.share]
+                 for peer in row.peers}
+        return {OURS: [*ours, "--what", row.method, *params], **peers}
+    net = ["--net", models.net_path(folder, row.model)]
+    peers = {peer: [python_of(peer, build), HERE / "peer.py", peer, work, *common, *bits, *net] for peer in row.peers}
+    return {OURS: [*ours, "--what", work], **peers}
 
 
 def make_models(rows: list, folder: Path) -> None:
     """In a process of its own, so that this one stays small; what cannot be made fails row by row, with the reason."""
-    names = [name for name in MODELS if any(row.model == name for row in rows)]
+    names = [name for name in MODELS if any(row.model == name and row.work != "explain" for row in rows)]
     for name in names:
         done = subprocess.run([sys.executable, HERE / "models.py", folder, name], check=False)
         if done.returncode:
@@ -96,10 +107,14 @@ def main() -> int:
     parser.add_argument("--rows", default="", help="regular expression; all by default")
     parser.add_argument("--rounds", type=int)
     parser.add_argument("--quick", action="store_true", help="three short rounds")
+    parser.add_argument("--oracles", action="store_true", help="only list the environments that the rows need")
     options = parser.parse_args()
     rows = [row for row in ROWS if re.search(options.rows, row.id)]
     if not rows:
         sys.exit(f"no row's id matches '{options.rows}'; they are\n" + "\n".join(row.id for row in ROWS))
+    if options.oracles:
+        print(*sorted({ORACLES[peer] for row in rows for peer in row.peers if peer in ORACLES}))
+        return 0
     effort = QUICK if options.quick else Effort()
     if options.rounds:
         effort = Effort(rounds=options.rounds, least=min(options.rounds, 5))

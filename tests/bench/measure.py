@@ -60,6 +60,8 @@ def judge(row, engines: dict) -> dict:
     verdict = {"best": {"peer": best, "ratio": engines[best]["ratio"]}}
     if row.target is not None:
         verdict["reached"] = ratios[best] >= row.target
+    if row.moonshot is not None:
+        verdict["moonshot_reached"] = ratios[best] >= row.moonshot
     return verdict
 
 
@@ -71,7 +73,6 @@ def told(error: WorkerFailed) -> dict:
 
 def warm_up(worker: Worker, batch: int, effort: Effort) -> int:
     """How many passes make a turn."""
-    worker.ready()
     pass_ms = worker.run(1)[0] * batch
     if pass_ms < LONG_MS:
         pass_ms = min(worker.run(2)) * batch
@@ -79,13 +80,15 @@ def warm_up(worker: Worker, batch: int, effort: Effort) -> int:
 
 
 def open_all(row, commands: dict, effort: Effort, failed: dict) -> dict:
-    """{engine: (worker, passes a turn)}; ours first: without it there is nothing to compare."""
+    """{engine: (worker, passes a turn, what it says of itself)}; ours first: without it there is nothing to compare."""
     opened = {}
     for name in sorted(commands, key=lambda name: name != OURS):
         worker = None
         try:
             worker = Worker(commands[name], row.threads)
-            opened[name] = worker, warm_up(worker, row.batch, effort)
+            ready = worker.ready()
+            share = 1 if name == OURS else row.share
+            opened[name] = worker, warm_up(worker, row.batch * share, effort), ready
         except WorkerFailed as error:
             failed[name] = told(error)
             if worker:
@@ -101,7 +104,7 @@ def take_turns(opened: dict, effort: Effort, failed: dict) -> dict:
     began, done = time.monotonic(), 0
     while done < effort.rounds and (done < effort.least or time.monotonic() - began < effort.row_s):
         for name in list(turns):
-            worker, passes = opened[name]
+            worker, passes, _ = opened[name]
             time.sleep(effort.settle_s)
             try:
                 turns[name].append(statistics.median(worker.run(passes)))
@@ -121,9 +124,12 @@ def measure_speed(row, commands: dict, effort: Effort) -> dict:
     try:
         turns = take_turns(opened, effort, failed) if OURS in opened else {}
     finally:
-        for worker, _ in opened.values():
+        for worker, _, _ in opened.values():
             worker.close()
-    return {"rounds": len(turns.get(OURS, [])), "engines": {**compare(turns), **failed}}
+    engines = compare(turns)
+    for name, engine in engines.items():
+        engine["version"] = opened[name][2].get("version", "")
+    return {"rounds": len(turns.get(OURS, [])), "engines": {**engines, **failed}}
 
 
 # ---------------------------------------------------------------- start, memory
@@ -203,6 +209,9 @@ def measure(row, commands: dict, effort: Effort) -> dict:
     """The row as a JSON object. `commands`: {engine: argument list}, ours among them."""
     result = {"id": row.id, "work": row.work, "model": row.model, "threads": row.threads, "batch": row.batch,
               "precision": row.precision, "unit": row.unit, "target": row.target}
+    if row.work == "explain":
+        result |= {"what": row.what, "method": row.method, "params": list(row.params), "share": row.share,
+                   "moonshot": row.moonshot}
     try:
         cores_for(row.threads)
     except WorkerFailed as error:

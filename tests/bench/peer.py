@@ -1,15 +1,18 @@
 #!/usr/bin/env python3
 """One of the other engines as a worker (workers.py has the protocol).
 
-usage: peer.py ENGINE WORK --model F.onnx --net F.pt --batch N --threads N [--precision f32|bf16]
+usage: peer.py ENGINE WORK --model F.onnx --net F.pt --batch N --threads N [--precision f32|bf16] [--share S]
 
-ENGINE x WORK is a function of ENGINES below; it gives a function that makes one pass, and the library's version. Every
-engine has its threads set by its own means, and its input where it needs it before the clock starts.
+ENGINE x WORK is a function of ENGINES below, or of explainers.py; it gives a function that makes one pass, and the
+library's version. Every engine has its threads set by its own means, and its input where it needs it before the clock
+starts. With --share an explanation is done in that part, and its time divided by it.
 """
 import argparse
 import json
 import sys
 import time
+
+import explainers
 
 SIZE, CLASS = 224, 7
 
@@ -76,6 +79,7 @@ ENGINES = {
     ("openvino", "forward"): openvino_forward,
     ("pytorch", "forward"): pytorch_forward,
     ("pytorch", "gradient"): pytorch_gradient,
+    **explainers.ENGINES,
 }
 
 
@@ -88,6 +92,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--precision", default="f32")
+    parser.add_argument("--share", type=float, default=1)
     options = parser.parse_args()
     if (options.engine, options.work) not in ENGINES:
         sys.exit(f"{options.engine} has no {options.work} here")
@@ -100,7 +105,7 @@ def main() -> None:
         for _ in range(int(line.split()[1])):
             start = time.perf_counter()
             run()
-            times.append((time.perf_counter() - start) * 1e3 / options.batch)
+            times.append((time.perf_counter() - start) * 1e3 / options.batch / options.share)
         print(json.dumps(times), flush=True)
 
 

@@ -17,6 +17,10 @@ NOTES, JSON, MARKDOWN, README = HERE / "notes.json", ROOT / "docs/bench.json", R
 OURS = "explaind"
 PACKAGES = ("onnxruntime", "openvino", "torch")
 BEGIN, END = "<!-- bench -->", "<!-- /bench -->"
+NOTES_ABOVE = {"explain": [
+    "EfficientNet-Lite0, one picture, 2 threads; ours as the service runs it: the model is loaded once, the time is from the "
+    "picture's pixels to the values of the map. The libraries have their defaults; of what takes them a minute a stated "
+    "part is run, and its time scaled.", ""]}
 
 
 def number(value: float) -> str:
@@ -33,6 +37,13 @@ def verdict(row: dict) -> str:
     return {True: "reached", False: "missed"}.get(row.get("reached"), "")
 
 
+def moonshot(row: dict) -> str:
+    """What the row dreams of, and whether it is there."""
+    if row.get("moonshot") is None:
+        return ""
+    return f"{row['moonshot']:g}" + {True: ", reached", False: ", missed"}.get(row.get("moonshot_reached"), "")
+
+
 def cell(entry) -> str:
     """A peer's ratio and value, or why there is none."""
     if entry is None:
@@ -46,7 +57,8 @@ def line(row: dict) -> str:
     """One row for the terminal."""
     engines = row["engines"]
     parts = [f"{PEERS.get(name, name)} {cell(entry)}" for name, entry in engines.items() if name != OURS]
-    target = f"  target {row['target']}: {verdict(row) or 'not measured'}" if row["target"] is not None else ""
+    target = f"  target {row['target']:g}: {verdict(row) or 'not measured'}" if row["target"] is not None else ""
+    target += f"  moonshot {moonshot(row)}" if moonshot(row) else ""
     return f"{row['id']:28} {cell(engines.get(OURS)):>9} {row['unit']:12}  {'  '.join(parts)}{target}"
 
 
@@ -87,6 +99,31 @@ def table(rows: list) -> list:
     return lines
 
 
+def share_of(row: dict) -> str:
+    """Said of a peer that does not do the whole."""
+    return "" if row["share"] == 1 else f"; from {row['share'] * 100:g} % of its work"
+
+
+def explain_table(rows: list) -> list:
+    """One line for each explanation and peer."""
+    lines = ["| | explaind, ms | peer | peer, ms | peer / explaind | at least | moonshot | |", "|" + "---|" * 8]
+    for row in rows:
+        bits = "" if row["precision"] == "f32" else f" in {row['precision']}"
+        what = row["what"] + bits + (f" ({', '.join(row['params'])})" if row["params"] else "")
+        ours = row["engines"].get(OURS)
+        peers = {name: entry for name, entry in row["engines"].items() if name != OURS} or {"": None}
+        for at, (name, entry) in enumerate(peers.items()):
+            known = entry or {}
+            ms = number(known["median"]) + share_of(row) if "median" in known else cell(entry)
+            ratio_ = ratio(known["ratio"]) if "ratio" in known else ""
+            goals = ["" if row["target"] is None else f"{row['target']:g}", moonshot(row),
+                     ": ".join(filter(None, [verdict(row), row.get("reason", "")]))]
+            peer = " ".join(filter(None, [PEERS.get(name, name), known.get("version", "")]))
+            cells = [what, cell(ours), peer, ms, ratio_, *(goals if at == 0 else [""] * 3)]
+            lines.append(f"| {' | '.join(cells)} |")
+    return lines
+
+
 def service_table(rows: list) -> list:
     lines = ["| | median | at most | |", "|---|---|---|---|"]
     for row in rows:
@@ -105,10 +142,11 @@ def markdown(results: dict) -> str:
              "and the ninetieth hundredth of the rounds, then the peer's median. Images are 224 x 224. OpenVINO is told "
              "float32, one stream, for latency; ONNX Runtime has its default optimisations; PyTorch is eager, in "
              "inference mode for forwards. A target is for the best of the peers in question, its median.", ""]
+    tables = {"service": service_table, "explain": explain_table}
     for work, (_, title) in WORKS.items():
         rows = [row for row in results["rows"] if row["work"] == work]
         if rows:
-            lines += [f"## {title}", "", *(service_table(rows) if work == "service" else table(rows)), ""]
+            lines += [f"## {title}", "", *NOTES_ABOVE.get(work, []), *tables.get(work, table)(rows), ""]
     return "\n".join(lines)
 
 
@@ -116,6 +154,21 @@ def short_cell(row) -> str:
     if row is None or "best" not in row:
         return ""
     return f"{row['best']['ratio']['median']:.2f}" + ("" if row.get("reached", True) else " (missed)")
+
+
+def short_explanations(results: dict) -> list:
+    """The same of explanations: the library's time by ours."""
+    rows = [row for row in results["rows"] if row["work"] == "explain" and "best" in row]
+    if not rows:
+        return []
+    lines = ["| explanation of one picture | library | library / explaind | at least | moonshot |", "|---|---|---|---|---|"]
+    for row in rows:
+        bits = "" if row["precision"] == "f32" else f" in {row['precision']}"
+        least = "" if row["target"] is None else f"{row['target']:g}, {verdict(row)}"
+        cells = [row["what"] + bits, PEERS[row["best"]["peer"]], number(row["best"]["ratio"]["median"]), least,
+                 moonshot(row)]
+        lines.append(f"| {' | '.join(cells)} |")
+    return [*lines, ""]
 
 
 def short(results: dict) -> str:
@@ -134,7 +187,7 @@ def short(results: dict) -> str:
             what = {"forward": "forward", "gradient": "forward + backward"}[work]
             bits = "" if precision == "f32" else f" in {precision}"
             lines.append(f"| {MODELS[model]}, {what}{bits} | {' | '.join(cells)} |")
-    return "\n".join([*lines, "", f"VGG-16: batch 8 in place of 16. {where(results)}",
+    return "\n".join([*lines, "", *short_explanations(results), f"VGG-16: batch 8 in place of 16. {where(results)}",
                       "All rows, with spreads and what is missed and why: [docs/bench.md](docs/bench.md)."]) + "\n"
 
 

@@ -6,7 +6,7 @@ import pytest
 
 import peer
 from measure import OURS, Effort, compare, judge, measure, quantile
-from rows import MODELS, ROWS, WORKS, Row
+from rows import MODELS, ORACLES, ROWS, WORKS, Row
 from workers import Worker, WorkerFailed, cores, cores_for
 from xai import BUILD, ROOT, XAI
 
@@ -114,9 +114,34 @@ def test_the_best_peer_is_the_fastest_that_the_target_names():
     assert judge(replace(row, target=1.1), engines)["reached"]
 
 
+EXPLAIN = Row("explain", "lite0", 2, 1, ("captum",), 4, ("captum",), what="occlusion", moonshot=8, method="occlusion",
+              params=("window=16", "stride=16"), share=0.5)
+
+
+def test_an_explanation_and_a_peer_take_turns():
+    command = [XAI, "bench", "--serve", "--model", TINY, "--what", "occlusion", "--param", "window=16", "--threads", 1]
+    result = measure(replace(EXPLAIN, threads=1), {OURS: command, "captum": steady()}, FAST)
+    assert result["id"] == "explain/occlusion" and result["rounds"] == 4 and result["params"] == ["window=16", "stride=16"]
+    ratio = result["best"]["ratio"]["median"]
+    assert result["reached"] == (ratio >= 4) and result["moonshot_reached"] == (ratio >= 8) and result["share"] == 0.5
+
+
+def test_a_method_that_is_not_there_is_shown():
+    command = [XAI, "bench", "--serve", "--model", TINY, "--what", "astrology"]
+    result = measure(replace(EXPLAIN, threads=1), {OURS: command, "captum": steady()}, FAST)
+    assert "astrology" in result["engines"][OURS]["error"] and "reached" not in result
+
+
+def test_every_environment_has_its_requirements():
+    for name in set(ORACLES.values()):
+        pins = (ROOT / f"tests/bench/requirements-{name}.txt").read_text(encoding="utf-8").splitlines()
+        assert all("==" in pin for pin in pins if not pin.startswith("#"))
+
+
 def test_every_row_is_known_to_those_who_measure_and_tell_it():
     assert len({row.id for row in ROWS}) == len(ROWS) > 40
     for row in ROWS:
-        work = "forward" if row.work in ("start", "load", "memory") else row.work
-        assert row.model in MODELS and row.work in WORKS and set(row.against) >= set(row.peers) - {"pytorch"}
+        work = {"start": "forward", "load": "forward", "memory": "forward", "explain": row.what}.get(row.work, row.work)
+        assert row.model in MODELS and row.work in WORKS
+        assert row.work == "explain" or set(row.against) >= set(row.peers) - {"pytorch"}
         assert all((name, work) in peer.ENGINES for name in row.peers)

@@ -17,6 +17,7 @@ def measured(row, **times) -> dict:
     engines = compare({OURS: [2.0, 2.0], **times})
     return {"id": row.id, "work": row.work, "model": row.model, "threads": row.threads, "batch": row.batch,
             "precision": row.precision, "unit": row.unit, "target": row.target, "rounds": 2, "engines": engines,
+            "what": row.what, "params": list(row.params), "share": row.share, "moonshot": row.moonshot,
             **judge(row, engines)}
 
 
@@ -31,7 +32,11 @@ def results_fixture():
     won = measured(row_of("forward/lite0/t2/b16"), onnxruntime=[2.2, 2.6], openvino=[3.0, 3.0])
     back = measured(row_of("gradient/lite0/t2/b1"), pytorch=[6.0, 6.0])
     service = {**measured(row_of("service/ready")), "reached": True}
-    return {**HEADER, "rows": [lost, won, back, service]}
+    score = measured(row_of("explain/scorecam"), **{"grad-cam": [20.0, 20.0]})
+    missing = measured(row_of("explain/lime"))
+    missing["engines"] = {OURS: {"error": "'lime' is no method"}}
+    rise = measured(row_of("explain/rise/bf16"), **{"openvino-xai": [3.0, 3.0], "openvino-xai-default": [1.5, 1.5]})
+    return {**HEADER, "rows": [lost, won, back, score, missing, rise, service]}
 
 
 def test_a_missed_target_is_told_with_its_reason(results):
@@ -50,6 +55,16 @@ def test_a_failed_peer_is_told_and_breaks_no_table(results):
             assert len({line.replace("\\|", "").count("|") for line in block.splitlines()}) == 1, block
 
 
+def test_explanations_are_told_with_both_columns(results):
+    lines = report.markdown(results).splitlines()
+    score = next(line for line in lines if line.startswith("| scorecam (dialect=grad-cam) |"))
+    assert "| pytorch-grad-cam | 20.0; from 10 % of its work | 10.00 (10.00..10.00) | 7 |  | reached |" in score
+    assert any(line.startswith("| lime (") and "failed: 'lime' is no method" in line for line in lines)
+    rise = [line for line in lines if line.startswith("| rise in bf16")]
+    assert len(rise) == 2 and "| 2.2, missed |" in rise[0] and "default precision | 1.50" in rise[1]
+    assert "| scorecam | pytorch-grad-cam | 10.0 | 7, reached |  |" in report.short(results).splitlines()
+
+
 def test_the_machine_and_the_versions_are_told(results):
     for text in (report.markdown(results), report.short(results)):
         assert all(part in text for part in ("2026-01-02", "A processor", "2 cores", "avx512", "openvino 3.4"))
@@ -64,7 +79,9 @@ def test_the_short_table_gives_the_ratio_to_the_best_peer(results):
 
 def test_lines_for_the_terminal(results):
     assert "VGG" not in report.line(results["rows"][0]) and "missed" in report.line(results["rows"][0])
-    assert "service/ready" in report.line(results["rows"][3])
+    assert "service/ready" in report.line(results["rows"][-1])
+    assert "target 7: reached" in report.line(results["rows"][3])
+    assert "moonshot 2.2, missed" in report.line(results["rows"][5])
 
 
 def test_publish_writes_all_documents(results, tmp_path, monkeypatch):

@@ -47,6 +47,7 @@ CASES = {
     "tiny_keras18": Case("small", 16, 18, softmax=False, free=True),
     "tiny_keras_flatten": Case("flatten", 16, 15, softmax=False),
     "tiny_keras_segment": Case("segment", 16, 13, softmax=False),
+    "tiny_keras_gates": Case("gates", 16, 18),
     "keras_small": Case("small", 32, 11),
     "keras_small18": Case("small", 32, 18, softmax=False, free=True),
     "keras_flatten": Case("flatten", 32, 15, softmax=False),
@@ -97,7 +98,28 @@ def segment(x: keras.KerasTensor, activation: str | None) -> keras.KerasTensor:
     return layers.Conv2D(3, 1, activation=activation)(c)
 
 
-SMALL = {"small": small, "flatten": flatten, "segment": segment}
+def gates(x: keras.KerasTensor, activation: str | None) -> keras.KerasTensor:
+    """Squeeze-excitation twice (the first factor is the gate, the second the maps, and the other way round), CBAM's
+    spatial gate, one from coarser features, self-attention, attention pooling; swish, hard swish and GELU are none."""
+    x = layers.Conv2D(8, 3, strides=2, padding="same", activation="swish")(x)
+    squeeze = layers.Conv2D(4, 1, activation="relu")(layers.GlobalAveragePooling2D(keepdims=True)(x))
+    x = layers.Multiply()([x, layers.Conv2D(8, 1, activation="sigmoid")(squeeze)])
+    squeeze = layers.Dense(4, activation="relu")(layers.GlobalAveragePooling2D()(x))
+    x = layers.Multiply()([layers.Reshape((1, 1, 8))(layers.Dense(8, activation="hard_sigmoid")(squeeze)), x])
+    x = keras.ops.gelu(layers.Activation("hard_swish")(x), approximate=True)
+    both = layers.Concatenate()([keras.ops.mean(x, -1, keepdims=True), keras.ops.max(x, -1, keepdims=True)])
+    x = x * layers.Conv2D(1, 5, padding="same", activation="sigmoid")(both)
+    coarse = layers.Conv2D(8, 3, strides=2, padding="same", activation="relu")(x)
+    gate = layers.Conv2D(1, 1, activation="sigmoid")(coarse)
+    x = layers.Multiply()([x, layers.UpSampling2D(2, interpolation="bilinear")(gate)])
+    tokens = layers.Reshape((-1, 8))(coarse)
+    tokens = layers.Add()([tokens, layers.MultiHeadAttention(2, 4)(tokens, tokens)])
+    shares = layers.Softmax(axis=1)(layers.Dense(1)(tokens))
+    x = layers.Concatenate()([layers.GlobalAveragePooling2D()(x), keras.ops.sum(tokens * shares, 1)])
+    return layers.Dense(CLASSES, activation=activation)(x)
+
+
+SMALL = {"small": small, "flatten": flatten, "segment": segment, "gates": gates}
 
 
 def build(case: Case, softmax: bool) -> keras.Model:

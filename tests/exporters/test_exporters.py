@@ -16,7 +16,7 @@ import check_families  # noqa: E402
 DATA = Path(__file__).parent / "data"
 FOLDERS = sorted(path.parent for path in DATA.glob("*/case.json"))
 DENSE = {"tiny_unet", "tiny_unet_dynamo", "tiny_keras_segment", "tiny_paddle_segment"}
-PROBABILITIES = {"tiny_keras13", "tiny_paddle"}
+PROBABILITIES = {"tiny_keras13", "tiny_keras_gates", "tiny_paddle"}
 
 
 def test_every_exporter_is_there():

@@ -50,6 +50,7 @@ def test_models_tell_their_layers_and_labels(server):
     assert brief["default"] is True
     model = server.get(f"/api/v1/models/{brief['id']}").json
     assert model["labels"][967] == "espresso" and len(model["labels"]) == model["output"]["classes"] == 1000
+    assert model["precisions"][0] == "f32" and set(model["precisions"]) <= {"f32", "bf16"}
     assert model["default_layer"] in [layer["name"] for layer in model["layers"] if layer["spatial"]]
     assert {m["id"] for m in model["methods"] if m["served"]} >= {"gradcam"}
     server.get("/api/v1/models/none").problem(404, "not-found")
@@ -129,6 +130,7 @@ def test_the_result_is_as_the_contract_says(server):
     (one,) = result["results"]
     assert one["method"] == "gradcam" and one["target"]["class"] == 967 and one["target"]["space"] == "logit"
     assert one["warnings"] == [] and one["metrics"] == {} and set(one["cost"]) == {"forwards", "backwards"}
+    assert result["cost"] == {"forwards": 1, "backwards": 1, "one_by_one": {"forwards": 1, "backwards": 1}}
     values = decode_map(one["artifacts"][0])
     assert one["artifacts"][0]["kind"] == "map" and values.shape == (7, 7)
     assert np.isclose(values.max(), one["artifacts"][0]["max"])
@@ -163,6 +165,28 @@ def test_several_methods_and_targets_in_one_request(server):
         ("gradcam", 504), ("gradcam", 967), ("saliency", 504), ("saliency", 967)]
 
 
+def test_precision_is_asked_for_and_told(server):
+    """Where the processor has bfloat16: a result of its own, beside that in float32; elsewhere a refusal."""
+    def data(result):
+        return result["results"][0]["artifacts"][0]["data"]
+
+    request = {"method": "occlusion", "params": {"window": 96, "stride": 64}}
+    exact = server.explain(request).json
+    assert exact["model"]["precision"] == "f32"
+    if "bf16" not in server.get(f"/api/v1/models/{exact['model']['id']}").json["precisions"]:
+        server.explain({**request, "precision": "bf16"}).problem(422, "unsupported", "/precision")
+        return
+    narrow = server.explain({**request, "precision": "bf16"}).json
+    assert narrow["cache"] == "miss" and narrow["model"]["precision"] == "bf16"
+    assert data(narrow) != data(exact)
+    query = "method=occlusion&param.window=96&param.stride=64&precision="
+    for precision, first in (("bf16", narrow), ("f32", exact)):
+        again = server.post(f"/api/v1/explanations?{query}{precision}", COFFEE, "image/png").json
+        assert again["cache"] == "hit" and data(again) == data(first)
+    predicted = server.post("/api/v1/predictions?precision=bf16", COFFEE, "image/png").json
+    assert predicted["model"]["precision"] == "bf16" and predicted["predictions"][0]["name"] == "espresso"
+
+
 # ---------------------------------------------------------------- refusals
 
 @pytest.mark.parametrize("request_, status, code, pointer", [
@@ -174,6 +198,8 @@ def test_several_methods_and_targets_in_one_request(server):
     ({"method": "gradcam", "target": "crane"}, 422, "ambiguous-class", "/targets/0/class"),
     ({"method": "gradcam", "model": "none"}, 422, "unknown-model", "/model"),
     ({"method": "gradcam", "precision": "bf16"}, 422, "unsupported", "/precision"),
+    ({"methods": ["occlusion", "gradcam"], "precision": "bf16"}, 422, "unsupported", "/precision"),
+    ({"method": "gradcam", "precision": "f16"}, 400, "bad-request", "/precision"),
     ({"metod": "gradcam"}, 400, "bad-request", "/metod"),
     ({}, 400, "bad-request", "/methods"),
     ([], 400, "bad-request", None),

@@ -377,14 +377,9 @@ void op_bench_write(op_bench *b, int id, bool gradient, const float *in)
     else memcpy(to, in, (size_t)op_bench_count(b, id) * sizeof *in);
 }
 
-xai_status op_bench_turn(op_bench *b, xai_error *err)
+static void turn_values(op_bench *b)
 {
-    xai_setup setup = {.arena = b->arena};
-    const xai_op *op = b->node.op;
     static float plain[1 << 16];
-    memset(b->node.state, 0, op->state_size);
-    b->node.scratch = 0;
-    XAI_TRY(op->setup(&b->node, &setup, err));
     for (int i = 0; i < b->node.in_count; i++) {
         if (!b->in[i] || !is_turned(b->in[i])) continue;
         ck_assert(op_bench_count(b, i) <= 1 << 16);
@@ -394,9 +389,21 @@ xai_status op_bench_turn(op_bench *b, xai_error *err)
     }
     for (int i = 0; i < b->node.out_count; i++) b->out[i]->channels_last = is_turned(b->out[i]);
     b->node.channels_last = true;
+}
+
+xai_status op_bench_again(op_bench *b, bool last, const struct xai_bf16 *bf16, xai_error *err)
+{
+    xai_setup setup = {.arena = b->arena, .bf16 = bf16};
+    const xai_op *op = b->node.op;
+    memset(b->node.state, 0, op->state_size);
+    b->node.scratch = 0;
+    XAI_TRY(op->setup(&b->node, &setup, err));
+    if (last && !b->node.channels_last) turn_values(b);
     if (op->prepare) XAI_TRY(op->prepare(&b->node, &setup, err));
-    if (op->prepare_backward) XAI_TRY(op->prepare_backward(&b->node, &setup, err));
+    if (op->prepare_backward && !bf16) XAI_TRY(op->prepare_backward(&b->node, &setup, err));
     free(b->scratch.block);
     b->scratch = buffer_new(MAX_THREADS * ((b->node.scratch + 63) / 64 * 64));
     return XAI_OK;
 }
+
+xai_status op_bench_turn(op_bench *b, xai_error *err) { return op_bench_again(b, true, NULL, err); }

@@ -50,6 +50,8 @@ void op_bench_clear_grads(op_bench *b);
 
 /* Sets the node up anew to run with the channels last, and turns its 4-D inputs. */
 xai_status op_bench_turn(op_bench *b, xai_error *err);
+/* The same as is said: in which order, and in float32 or bfloat16 (forward only). After inputs have been changed too. */
+xai_status op_bench_again(op_bench *b, bool last, const struct xai_bf16 *bf16, xai_error *err);
 /* Data or gradient of a value in ONNX's order, whatever the node's. */
 void op_bench_read(const op_bench *b, int id, bool gradient, float *out);
 void op_bench_write(op_bench *b, int id, bool gradient, const float *in);

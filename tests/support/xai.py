@@ -56,6 +56,8 @@ def artifact(result, name="map"):
 
 
 def array(artifact_) -> np.ndarray:
-    """The raw values of a map."""
+    """The raw values of a map, or the first line of a curve."""
+    if artifact_["kind"] == "curve":
+        return np.array(artifact_["data"]["series"][0]["y"])
     assert artifact_["dtype"] == "f32"
     return np.frombuffer(base64.b64decode(artifact_["data"]), "<f4").reshape(artifact_["shape"])

@@ -1,33 +1,27 @@
-/* Grad-CAM's weighted sum of feature maps. Sums run in the order of cells and channels. One thread. */
-#include "cam.h"
+/*
+ * CAM: sum over channels k of w_k A_k, where the score is a linear function of the channels' means and w_k its
+ * coefficient: the map's mean is the score without its bias.
+ *
+ * Zhou et al., "Learning Deep Features for Discriminative Localization", CVPR 2016, arXiv 1512.04150. As torch-cam's
+ * CAM computes it, before its normalisation. Networks with anything but a global average pool and linear operators
+ * between layer and score are refused.
+ */
+#include "head.h"
 
-/* Mean over n values, summed in order. */
-static double mean_of(const float *values, int64_t n)
+static const xai_param PARAMS[] = {XAI_CAM_PARAMS(false), XAI_CAM_SMOOTH};
+
+static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
-    double sum = 0;
-    for (int64_t i = 0; i < n; i++) sum += (double)values[i];
-    return sum / (double)n;
+    return xai_cam_run(task, params, &xai_cam_head_rule, err);
 }
 
-/* sum_k mean(g_k) A_k over `area` cells, in the order of the channels. */
-static void weigh_channels(const float *a, const float *g, int64_t channels, int64_t area, double *sums)
-{
-    for (int64_t i = 0; i < area; i++) sums[i] = 0;
-    for (int64_t k = 0; k < channels; k++) {
-        double weight = mean_of(g + k * area, area);
-        for (int64_t i = 0; i < area; i++) sums[i] += weight * (double)a[k * area + i];
-    }
-}
-
-xai_status xai_task_gradcam(xai_task *task, const xai_value *layer, double *sums, xai_error *err)
-{
-    const int64_t *dim = layer->shape.dim;
-    int64_t channels = dim[1], area = dim[2] * dim[3];
-    float *g = XAI_NEW(task->arena, float, (size_t)(channels * area));
-    if (!g) XAI_NO_MEMORY(err);
-    XAI_TRY(xai_task_gradient(task, &(xai_wanted){layer, g}, 1, XAI_POLICY_PLAIN, err));
-    xai_session *session;
-    XAI_TRY(xai_context_kept_base(task->context, &session, err));
-    weigh_channels(xai_session_value_data(session, layer), g, channels, area, sums);
-    return XAI_OK;
-}
+const xai_method xai_method_cam = {
+    .info = {.id = "cam", .title = "CAM", .family = "cam",
+             .summary = "The feature maps weighted by the head's own weights: what each cell adds to the class score.",
+             .paper = "arXiv:1512.04150", .version = 1, .needs = "gradient, layer, linear head",
+             .cost = "1 forward, 1 backward", .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
+    .params_size = sizeof(xai_cam_options),
+    XAI_CAM_ON_GRADIENTS,
+    .check_target = xai_cam_check_head,
+    .run = run,
+};

@@ -7,43 +7,33 @@
  */
 #include "cam.h"
 
-#include <math.h>
+static const xai_param PARAMS[] = {XAI_CAM_PARAMS(true), XAI_CAM_SMOOTH};
 
-typedef struct gradcam_params {
-    const char *layer;
-    bool relu;
-} gradcam_params;
-
-static const xai_param PARAMS[] = {
-    XAI_P_LAYER(gradcam_params, layer,
-                "Layer whose activations are weighed: a tensor or node with a spatial map; the last one if omitted."),
-    XAI_P_BOOL(gradcam_params, relu, true, "Keep only what speaks for the target; off: evidence against it is negative."),
-};
-
-static xai_status check(const xai_model *model, const void *params, xai_error *err)
+/* The mean of every channel's gradient, summed in order. */
+static xai_status weights(xai_task *task, const xai_cam_layer *layer, const void *params, double *w, xai_error *err)
 {
-    return xai_model_check_spatial(model, ((const gradcam_params *)params)->layer, err);
+    (void)task;
+    (void)params;
+    (void)err;
+    for (int64_t k = 0; k < layer->channels; k++) {
+        const float *g = layer->g + k * layer->area;
+        double sum = 0;
+        for (int64_t i = 0; i < layer->area; i++) sum += (double)g[i];
+        w[k] = sum / (double)layer->area;
+    }
+    return XAI_OK;
 }
 
-static double cost(const xai_model *model, const void *params)
+static const xai_cam_rule RULE = {.gradients = true, .weights = weights};
+
+xai_status xai_task_gradcam(xai_task *task, const xai_value *layer, double *sums, xai_error *err)
 {
-    (void)model;
-    (void)params;
-    return 3;
+    return xai_cam_base(task, &(xai_cam_options){0}, &RULE, layer, sums, err);
 }
 
 static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
-    const gradcam_params *p = params;
-    const xai_value *layer = xai_program_find(task->context->program, p->layer);
-    const int64_t *dim = layer->shape.dim;
-    int64_t area = dim[2] * dim[3];
-    float *map = XAI_NEW(task->arena, float, (size_t)area);
-    double *sums = XAI_NEW(task->arena, double, (size_t)area);
-    if (!map || !sums) XAI_NO_MEMORY(err);
-    XAI_TRY(xai_task_gradcam(task, layer, sums, err));
-    for (int64_t i = 0; i < area; i++) map[i] = (float)(p->relu ? fmax(sums[i], 0) : sums[i]);
-    return xai_task_add_map(task, "map", map, dim[2], dim[3], err);
+    return xai_cam_run(task, params, &RULE, err);
 }
 
 const xai_method xai_method_gradcam = {
@@ -51,10 +41,7 @@ const xai_method xai_method_gradcam = {
              .summary = "Where the layer's feature maps that speak for the class are active.",
              .paper = "arXiv:1610.02391", .version = 1, .needs = "gradient, layer", .cost = "1 forward, 1 backward",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
-    .params_size = sizeof(gradcam_params),
-    .needs = XAI_NEEDS_GRADIENT | XAI_NEEDS_LAYER,
-    .space = XAI_SPACE_LOGIT,
-    .check = check,
-    .cost = cost,
+    .params_size = sizeof(xai_cam_options),
+    XAI_CAM_ON_GRADIENTS,
     .run = run,
 };

@@ -31,17 +31,10 @@ static int64_t positions(int64_t side, int64_t window, int64_t stride)
     return side <= window ? 1 : 1 + (side - window + stride - 1) / stride;
 }
 
-static void input_sides(const xai_model *model, int64_t *height, int64_t *width)
-{
-    bool nchw = model->info.layout == XAI_LAYOUT_NCHW;
-    *height = model->info.input_shape[nchw ? 2 : 1];
-    *width = model->info.input_shape[nchw ? 3 : 2];
-}
-
 static int64_t window_count(const xai_model *model, const occlusion_params *p)
 {
     int64_t height, width;
-    input_sides(model, &height, &width);
+    xai_model_input_sides(model, &height, &width);
     return positions(height, p->window, p->stride) * positions(width, p->window, p->stride);
 }
 
@@ -52,7 +45,7 @@ static xai_status check(const xai_model *model, const void *params, xai_error *e
               "stride %lld is larger than window %lld: some pixels would never be hidden", (long long)p->stride,
               (long long)p->window);
     int64_t height, width, count = window_count(model, p);
-    input_sides(model, &height, &width);
+    xai_model_input_sides(model, &height, &width);
     XAI_CHECK(p->window <= height && p->window <= width, err, BAD_PARAM, "params.window",
               "window %lld is larger than the model's input of %lld x %lld", (long long)p->window, (long long)width,
               (long long)height);
@@ -159,6 +152,7 @@ const xai_method xai_method_occlusion = {
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(occlusion_params),
     .lanes = 1 << XAI_PLAN_FORWARD | 1 << XAI_PLAN_KEEP,
+    .steady = true,
     .space = XAI_SPACE_PROBABILITY,
     .check = check,
     .cost = cost,

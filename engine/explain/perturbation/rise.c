@@ -162,6 +162,7 @@ const xai_method xai_method_rise = {
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(rise_params),
     .lanes = 1 << XAI_PLAN_FORWARD,
+    .steady = true,
     .space = XAI_SPACE_PROBABILITY,
     .cost = cost,
     .run = run,

@@ -2,7 +2,6 @@
 #include "rise_masks.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,14 +39,6 @@ static xai_status draw(xai_rise_masks *m, const xai_task *task, double p, xai_er
         m->offsets[2 * i + 1] = (float)xai_rng_below(&rng, (uint32_t)m->columns.cell);
     }
     return XAI_OK;
-}
-
-static bool has_file(const xai_task *task, const char *name)
-{
-    char *path = xai_arena_printf(task->arena, "%s/%s", task->use_draws, name);
-    FILE *f = path ? fopen(path, "rb") : NULL;
-    if (f) fclose(f);
-    return f != NULL;
 }
 
 static xai_status replay_masks(xai_rise_masks *m, const xai_task *task, xai_error *err)
@@ -119,7 +110,7 @@ xai_status xai_rise_masks_init(xai_rise_masks *m, xai_task *task, size_t count, 
     XAI_TRY(make_axis(&m->rows, task->context->height, grid, task->arena, err));
     XAI_TRY(make_axis(&m->columns, task->context->width, grid, task->arena, err));
     if (!task->use_draws) XAI_TRY(draw(m, task, p, err));
-    else if (has_file(task, "masks.npy")) XAI_TRY(replay_masks(m, task, err));
+    else if (xai_task_has_draws(task, "masks")) XAI_TRY(replay_masks(m, task, err));
     else XAI_TRY(replay_grids(m, task, err));
     return emit(m, task, err);
 }

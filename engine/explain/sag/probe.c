@@ -66,7 +66,7 @@ static xai_status run_probe(const xai_probe_request *request, const xai_target *
     XAI_TRY(xai_sag_scene_init(&scene, c, &options, c->arena, err));
     XAI_TRY(read_masks(request, &scene.regions, c->arena, &scene.masks, values, err));
     size_t sessions[XAI_PLAN_MODES] = {[XAI_PLAN_FORWARD] = (size_t)xai_pool_threads(c->pool)};
-    XAI_TRY(xai_context_reserve(c, sessions, err));
+    XAI_TRY(xai_context_reserve(c, sessions, 0, err));
     XAI_TRY(xai_context_base(c, err));
     probe job = {.scene = &scene, .values = values};
     XAI_TRY(aim_at(&job.aim, c, target, err));

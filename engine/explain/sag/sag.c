@@ -41,7 +41,7 @@ static const xai_param PARAMS[] = {
               "Explanations of at most so many patches are checked against all their subsets."),
     XAI_P_INT(xai_sag_options, max_evals, 1200, 1, 100000, "Images that the model may be shown."),
     XAI_P_INT(xai_sag_options, max_patches, 24, 1, 196, "Patches of the largest set that the beam grows to."),
-    XAI_P_INT(xai_sag_options, max_nodes, 60, 1, 1000, "Nodes of the graph."),
+    XAI_P_INT(xai_sag_options, max_nodes, 60, 1, 1000, "Most nodes that the graph may have."),
 };
 
 typedef struct eyes {

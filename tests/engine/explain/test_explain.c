@@ -140,9 +140,42 @@ START_TEST(methods_and_targets_share_one_forward)
     }
     ck_assert_double_eq(forwards, 4); /* the same base forward, four times */
     ck_assert_double_eq(backwards, 4);
+    ck_assert_double_eq(r->forwards, 1); /* what was run: one, and one backward a target */
+    ck_assert_double_eq(r->backwards, 2);
     ck_assert_str_eq(r->explanations[1].method->id, "gradcam");
     ck_assert_int_eq(r->explanations[1].target.class_index, 2);
     xai_result_free(r);
+}
+END_TEST
+
+/* Byte for byte what each gives when it is asked for alone, whatever was shared. */
+START_TEST(sharing_changes_no_result)
+{
+    xai_named_value masks = number("masks", 40), window = number("window", 8), stride = number("stride", 8);
+    xai_named_value windows[] = {window, stride};
+    xai_method_call calls[] = {{.id = "rise", .params = &masks, .param_count = 1}, {.id = "gradcam"},
+                               {.id = "occlusion", .params = windows, .param_count = 2}, {.id = "saliency"}};
+    xai_target targets[] = {{.class_index = 1, .contrast = -1}, {.class_index = 2, .contrast = -1},
+                            {.class_index = 2, .contrast = 5}};
+    xai_request q = {.model = model, .tensor = &sample, .calls = calls, .call_count = 4, .targets = targets,
+                     .target_count = 3, .seed = 7};
+    xai_result *all = NULL;
+    double forwards = 1;
+    ck_assert_int_eq(xai_explain(&q, pool, NULL, &all, NULL), XAI_OK);
+    ck_assert_uint_eq(all->explanation_count, 12);
+    for (size_t i = 0; i < 12; i++) {
+        xai_result *one = explain_with(&calls[i / 3], 1, &targets[i % 3], lone);
+        const xai_artifact *a = map_of(all, i), *b = map_of(one, 0);
+        ck_assert_mem_eq(a->values, b->values, (size_t)(a->shape[0] * a->shape[1]) * sizeof(float));
+        double more = one->explanations[0].forwards - all->explanations[i].forwards; /* alone, changed regions need a */
+        ck_assert(fabs(more) < 1e-9 || (fabs(more - 1) < 1e-9 && i / 3 == 2));       /* base run of their own */
+        ck_assert_double_eq(all->explanations[i].backwards, one->explanations[0].backwards);
+        if (i % 3 == 0) forwards += all->explanations[i].forwards - 1;
+        xai_result_free(one);
+    }
+    ck_assert_double_eq_tol(all->forwards, forwards, 1e-9);
+    ck_assert_double_eq(all->backwards, 3);
+    xai_result_free(all);
 }
 END_TEST
 
@@ -258,7 +291,7 @@ END_TEST
 START_TEST(deadline_keeps_what_was_complete)
 {
     xai_named_value many[] = {number("masks", 50000)};
-    xai_method_call calls[] = {{.id = "saliency"}, {"rise", many, 1}, {.id = "saliency"}};
+    xai_method_call calls[] = {{.id = "saliency"}, {"rise", many, 1}, {.id = "occlusion"}};
     xai_request q = {.model = model, .tensor = &sample, .calls = calls, .call_count = 3};
     xai_result *r = NULL;
     xai_error err = {0};
@@ -347,6 +380,7 @@ int main(void)
     tcase_add_test(tc, contrast_is_a_difference_in_its_space);
     tcase_add_test(tc, gradient_in_every_space_is_the_slope);
     tcase_add_test(tc, methods_and_targets_share_one_forward);
+    tcase_add_test(tc, sharing_changes_no_result);
     tcase_add_test(tc, receipt_names_the_layer_and_the_defaults);
     tcase_add_test(tc, bytes_do_not_depend_on_threads);
     tcase_add_test(tc, seed_changes_rise_and_nothing_else_does);

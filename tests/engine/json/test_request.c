@@ -78,11 +78,12 @@ END_TEST
 START_TEST(canonical_text_knows_defaults_and_differences)
 {
     static const char *const SAME[] = {"{\"method\":\"m\"}", "{\"method\":\"m\",\"params\":{\"window\":32}}",
-                                       "{\"method\":{\"id\":\"m\"},\"outputs\":[\"overlay\",\"map\"],\"top\":5}"};
+                                       "{\"method\":{\"id\":\"m\"},\"outputs\":[\"overlay\",\"map\"],\"top\":5,\"precision\":\"f32\"}"};
     static const char *const OTHER[] = {"{\"method\":\"m\",\"params\":{\"window\":31}}", "{\"method\":\"m\",\"seed\":1}",
                                         "{\"method\":\"m\",\"outputs\":[\"map\"]}", "{\"method\":\"m\",\"target\":1}",
                                         "{\"method\":\"m\",\"target\":{\"contrast\":1}}", "{\"method\":\"m\",\"top\":4}",
-                                        "{\"method\":\"m\",\"target\":{\"space\":\"logit\"}}", "{}"};
+                                        "{\"method\":\"m\",\"target\":{\"space\":\"logit\"}}",
+                                        "{\"method\":\"m\",\"precision\":\"bf16\"}", "{}"};
     ck_assert_int_eq(bind(SAME[0]), XAI_OK);
     char *first = xai_json_request_canonical(&bound, find_method);
     for (size_t i = 0; i < 3 + sizeof OTHER / sizeof OTHER[0]; i++) {
@@ -164,7 +165,7 @@ START_TEST(errors_point_at_the_culprit)
         {"{\"seed\":-1}", "/seed", XAI_E_BAD_REQUEST},
         {"{\"seed\":\"1\"}", "/seed", XAI_E_BAD_REQUEST},
         {"{\"outputs\":[\"sound\"]}", "/outputs/0", XAI_E_BAD_REQUEST},
-        {"{\"precision\":\"bf16\"}", "/precision", XAI_E_UNSUPPORTED},
+        {"{\"precision\":\"f16\"}", "/precision", XAI_E_BAD_REQUEST},
         {"{\"evaluate\":[\"deletion\"]}", "/evaluate", XAI_E_UNSUPPORTED},
         {"{\"image\":\"abc\"}", "/image", XAI_E_BAD_REQUEST},
         {"{\"image\":{}}", "/image/b64", XAI_E_BAD_REQUEST},

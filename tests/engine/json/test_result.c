@@ -47,7 +47,7 @@ static json_t *body_of(const char *href)
                            .target = {.class_index = 7, .contrast = 3, .space = XAI_SPACE_PROBABILITY},
                            .target_value = NAN, .forwards = 2, .warnings = WARNINGS, .warning_count = 1, .metrics = METRICS, .metric_count = 1,
                            .artifacts = ARTIFACTS, .artifact_count = 3};
-    xai_result result = {.crop = {25, 0, 350, 350}, .input_shape = {1, 3, 2, 2}, .isa = "avx2", .precision = "f32",
+    xai_result result = {.forwards = 1, .crop = {25, 0, 350, 350}, .input_shape = {1, 3, 2, 2}, .isa = "avx2", .precision = "f32",
                          .predictions = &TOP, .prediction_count = 1, .explanations = &one, .explanation_count = 1};
     xai_json_context context = {.image = &image, .model = &model, .seed = 9, .href = href};
     return xai_json_result_body(&result, &context);
@@ -62,6 +62,7 @@ START_TEST(the_body_has_the_members_of_the_contract)
         "\"input_shape\":[1,3,2,2]}",
         "\"model\":{\"id\":\"net\",\"sha256\":\"cd\",\"engine\":\"" XAI_VERSION "\",\"isa\":\"avx2\",\"precision\":\"f32\"}",
         "\"predictions\":[{\"class\":7,\"name\":\"caf?\",\"probability\":0.100000001,\"logit\":null}]",
+        "\"cost\":{\"forwards\":1.0,\"backwards\":0.0,\"one_by_one\":{\"forwards\":2.0,\"backwards\":0.0}}",
         "\"method\":\"m\",\"version\":2,\"status\":\"partial\",\"seed\":9,",
         "\"target\":{\"class\":7,\"name\":\"x\",\"space\":\"probability\",\"contrast\":3,\"value\":null}",
         "\"cost\":{\"forwards\":2.0,\"backwards\":0.0},\"warnings\":[\"flat\"],\"metrics\":{\"spread\":0.5}",
