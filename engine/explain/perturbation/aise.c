@@ -5,9 +5,9 @@
  *     S = sum over sigma of (sum over the centres c that were tried of g(c) m), each scaled to a largest value of 1
  *
  * The centres are those of DIRECT (direct.h), which minimises -g; pixels count from 0 to 1 along both sides. This is
- * AISEClassification of OpenVINO XAI 1.1 ("Adaptive Input Sampling for Explanation of Black-box Models"), before it is
- * scaled to bytes; there is no paper. As there, a map that is negative everywhere is divided by its largest value, too,
- * which turns its sign: then a warning says so.
+ * AISEClassification of OpenVINO XAI 1.1 ("Adaptive Input Sampling for Explanation of Black-box Models"), before it
+ * is scaled to bytes; there is no paper. As there, a map that is negative everywhere is divided by its largest value,
+ * too, which turns its sign: then a warning says so.
  */
 #include "explain/evaluate.h"
 #include "blend.h"
@@ -64,7 +64,8 @@ typedef struct aise {
     bool partial;
 } aise;
 
-/* A mask is the product of a column and a row: exp(-(i / (length - 1) - centre)^2 / (2 sigma^2)), the largest being 1. */
+/* A mask is the product of a column and a row: exp(-(i / (length - 1) - centre)^2 / (2 sigma^2)), the largest being
+ * 1. */
 static void fill_axis(double centre, double sigma, int length, double *out)
 {
     double largest = 0;

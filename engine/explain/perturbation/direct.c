@@ -1,6 +1,6 @@
 /*
- * DIRECT in two dimensions. The lists, the order in which rectangles enter them and every comparison follow Gablonsky's
- * program, since of equal values the first decides. No state but the search's own.
+ * DIRECT in two dimensions. The lists, the order in which rectangles enter them and every comparison follow
+ * Gablonsky's program, since of equal values the first decides. No state but the search's own.
  */
 #include "direct.h"
 
@@ -64,7 +64,8 @@ static void take_out(xai_direct *d, int item)
     *at = d->list[item].next;
 }
 
-/* The two halves of a cut, the better first. A second that equals the best so far goes before it, if the first does. */
+/* The two halves of a cut, the better first. If the first beats the best so far, a second that equals that goes before
+ * it, too. */
 static void insert_pair(xai_direct *d, int one, int two)
 {
     int *first = &d->first[level_of(d, &d->list[one])];
@@ -87,9 +88,9 @@ typedef struct choice {
     int count;
 } choice;
 
-/* Whether the j-th could hold the least value: its lower bound, at the best slope that the others leave, is better. Where
- * they leave no slope at all (it is not on the convex hull), DIRECT drops it; SciPy's program keeps it, since a condition
- * there lost its body, and so does this. */
+/* Whether the j-th could hold the least value: its lower bound, at the best slope that the others leave, is better.
+ * Where they leave no slope at all (it is not on the convex hull), DIRECT drops it; SciPy's program keeps it, since a
+ * condition there lost its body, and so does this. */
 static bool promises(const xai_direct *d, const choice *c, int j)
 {
     double least = HUGE_VAL, greatest = 0, size = measure(d, c->level[j]), value = d->list[c->item[j]].value;
@@ -135,7 +136,7 @@ static bool sample(xai_direct *d, int item)
     return true;
 }
 
-/* Cuts along the side with the better centre first, so that this keeps the larger rectangle. Its centres are known. */
+/* Cuts along the side with the better centre first: that keeps the larger rectangle. The centres' values are known. */
 static void cut(xai_direct *d, int item, int from)
 {
     xai_direct_rectangle *r = &d->list[item];

@@ -1,13 +1,13 @@
 /*
  * DIRECT: the least value of a function on the unit square, by dividing rectangles; no gradient, no chance.
  *
- * Every rectangle is known by the value at its centre. Those that could hold the least value for some Lipschitz constant
- * are cut in three along their longest sides, and the new centres are asked for. Jones, Perttunen and Stuckman,
- * "Lipschitzian Optimization Without the Lipschitz Constant", 1993; Gablonsky and Kelley, "A Locally-Biased Form of the
- * DIRECT Algorithm", 2001. Point for point SciPy's optimize.direct.
+ * Every rectangle is known by the value at its centre. Those that could hold the least value for some Lipschitz
+ * constant are cut in three along their longest sides, and the new centres are asked for. Jones, Perttunen and
+ * Stuckman, "Lipschitzian Optimization Without the Lipschitz Constant", 1993; Gablonsky and Kelley, "A Locally-Biased
+ * Form of the DIRECT Algorithm", 2001. Point for point SciPy's optimize.direct.
  *
- * The caller evaluates: ask gives the centres of one round, which do not depend on each other; their values are written
- * beside them; then ask again.
+ * The caller evaluates: ask gives the centres of one round, which do not depend on each other; their values are
+ * written beside them; then ask again.
  */
 #ifndef XAI_EXPLAIN_DIRECT_H
 #define XAI_EXPLAIN_DIRECT_H

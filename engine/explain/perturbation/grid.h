@@ -1,8 +1,9 @@
 /*
- * Grid: the picture cut into side x side cells, each shown as much as its number says; and maps made of a number a cell.
+ * Grid: the picture cut into side x side cells, each shown as much as its number says; and maps made of a number a
+ * cell.
  *
- * Both follow TensorFlow's image.resize, which Xplique uses: masks grow by `nearest`, maps by `bicubic` (a = -0.5, borders
- * weighed so that they sum to 1), where TensorFlow rounds the position between two cells to 1/1024.
+ * Both follow TensorFlow's image.resize, which Xplique uses: masks grow by `nearest`, maps by `bicubic` (a = -0.5,
+ * borders weighed so that they sum to 1), where TensorFlow rounds the position between two cells to 1/1024.
  */
 #ifndef XAI_EXPLAIN_GRID_H
 #define XAI_EXPLAIN_GRID_H

@@ -4,10 +4,10 @@
  *
  *     HSIC_i = 1/N sum_nm K(M_ni, M_mi) (H L H)_nm,   H = 1 - 1/N,   L_nm = exp(-(f_n - f_m)^2 / (2 w^2))
  *
- * Novello, Fel and Vigouroux, "Making Sense of Dependence: Efficient Black-box Explanations Using Dependence Measure",
- * NeurIPS 2022, arXiv 2206.06219. As Xplique's HsicAttributionMethod: the masks are a Sobol sequence rounded to 0 and 1 (a
- * half to 0), and the width w is the median of the scores themselves, not of their distances. The 1 that it adds to K is
- * left out: centring takes it away.
+ * Novello, Fel and Vigouroux, "Making Sense of Dependence: Efficient Black-box Explanations Using Dependence
+ * Measure", NeurIPS 2022, arXiv 2206.06219. As Xplique's HsicAttributionMethod: the masks are a Sobol sequence
+ * rounded to 0 and 1 (a half to 0), and the width w is the median of the scores themselves, not of their distances.
+ * The 1 that it adds to K is left out: centring takes it away.
  */
 #include "explain/evaluate.h"
 #include "grid.h"

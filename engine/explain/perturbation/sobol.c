@@ -1,13 +1,14 @@
 /*
- * Sobol: the share of the score's variance, when the picture is dimmed at random cell by cell, in which a cell has a part.
+ * Sobol: the share of the score's variance, when the picture is dimmed at random cell by cell, in which a cell has a
+ * part.
  *
  *     x(M) = b + M (x - b),   M in [0, 1]^(grid x grid), enlarged by `nearest`
  *     S_i = sum_n (f(A_n) - f(C_in))^2 / (2 N var f(A)),   C_in: A_n with cell i of B_n       (Jansen; others below)
  *
  * Fel, Cadene, Chalvidal, Cord, Vigouroux and Serre, "Look at the Variance! Efficient Black-box Explanations with
  * Sobol-based Sensitivity Analysis", NeurIPS 2021, arXiv 2111.04138. A and B are the two halves of a Sobol sequence.
- * Definition and default parameters are those of Xplique's SobolAttributionMethod, its `saltelli` included, which is the
- * same number as its `homma`. f(B) is not run: no estimator of total indices asks for it.
+ * Definition and default parameters are those of Xplique's SobolAttributionMethod, its `saltelli` included, which is
+ * the same number as its `homma`. f(B) is not run: no estimator of total indices asks for it.
  */
 #include "explain/evaluate.h"
 #include "grid.h"

@@ -1,7 +1,7 @@
 /*
- * Sobol's sequence, dimension by dimension: a dimension is a primitive polynomial over the integers modulo 2, of which
- * the direction numbers follow from the first few. The polynomials are found here, in rising order, so that only the
- * first numbers are a table. Pure.
+ * Sobol's sequence, dimension by dimension: a dimension is a primitive polynomial over the integers modulo 2, of
+ * which the direction numbers follow from the first few. The polynomials are found here, in rising order, so that
+ * only the first numbers are a table. Pure.
  */
 #include "sobol_sequence.h"
 

@@ -1,10 +1,10 @@
 /*
  * Sobol's sequence: points that fill the unit cube more evenly than random ones, in up to 512 dimensions.
  *
- * I. M. Sobol, "The distribution of points in a cube and the accurate evaluation of integrals", 1967, with the direction
- * numbers of Joe and Kuo. Without scrambling, in Gray code order, and without the first point, which is 0: bit for bit
- * TensorFlow's math.sobol_sample and, from its second point on, SciPy's qmc.Sobol(scramble=False). No seed: the same
- * points every time.
+ * I. M. Sobol, "The distribution of points in a cube and the accurate evaluation of integrals", 1967, with the
+ * direction numbers of Joe and Kuo. Without scrambling, in Gray code order, and without the first point, which is 0:
+ * bit for bit TensorFlow's math.sobol_sample and, from its second point on, SciPy's qmc.Sobol(scramble=False). No
+ * seed: the same points every time.
  */
 #ifndef XAI_EXPLAIN_SOBOL_SEQUENCE_H
 #define XAI_EXPLAIN_SOBOL_SEQUENCE_H

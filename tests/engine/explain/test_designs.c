@@ -1,6 +1,7 @@
 /*
- * What the sampling methods draw their pictures from, against SciPy (tests/golden/methods/make_perturbation.py --oracle
- * scipy): DIRECT's points, one after the other, given the values that SciPy saw; Sobol's sequence in every dimension.
+ * What the sampling methods draw their pictures from, against SciPy (tests/golden/methods/make_perturbation.py
+ * --oracle scipy): DIRECT's points, one after the other, given the values that SciPy saw; Sobol's sequence in every
+ * dimension.
  */
 #include "explain/perturbation/direct.h"
 #include "explain/perturbation/sobol_sequence.h"
@@ -101,7 +102,8 @@ END_TEST
 
 /* ---------------------------------------------------------------- Sobol */
 
-/* Stored are the points 1, 2, 4, ... 8192: every direction number that has a part in the first 8192 is in one of them. */
+/* Stored are the points 1, 2, 4, ... 8192: every direction number that has a part in the first 8192 is in one of
+ * them. */
 START_TEST(sobol_points_are_scipys_in_every_dimension)
 {
     xai_array a = golden("sobol-sequence/points");

@@ -118,7 +118,7 @@ START_TEST(contradictions_are_refused)
 {
     refused(load(FLAGS("--tls-cert", "a.pem"), NONE), XAI_E_BAD_CONFIG, "tls_key");
     refused(load(FLAGS("--wait-ms", "90000"), NONE), XAI_E_BAD_CONFIG, "wait_ms_max");
-    refused(load(FLAGS("--model", ""), NONE), XAI_E_BAD_CONFIG, "no model");
+    refused(load(FLAGS("--model", "", "--model-dir", ""), NONE), XAI_E_BAD_CONFIG, "no model");
 }
 END_TEST
 
