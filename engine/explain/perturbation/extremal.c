@@ -9,7 +9,8 @@
  * size .01 from a mask of ones, lambda 300 growing by .35 % a step, the picture mirrored in every second step, and a
  * pyramid of blurs between which the mask interpolates, whose borders run into 0. The map is the mask of the last
  * step. Where pixels tie at the border of the area, the first in reading order count as outside (PyTorch's stable
- * sort; its default sort leaves it to the processor). No chance is involved.
+ * sort; its default sort leaves it to the processor). No chance is involved. What is kept is the logit by default, the
+ * library's usual reward: against a probability the penalty wins, whatever the network.
  */
 #include "explain/evaluate.h"
 #include "smooth_mask.h"
@@ -47,6 +48,9 @@ static xai_status check(const xai_model *model, const void *params, xai_error *e
     (void)model;
     XAI_CHECK(p->smoothness <= 9 * p->cell, err, BAD_PARAM, "params.smoothness",
               "smoothness %lld is more than 9 cells of %lld pixels", (long long)p->smoothness, (long long)p->cell);
+    XAI_CHECK(xai_smooth_mask_fits((int)p->cell, (int)p->smoothness), err, BAD_PARAM, "params.smoothness",
+              "with a smoothness of %lld the mask does not reach over its margin of cells of %lld pixels: take a multiple of "
+              "the cell", (long long)p->smoothness, (long long)p->cell);
     return XAI_OK;
 }
 
@@ -325,7 +329,7 @@ const xai_method xai_method_extremal = {
     .params_size = sizeof(extremal_params),
     .needs = XAI_NEEDS_GRADIENT,
     .lanes = 1 << XAI_PLAN_GRADIENT,
-    .space = XAI_SPACE_PROBABILITY,
+    .space = XAI_SPACE_LOGIT,
     .check = check,
     .cost = cost,
     .run = run,

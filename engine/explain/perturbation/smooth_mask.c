@@ -12,6 +12,11 @@ static const float COLDNESS = 20;
 
 static int ceil_ratio(int a, int b) { return (a + b - 1) / b; }
 
+bool xai_smooth_mask_fits(int step, int sigma)
+{
+    return step * (2 * ceil_ratio(2 * sigma, step) - 2 * ceil_ratio(sigma, step) - 1) >= sigma;
+}
+
 /* In float, as PyTorch finds the nearest cell. */
 static xai_status make_axis(const xai_smooth_mask *m, int length, xai_mask_axis *a, xai_arena *arena, xai_error *err)
 {

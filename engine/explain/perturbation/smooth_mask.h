@@ -36,7 +36,10 @@ typedef struct xai_smooth_mask {
 
 enum { XAI_SMOOTH_TAPS = 21 };
 
-/* For a picture of height x width; sigma <= 9 * step. Parameters begin as 1. */
+/* Whether the mask covers picture and margin; not, for instance, between 1 and 1.5 steps, where TorchRay fails. */
+bool xai_smooth_mask_fits(int step, int sigma);
+
+/* For a picture of height x width; step and sigma fit, and sigma <= 9 * step. Parameters begin as 1. */
 xai_status xai_smooth_mask_init(xai_smooth_mask *mask, int height, int width, int step, int sigma, xai_arena *arena,
                                 xai_error *err);
 

@@ -484,6 +484,10 @@ static const xai_artifact *first_map(const xai_result *r)
 START_TEST(other_weights_give_another_map)
 {
     question q = modest(xai_method_at((size_t)_i));
+    if (strcmp(q.method->id, "extremal") == 0) { /* its bumps of 21 pixels are for pictures of 224 */
+        add_number(&q, "cell", 1);
+        add_number(&q, "smoothness", 3);
+    }
     int compared = 0, without_map = 0;
     for (int n = 0; n < NETS; n++) {
         char path[] = "/tmp/xai-shuffled-XXXXXX";

@@ -286,6 +286,8 @@ def rise(cases: subjects.Cases) -> None:
 
 # ---------------------------------------------------------------- torchray
 
+UNSETTLED = 0.02  # a map that float32 moves by more is no golden: an ascent that parts at a tie ends elsewhere
+
 def torchray(cases: subjects.Cases) -> dict:
     """TorchRay in float64, its ties broken in reading order."""
     import functools
@@ -348,6 +350,8 @@ def torchray(cases: subjects.Cases) -> dict:
         exact = np.stack([ask(subject, x, torch.float64, target, space, options) for x in subject.x])
         error = uncertainty(subject, exact, target, space, options)
         print(f"{subject.name}-{name}: float32 moves the map by {error:.1e}; its mean is {exact.mean():.3f}", flush=True)
+        if error > UNSETTLED:
+            return
         cases.add(subject, name, "extremal", target, {"steps": steps, "area": area, **params}, exact, thin=True,
                   space=space, float32_error=error)
 
