@@ -91,8 +91,8 @@ static double bias_of(const xai_node *n, size_t channel)
     }
     const float *gamma = constant(n, 1), *beta = constant(n, 2), *mean = constant(n, 3), *variance = constant(n, 4);
     if (!is(n, "BatchNormalization") || !gamma || !beta || !mean || !variance) return 0;
-    double epsilon = (double)xai_attr_real(n, "epsilon", 1e-5F);
-    return (double)beta[channel] - (double)mean[channel] * (double)gamma[channel] / sqrt((double)variance[channel] + epsilon);
+    double deviation = sqrt((double)variance[channel] + (double)xai_attr_real(n, "epsilon", 1e-5F));
+    return (double)beta[channel] - (double)mean[channel] * (double)gamma[channel] / deviation;
 }
 
 /* ---------------------------------------------------------------- sums */
