@@ -45,7 +45,8 @@ static json_t *body_of(const char *href)
     xai_model_info model = {.id = "net", .sha256 = "cd"};
     xai_explanation one = {.method = &METHOD, .partial = true, .target_name = "x",
                            .target = {.class_index = 7, .contrast = 3, .space = XAI_SPACE_PROBABILITY},
-                           .target_value = NAN, .forwards = 2, .warnings = WARNINGS, .warning_count = 1, .metrics = METRICS, .metric_count = 1,
+                           .target_value = NAN, .forwards = 2, .warnings = WARNINGS, .warning_count = 1,
+                           .metrics = METRICS, .metric_count = 1,
                            .artifacts = ARTIFACTS, .artifact_count = 3};
     xai_result result = {.forwards = 1, .crop = {25, 0, 350, 350}, .input_shape = {1, 3, 2, 2}, .isa = "avx2", .precision = "f32",
                          .predictions = &TOP, .prediction_count = 1, .explanations = &one, .explanation_count = 1};
