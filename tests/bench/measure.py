@@ -20,7 +20,7 @@ class Effort:
     """How long a row is measured: rounds until there are `rounds`, or `row_s` have passed and there are `least`."""
     rounds: int = 15
     least: int = 5
-    row_s: float = 20
+    row_s: float = 10
     turn_ms: float = 150  # what a turn lasts at least, unless one pass takes longer
     settle_s: float = 0.03  # between turns: threads of the last engine that still spin go to sleep
 
