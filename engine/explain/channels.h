@@ -20,5 +20,7 @@ typedef enum xai_fold {
  * `relu` what is negative in the map is cut off. */
 xai_status xai_task_add_folded(xai_task *task, const char *name, const float *values, const xai_value *like,
                                xai_fold fold, bool relu, xai_error *err);
+xai_status xai_task_add_folded_sums(xai_task *task, const char *name, const double *values, const xai_value *like,
+                                    xai_fold fold, bool relu, xai_error *err);
 
 #endif

@@ -41,7 +41,7 @@ static void run_forward(const job *j, size_t index, xai_session *session, const 
 static void score(const job *j, size_t index, const float *data)
 {
     size_t elements = (size_t)xai_value_count(j->aim->value);
-    if (j->record && data != j->record + index * elements)
+    if (j->record)
         memcpy(j->record + index * elements, data, elements * sizeof *data);
     j->scores->values[index] = (float)xai_aim_value(j->aim, data);
     if (j->scores->top1) j->scores->top1[index] = (int32_t)xai_aim_top_class(j->aim, data);

@@ -233,6 +233,7 @@ typedef struct run {
     const plan *plan;
     xai_context *context;
     xai_aim *aims;  /* a target's */
+    xai_aim *filled; /* the same as the method that runs sees them */
     double *values; /* of those that are no class's */
     xai_result *result;
 } run;
@@ -246,19 +247,24 @@ static bool runs_the_same(const plan *p, size_t call, size_t a, size_t b)
     return xai_params_equal(m->info.params, m->info.param_count, params[a], params[b]);
 }
 
-/* Tells which targets will run the same variants after this one, so that they can be run for all of them. */
-static xai_status announce(const run *u, size_t call, size_t k, xai_error *err)
+/* The targets as a call's method sees them. */
+static xai_status fill_aims(const run *u, size_t call, xai_error *err)
 {
     const plan *p = u->plan;
-    size_t n = 0;
-    xai_aim *others = XAI_NEW(u->result->arena, xai_aim, p->target_count);
-    if (!others) XAI_NO_MEMORY(err);
-    for (size_t i = k; runs_the_same(p, call, i, i + 1); i++) {
-        others[n] = u->aims[i + 1];
-        XAI_TRY(fill_aim(&others[n++], p->methods[call], p->params[call * p->target_count + i + 1], u->result, err));
+    for (size_t k = 0; k < p->target_count; k++) {
+        u->filled[k] = u->aims[k];
+        XAI_TRY(fill_aim(&u->filled[k], p->methods[call], p->params[call * p->target_count + k], u->result, err));
     }
-    xai_shared_next_target(u->context->shared, k > 0 && runs_the_same(p, call, k - 1, k), others, n);
     return XAI_OK;
+}
+
+/* Tells which targets will run the same variants after this one, so that they can be run for all of them. */
+static void announce(const run *u, size_t call, size_t k)
+{
+    size_t n = 0;
+    while (runs_the_same(u->plan, call, k + n, k + n + 1)) n++;
+    bool again = k > 0 && runs_the_same(u->plan, call, k - 1, k);
+    xai_shared_next_target(u->context->shared, again, u->filled + k + 1, n);
 }
 
 static xai_status run_method(const run *u, size_t call, size_t k, xai_explanation *e, xai_error *err)
@@ -268,17 +274,16 @@ static xai_status run_method(const run *u, size_t call, size_t k, xai_explanatio
     xai_result *r = u->result;
     const xai_method *method = p->methods[call];
     const void *params = p->params[call * p->target_count + k];
-    xai_task task = {.context = c, .arena = r->arena, .aim = u->aims[k], .seed = p->request->seed,
+    xai_task task = {.context = c, .arena = r->arena, .aim = u->filled[k], .seed = p->request->seed,
                      .emit_draws = p->request->emit_draws, .use_draws = p->request->use_draws, .result = e};
     e->method = &method->info;
-    XAI_TRY(fill_aim(&task.aim, method, params, r, err));
     task.base = task.aim.shares ? xai_aim_value(&task.aim, c->base_logits) : u->values[k];
     e->target = task.aim.target;
     e->target_value = task.base;
     XAI_TRY(xai_target_name(c->model, &e->target, r->arena, &e->target_name, err));
     e->params = xai_params_doc(method->info.params, method->info.param_count, params, r->arena);
     if (!e->params) XAI_NO_MEMORY(err);
-    XAI_TRY(announce(u, call, k, err));
+    announce(u, call, k);
     double forwards = c->forwards + c->reused_forwards, backwards = c->backwards + c->reused_backwards;
     XAI_TRY(method->run(&task, params, err));
     e->forwards = 1 + c->forwards + c->reused_forwards - forwards; /* the base forward, which all share */
@@ -304,11 +309,13 @@ static xai_status run_methods(const plan *p, xai_context *c, xai_result *r, xai_
 {
     size_t calls = p->request->call_count;
     xai_explanation *list = XAI_NEW(r->arena, xai_explanation, calls * p->target_count);
-    run u = {p, c, XAI_NEW(r->arena, xai_aim, p->target_count), XAI_NEW(r->arena, double, p->target_count), r};
-    if (!list || !u.aims || !u.values) XAI_NO_MEMORY(err);
+    run u = {.plan = p, .context = c, .result = r, .aims = XAI_NEW(r->arena, xai_aim, p->target_count),
+             .filled = XAI_NEW(r->arena, xai_aim, p->target_count), .values = XAI_NEW(r->arena, double, p->target_count)};
+    if (!list || !u.aims || !u.filled || !u.values) XAI_NO_MEMORY(err);
     if (calls) XAI_TRY(take_aims(p, c, u.aims, u.values, err));
     r->explanations = list;
-    for (size_t i = 0; i < calls; i++)
+    for (size_t i = 0; i < calls; i++) {
+        XAI_TRY(fill_aims(&u, i, err));
         for (size_t k = 0; k < p->target_count; k++) {
             xai_explanation *e = &list[r->explanation_count];
             xai_status status = run_method(&u, i, k, e, err);
@@ -316,6 +323,7 @@ static xai_status run_methods(const plan *p, xai_context *c, xai_result *r, xai_
             if (status != XAI_OK) return status;
             r->explanation_count++;
         }
+    }
     return XAI_OK;
 }
 

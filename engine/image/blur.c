@@ -21,8 +21,8 @@ size_t xai_blur_scratch(const xai_blur_spec *s)
 static void make_kernel(double sigma, int radius, double *w)
 {
     double sum = 0;
-    for (int k = -radius; k <= radius; k++) sum += exp(-0.5 / (sigma * sigma) * k * k);
-    for (int k = 0; k <= radius; k++) w[k] = exp(-0.5 / (sigma * sigma) * k * k) / sum;
+    for (int k = -radius; k <= radius; k++) sum += exp(-0.5 / (sigma * sigma) * (k * k));
+    for (int k = 0; k <= radius; k++) w[k] = exp(-0.5 / (sigma * sigma) * (k * k)) / sum;
 }
 
 /* Row i of n, or what lies beyond the border there: another one, or `zeros`. */

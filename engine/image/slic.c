@@ -8,6 +8,7 @@
  * without colour, ten rounds at most; components below half the mean size join the neighbour that was met last, and a
  * component is cut off at three times the mean size. A centre that lost all its pixels stays without any. One thread.
  */
+#include "blur.h"
 #include "lab.h"
 #include "segment.h"
 
@@ -47,43 +48,23 @@ static void stretch(const xai_picture *p, double *out)
     for (size_t i = 0; i < n; i++) out[i] = high > low ? (p->rgb[i] - low) / (high - low) : 0;
 }
 
-/* Index i mirrored into [0, n) about the edges: cba|abc|cba. */
-static int reflected(int i, int n)
-{
-    int r = (i % (2 * n) + 2 * n) % (2 * n);
-    return r < n ? r : 2 * n - 1 - r;
-}
-
-static void blur_line(double *line, int n, size_t stride, const double *weights, int radius, double *copy)
-{
-    for (int i = 0; i < n; i++) copy[i] = line[(size_t)i * stride];
-    for (int i = 0; i < n; i++) {
-        double sum = copy[i] * weights[radius];
-        for (int k = radius; k > 0; k--)
-            sum += (copy[reflected(i - k, n)] + copy[reflected(i + k, n)]) * weights[radius - k];
-        line[(size_t)i * stride] = sum;
-    }
-}
-
-/* Gaussian, cut at four sigma. */
+/* Along the depth of 1 too, as the library does. */
 static xai_status blur(slic *s, double sigma, xai_error *err)
 {
     if (sigma <= 0) return XAI_OK;
-    int radius = (int)(4 * sigma + 0.5), longest = s->height > s->width ? s->height : s->width;
-    double *weights = malloc((size_t)(2 * radius + 1 + longest) * sizeof *weights), sum = 0;
-    if (!weights) XAI_NO_MEMORY(err);
-    for (int k = -radius; k <= radius; k++) sum += weights[k + radius] = exp(-0.5 / (sigma * sigma) * (k * k));
-    for (int k = 0; k <= 2 * radius; k++) weights[k] /= sum;
-    double *copy = weights + 2 * radius + 1;
-    for (size_t i = 0; i < 3 * (size_t)s->height * (size_t)s->width; i++) /* along the depth of 1, as the library does */
-        blur_line(s->lab + i, 1, 1, weights, radius, copy);
-    for (int c = 0; c < 3; c++) {
-        for (int x = 0; x < s->width; x++)
-            blur_line(s->lab + 3 * x + c, s->height, 3 * (size_t)s->width, weights, radius, copy);
-        for (int y = 0; y < s->height; y++)
-            blur_line(s->lab + (size_t)y * (size_t)s->width * 3 + c, s->width, 3, weights, radius, copy);
+    size_t n = (size_t)s->height * (size_t)s->width;
+    xai_blur_spec depth = {1, (int)n, sigma, 0, XAI_BORDER_REFLECT};
+    xai_blur_spec plane = {s->height, s->width, sigma, sigma, XAI_BORDER_REFLECT};
+    double *one = malloc((n + xai_blur_scratch(&depth)) * sizeof *one);
+    if (!one) XAI_NO_MEMORY(err);
+    double *scratch = one + n; /* the plane asks for less than its line */
+    for (size_t c = 0; c < 3; c++) {
+        for (size_t i = 0; i < n; i++) one[i] = s->lab[3 * i + c];
+        xai_blur(&depth, one, scratch);
+        xai_blur(&plane, one, scratch);
+        for (size_t i = 0; i < n; i++) s->lab[3 * i + c] = one[i];
     }
-    free(weights);
+    free(one);
     return XAI_OK;
 }
 

@@ -8,14 +8,14 @@
 
 #define XAI_TABLE xai_bf16_dot
 #define XAI_TABLE_ISA "avx512bf16"
-#include "panel_template.h"
+#include "vector.h"
 
 enum { WORDS = 1 };
-typedef __m512bh xpair, wpair;
+typedef __m512bh panel_x, panel_w;
 
-static inline xpair x_set(const float *x) { return (__m512bh)_mm512_set1_ps(*x); }
-static inline wpair w_load(const float *w) { return (__m512bh)_mm512_loadu_ps(w); }
-static inline vec pair_fma(xpair x, wpair w, vec s) { return _mm512_dpbf16_ps(s, x, w); }
+static inline panel_x x_set(const float *x) { return (__m512bh)_mm512_set1_ps(*x); }
+static inline panel_w w_load(const float *w) { return (__m512bh)_mm512_loadu_ps(w); }
+static inline vec x_fma(panel_x x, panel_w w, vec s) { return _mm512_dpbf16_ps(s, x, w); }
 
 /* 32 floats, then what is left: lanes beyond the end are 0. */
 static void narrow(const float *in, size_t n, float *out)

@@ -9,21 +9,21 @@
 
 #define XAI_TABLE xai_bf16_fma
 #define XAI_TABLE_ISA "avx512"
-#include "panel_template.h"
+#include "vector.h"
 
 enum { WORDS = 2 };
 typedef struct pair {
     vec even, odd;
-} xpair, wpair;
+} panel_x, panel_w;
 
-static inline xpair x_set(const float *x) { return (xpair){v_set(x[0]), v_set(x[1])}; }
-static inline wpair w_load(const float *w)
+static inline panel_x x_set(const float *x) { return (panel_x){v_set(x[0]), v_set(x[1])}; }
+static inline panel_w w_load(const float *w)
 {
     __m512i words = _mm512_loadu_si512(w);
-    return (wpair){_mm512_castsi512_ps(_mm512_slli_epi32(words, 16)),
+    return (panel_w){_mm512_castsi512_ps(_mm512_slli_epi32(words, 16)),
                    _mm512_castsi512_ps(_mm512_and_si512(words, _mm512_set1_epi32((int)0xffff0000)))};
 }
-static inline vec pair_fma(xpair x, wpair w, vec s) { return v_fma(x.even, w.even, v_fma(x.odd, w.odd, s)); }
+static inline vec x_fma(panel_x x, panel_w w, vec s) { return v_fma(x.even, w.even, v_fma(x.odd, w.odd, s)); }
 
 static inline vec rounded(vec v)
 {

@@ -5,26 +5,26 @@
 
 #include <math.h>
 
-#include "panel_template.h"
+#include "vector.h"
 
 enum { WORDS = 1 };
 
 typedef struct pair {
     float even, odd;
-} xpair, wpair;
+} panel_x, panel_w;
 
-static inline xpair x_set(const float *x)
+static inline panel_x x_set(const float *x)
 {
     uint32_t bits = xai_bits_of_float(*x);
-    return (xpair){xai_float_of_bits(bits << 16), xai_float_of_bits(bits & 0xffff0000)};
+    return (panel_x){xai_float_of_bits(bits << 16), xai_float_of_bits(bits & 0xffff0000)};
 }
 
-static inline wpair w_load(const float *w) { return x_set(w); }
+static inline panel_w w_load(const float *w) { return x_set(w); }
 
 /* Below the normal numbers there is 0. */
 static inline float flush(float x) { return fabsf(x) < 0x1p-126F ? copysignf(0, x) : x; }
 
-static inline vec pair_fma(xpair x, wpair w, vec s)
+static inline vec x_fma(panel_x x, panel_w w, vec s)
 {
     s = flush(fmaf(x.odd, w.odd, flush(s)));
     return flush(fmaf(x.even, w.even, s));

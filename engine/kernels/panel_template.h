@@ -1,6 +1,11 @@
 /*
- * The tiles of a pixel panel (kernels.h, xai_pixel_panel), whatever its products are: the including file defines
- * panel_products, which adds the products of pixels row to row + rows to the sums.
+ * The tiles of a pixel panel (kernels.h, xai_pixel_panel), whatever its products are. The including file includes
+ * vector.h and defines
+ *
+ *     WORDS                                   floats of an input as it lies in memory
+ *     panel_x, x_set(const float *x)          one input, for all lanes
+ *     panel_w, w_load(const float *w)         WIDTH weights
+ *     vec x_fma(panel_x x, panel_w w, vec s)  their products added to s
  *
  * A tile is PIXEL_ROWS pixels x up to three vectors of output channels: a vector of weights is used for seven pixels,
  * an input for three vectors, and the loads stay well below the two a cycle that a core can do. Seven divides the
@@ -26,7 +31,23 @@ INLINE const float *panel_ahead(const xai_pixel_panel *p, size_t row, const int 
 }
 
 INLINE void panel_products(const xai_pixel_panel *p, size_t row, const int rows, const int vecs,
-                           vec acc[PIXEL_ROWS][XAI_PIXEL_VECS]);
+                           vec acc[PIXEL_ROWS][XAI_PIXEL_VECS])
+{
+    const float *w = p->w, *ahead = panel_ahead(p, row, vecs);
+    for (size_t t = 0; t < p->taps; t++) {
+        const float *x[PIXEL_ROWS];
+        for (int r = 0; r < rows; r++) x[r] = p->x[t * p->x_pitch + row + (size_t)r] + p->x_at;
+        for (size_t k = 0; k < p->k; k++, w += vecs * WIDTH, ahead += WIDTH) {
+            __builtin_prefetch(ahead, 0, 2);
+            panel_w weight[XAI_PIXEL_VECS];
+            for (int v = 0; v < vecs; v++) weight[v] = w_load(w + v * WIDTH);
+            for (int r = 0; r < rows; r++) {
+                panel_x in = x_set(x[r] + k * WORDS);
+                for (int v = 0; v < vecs; v++) acc[r][v] = x_fma(in, weight[v], acc[r][v]);
+            }
+        }
+    }
+}
 
 INLINE size_t pixel_lanes(const xai_pixel_panel *p, int v)
 {

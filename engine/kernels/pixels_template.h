@@ -2,26 +2,16 @@
  * Channels last: vectors run along the channels of a pixel, so that no plane is too small for them, a filter's window
  * is read where it lies, and neither edges nor strides need copies.
  */
-#include "panel_template.h"
+#include "vector.h"
 
-INLINE void panel_products(const xai_pixel_panel *p, size_t row, const int rows, const int vecs,
-                           vec acc[PIXEL_ROWS][XAI_PIXEL_VECS])
-{
-    const float *w = p->w, *ahead = panel_ahead(p, row, vecs);
-    for (size_t t = 0; t < p->taps; t++) {
-        const float *x[PIXEL_ROWS];
-        for (int r = 0; r < rows; r++) x[r] = p->x[t * p->x_pitch + row + (size_t)r] + p->x_at;
-        for (size_t k = 0; k < p->k; k++, w += vecs * WIDTH, ahead += WIDTH) {
-            __builtin_prefetch(ahead, 0, 2);
-            vec weight[XAI_PIXEL_VECS];
-            for (int v = 0; v < vecs; v++) weight[v] = v_load(w + v * WIDTH);
-            for (int r = 0; r < rows; r++) {
-                vec in = v_set(x[r][k]);
-                for (int v = 0; v < vecs; v++) acc[r][v] = v_fma(in, weight[v], acc[r][v]);
-            }
-        }
-    }
-}
+enum { WORDS = 1 };
+typedef vec panel_x, panel_w;
+
+static inline panel_x x_set(const float *x) { return v_set(*x); }
+static inline panel_w w_load(const float *w) { return v_load(w); }
+static inline vec x_fma(panel_x x, panel_w w, vec s) { return v_fma(x, w, s); }
+
+#include "panel_template.h"
 
 /* ---- every channel by itself */
 

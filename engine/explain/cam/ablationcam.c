@@ -7,7 +7,7 @@
  * where the layer's least activation is 0; elsewhere that library sets a channel not to zero but to 1e7 below the
  * least activation, which it measures anew after each channel, so that they get lower and lower.
  */
-#include "channels.h"
+#include "channel_list.h"
 
 #include "explain/evaluate.h"
 

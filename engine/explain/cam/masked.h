@@ -12,7 +12,7 @@
 #ifndef XAI_EXPLAIN_MASKED_H
 #define XAI_EXPLAIN_MASKED_H
 
-#include "channels.h"
+#include "channel_list.h"
 
 /* How a library goes about it. */
 typedef enum xai_mask_rule {

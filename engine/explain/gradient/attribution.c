@@ -223,31 +223,7 @@ xai_status xai_attribution_set_baseline(xai_attribution *a, xai_task *task, xai_
 
 xai_status xai_attribution_add_map(const xai_attribution *a, xai_task *task, xai_error *err)
 {
-    return xai_task_add_colours(task, a->sums, (xai_colours)a->params->channels, err);
-}
-
-double xai_colours_reduce(xai_colours how, const double *values, size_t channels, size_t stride)
-{
-    double sum = 0, strongest = 0;
-    for (size_t i = 0; i < channels; i++) {
-        double v = values[i * stride];
-        sum += v;
-        if (fabs(v) > fabs(strongest)) strongest = v;
-    }
-    return how == XAI_COLOURS_MAX ? strongest : how == XAI_COLOURS_MEAN ? sum / (double)channels : sum;
-}
-
-xai_status xai_task_add_colours(xai_task *task, const double *sums, xai_colours how, xai_error *err)
-{
-    const xai_context *c = task->context;
-    size_t height = (size_t)c->height, width = (size_t)c->width;
-    float *map = XAI_NEW(task->arena, float, height * width);
-    if (!map) XAI_NO_MEMORY(err);
-    for (size_t i = 0; i < height * width; i++) {
-        const double *at = sums + i / width * c->row_stride + i % width * c->x_stride;
-        map[i] = (float)xai_colours_reduce(how, at, (size_t)c->channels, c->channel_stride);
-    }
-    return xai_task_add_map(task, "map", map, c->height, c->width, err);
+    return xai_task_add_folded_sums(task, "map", a->sums, task->context->in, (xai_fold)a->params->channels, false, err);
 }
 
 typedef struct given {

@@ -21,6 +21,7 @@
 #ifndef XAI_EXPLAIN_ATTRIBUTION_H
 #define XAI_EXPLAIN_ATTRIBUTION_H
 
+#include "explain/channels.h"
 #include "explain/evaluate.h"
 #include "noise.h"
 #include "path.h"
@@ -31,7 +32,6 @@ typedef enum xai_noise_fold {
     XAI_NOISE_SQUARED,
     XAI_NOISE_VARGRAD
 } xai_noise_fold;
-typedef enum xai_colours { XAI_COLOURS_SUM, XAI_COLOURS_MEAN, XAI_COLOURS_MAX } xai_colours;
 
 /* The parameters of all methods of the family; each lists the rows that are its own, and the others stay 0. */
 typedef struct xai_gradient_params {
@@ -52,7 +52,7 @@ typedef struct xai_gradient_params {
         XAI_P_ENUM(xai_gradient_params, noise_unit, 0, "range|absolute",                                            \
                    "What noise_sigma is in units of: the range of the model's input, or the input's own.")
 #define XAI_GRADIENT_COLOURS(usual)                                                                                 \
-    XAI_P_ENUM(xai_gradient_params, channels, usual, "sum|mean|max",                                                \
+    XAI_P_ENUM(xai_gradient_params, channels, usual, XAI_FOLD_CHOICES,                                              \
                "How the colour channels become one map: their sum, their mean, or the strongest.")
 #define XAI_GRADIENT_ABSOLUTE(usual)                                                                                \
     XAI_P_BOOL(xai_gradient_params, absolute, usual,                                                                \
@@ -117,11 +117,5 @@ typedef struct xai_look {
     double value;    /* comes out: the target's */
 } xai_look;
 xai_status xai_task_look(xai_task *task, const float *input, xai_look *look, xai_error *err);
-
-/* Attaches a map of sums[input_count], the colour channels reduced. */
-xai_status xai_task_add_colours(xai_task *task, const double *sums, xai_colours how, xai_error *err);
-
-/* `channels` values, `stride` apart, as one. MAX: the strongest by magnitude, with its sign. */
-double xai_colours_reduce(xai_colours how, const double *values, size_t channels, size_t stride);
 
 #endif

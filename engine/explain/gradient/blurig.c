@@ -22,7 +22,7 @@ static const xai_param PARAMS[] = {
                "Step in sigma by which the change of the blur is measured, in pixels."),
     XAI_P_BOOL(xai_gradient_params, sqrt, false, "Let the blur rise like a square root: more steps at strong blur."),
     XAI_GRADIENT_ABSOLUTE(false),
-    XAI_GRADIENT_COLOURS(XAI_COLOURS_SUM),
+    XAI_GRADIENT_COLOURS(XAI_FOLD_SUM),
 };
 
 #define MOST_BLOCK_BYTES ((size_t)32 << 20)
@@ -163,7 +163,7 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
     XAI_TRY(run_blocks(&b, task, err));
     if (!p->absolute) XAI_TRY(add_completeness(&b, task, err));
     for (size_t i = 0; p->absolute && i < b.context->input_count; i++) b.sums[i] = fabs(b.sums[i]);
-    return xai_task_add_colours(task, b.sums, (xai_colours)p->channels, err);
+    return xai_task_add_folded_sums(task, "map", b.sums, task->context->in, (xai_fold)p->channels, false, err);
 }
 
 const xai_method xai_method_blurig = {

@@ -29,7 +29,7 @@ static const xai_param PARAMS[] = {
     XAI_P_ENUM(xai_gradient_params, noise_unit, 0, "range|absolute",
                "What noise_sigma is in units of: the range of the model's input, or the input's own."),
     XAI_GRADIENT_ABSOLUTE(false),
-    XAI_GRADIENT_COLOURS(XAI_COLOURS_SUM),
+    XAI_GRADIENT_COLOURS(XAI_FOLD_SUM),
 };
 
 static double cost(const xai_model *model, const void *params)

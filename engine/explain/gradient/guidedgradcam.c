@@ -14,7 +14,7 @@ static const xai_param PARAMS[] = {
     XAI_P_LAYER(xai_gradient_params, layer,
                 "Layer of the Grad-CAM: a tensor or node with a spatial map; the last one if omitted."),
     XAI_GRADIENT_ABSOLUTE(false),
-    XAI_GRADIENT_COLOURS(XAI_COLOURS_SUM),
+    XAI_GRADIENT_COLOURS(XAI_FOLD_SUM),
     XAI_GRADIENT_NOISE,
 };
 

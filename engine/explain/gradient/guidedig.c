@@ -20,7 +20,7 @@ static const xai_param PARAMS[] = {
                "How far an element may leave the straight line, as a share of the way; 0: integrated gradients."),
     XAI_GRADIENT_BASELINE,
     XAI_GRADIENT_ABSOLUTE(false),
-    XAI_GRADIENT_COLOURS(XAI_COLOURS_SUM),
+    XAI_GRADIENT_COLOURS(XAI_FOLD_SUM),
 };
 
 static double cost(const xai_model *model, const void *params)
@@ -168,7 +168,7 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
     for (int64_t step = 0; g.total > 0 && step < p->steps; step++) XAI_TRY(take_step(&g, step, err));
     if (!p->absolute) XAI_TRY(xai_task_add_completeness(task, g.sums, g.n, g.baseline, err));
     for (size_t i = 0; p->absolute && i < g.n; i++) g.sums[i] = fabs(g.sums[i]);
-    return xai_task_add_colours(task, g.sums, (xai_colours)p->channels, err);
+    return xai_task_add_folded_sums(task, "map", g.sums, task->context->in, (xai_fold)p->channels, false, err);
 }
 
 const xai_method xai_method_guidedig = {

@@ -32,7 +32,7 @@ static const xai_param PARAMS[] = {
     XAI_GRADIENT_BASELINE,
     XAI_GRADIENT_PATH,
     XAI_GRADIENT_ABSOLUTE(false),
-    XAI_GRADIENT_COLOURS(XAI_COLOURS_SUM),
+    XAI_GRADIENT_COLOURS(XAI_FOLD_SUM),
 };
 
 static bool has_path(const xai_gradient_params *p) { return p->which >= INTERNAL_INFLUENCE; }
@@ -175,14 +175,8 @@ static xai_status along_path(layer *l, xai_error *err)
 
 static xai_status add_map(const layer *l, xai_error *err)
 {
-    const int64_t *dim = l->value->shape.dim;
-    size_t area = (size_t)(dim[2] * dim[3]);
-    float *map = XAI_NEW(l->task->arena, float, area);
-    if (!map) XAI_NO_MEMORY(err);
     for (size_t i = 0; l->params->absolute && i < l->count; i++) l->sums[i] = fabs(l->sums[i]);
-    for (size_t i = 0; i < area; i++)
-        map[i] = (float)xai_colours_reduce((xai_colours)l->params->channels, l->sums + i, (size_t)dim[1], area);
-    return xai_task_add_map(l->task, "map", map, dim[2], dim[3], err);
+    return xai_task_add_folded_sums(l->task, "map", l->sums, l->value, (xai_fold)l->params->channels, false, err);
 }
 
 static xai_status add_completeness(const layer *l, xai_error *err)

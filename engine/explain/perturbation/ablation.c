@@ -17,11 +17,6 @@ typedef struct ablation_params {
 
 static const xai_param PARAMS[] = {XAI_FEATURE_PARAMS(XAI_FEATURES_GRID, XAI_BASELINE_MEAN)};
 
-static xai_status check(const xai_model *model, const void *params, xai_error *err)
-{
-    return xai_features_check(model, params, err);
-}
-
 static double cost(const xai_model *model, const void *params) { return 1 + xai_features_expected(model, params); }
 
 typedef struct ablation {
@@ -91,7 +86,7 @@ const xai_method xai_method_ablation = {
     .steady = true,
     .lanes = 1 << XAI_PLAN_FORWARD | 1 << XAI_PLAN_KEEP,
     .space = XAI_SPACE_PROBABILITY,
-    .check = check,
+    .check = xai_features_check,
     .cost = cost,
     .run = run,
 };

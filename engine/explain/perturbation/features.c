@@ -23,8 +23,9 @@ double xai_features_expected(const xai_model *model, const xai_feature_params *p
     return 1 + floor((double)(height * width) / QUICKSHIFT_AREA);
 }
 
-xai_status xai_features_check(const xai_model *model, const xai_feature_params *p, xai_error *err)
+xai_status xai_features_check(const xai_model *model, const void *params, xai_error *err)
 {
+    const xai_feature_params *p = params;
     int64_t height, width;
     xai_model_input_sides(model, &height, &width);
     XAI_CHECK(p->features != XAI_FEATURES_GRID || (p->grid <= height && p->grid <= width), err, BAD_PARAM,

@@ -45,7 +45,8 @@ typedef struct xai_features {
 
 /* About how many there will be: exactly, for a grid. */
 double xai_features_expected(const xai_model *model, const xai_feature_params *params);
-xai_status xai_features_check(const xai_model *model, const xai_feature_params *params, xai_error *err);
+/* `check` of every method over features: `params` begins with xai_feature_params. */
+xai_status xai_features_check(const xai_model *model, const void *params, xai_error *err);
 
 /* Makes or replays the partition, and emits it as segments.npy. In the task's arena. */
 xai_status xai_features_init(xai_features *features, xai_task *task, const xai_feature_params *params,

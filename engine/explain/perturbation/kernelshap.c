@@ -24,11 +24,6 @@ static const xai_param PARAMS[] = {
               "Sets of features that are tried: more is steadier and slower. With up to 11 features all are."),
 };
 
-static xai_status check(const xai_model *model, const void *params, xai_error *err)
-{
-    return xai_features_check(model, params, err);
-}
-
 static double cost(const xai_model *model, const void *params)
 {
     const kernelshap_params *p = params;
@@ -133,7 +128,7 @@ const xai_method xai_method_kernelshap = {
     .steady = true,
     .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_PROBABILITY,
-    .check = check,
+    .check = xai_features_check,
     .cost = cost,
     .run = run,
 };

@@ -34,11 +34,6 @@ static const xai_param PARAMS[] = {
                "'lime': mean colours of a picture of bytes are cut to whole levels, as the authors' program does."),
 };
 
-static xai_status check(const xai_model *model, const void *params, xai_error *err)
-{
-    return xai_features_check(model, params, err);
-}
-
 static double cost(const xai_model *model, const void *params)
 {
     (void)model;
@@ -101,7 +96,7 @@ const xai_method xai_method_lime = {
     .steady = true,
     .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_PROBABILITY,
-    .check = check,
+    .check = xai_features_check,
     .cost = cost,
     .run = run,
 };

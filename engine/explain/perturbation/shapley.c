@@ -26,11 +26,6 @@ static const xai_param PARAMS[] = {
               "Random orders of the features, each as many forwards as there are features: more is steadier and slower."),
 };
 
-static xai_status check(const xai_model *model, const void *params, xai_error *err)
-{
-    return xai_features_check(model, params, err);
-}
-
 static double cost(const xai_model *model, const void *params)
 {
     const shapley_params *p = params;
@@ -191,7 +186,7 @@ const xai_method xai_method_shapley = {
     .steady = true,
     .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_PROBABILITY,
-    .check = check,
+    .check = xai_features_check,
     .cost = cost,
     .run = run,
 };

@@ -1,9 +1,9 @@
 /*
- * Channels: which of a layer's channels a CAM by perturbation tries, and in which order. The strongest come first, so
+ * Channel list: which of a layer's channels a CAM by perturbation tries, and in which order. The strongest come first, so
  * that what a deadline leaves is the map of these.
  */
-#ifndef XAI_EXPLAIN_CHANNELS_H
-#define XAI_EXPLAIN_CHANNELS_H
+#ifndef XAI_EXPLAIN_CHANNEL_LIST_H
+#define XAI_EXPLAIN_CHANNEL_LIST_H
 
 #include "cam.h"
 

@@ -1,5 +1,5 @@
 /* Channels by strength. Sums run in the order of the cells, in double. One thread. */
-#include "channels.h"
+#include "channel_list.h"
 
 #include <math.h>
 #include <stdlib.h>
