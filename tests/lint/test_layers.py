@@ -21,6 +21,7 @@ LIBRARIES = {
     "seccomp.h": ("server/decode/",),
     "check.h": (),
 }
+GUARD = re.compile(r"^#ifndef (\w+_H)$", re.M)
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 
 
@@ -66,6 +67,16 @@ def violations(path: str, code: str) -> list:
     return found
 
 
+def shared_guards(headers: dict) -> list:
+    """Include guards that more than one header has: of two such headers the second is left out without a word."""
+    owners = {}
+    for path, code in headers.items():
+        found = GUARD.search(code)
+        if found:
+            owners.setdefault(found[1], []).append(path)
+    return [paths for paths in owners.values() if len(paths) > 1]
+
+
 CODE = sources(".c", ".h", ".def", under=("engine/", "server/"))
 
 
@@ -80,3 +91,8 @@ def test_planted_includes_are_found():
                        ("server/jobs/jobs.c", '#include "cli/cli.h"'), ("engine/graph/plan.c", '#include "no/such.h"')]:
         assert len(violations(path, line)) == 1, line
     assert violations("engine/graph/plan.c", '#include "base/arena.h"\n#include <string.h>') == []
+
+
+def test_every_header_has_a_guard_of_its_own():
+    assert shared_guards({path: text(path) for path in CODE if path.endswith(".h")}) == []
+    assert shared_guards({"a.h": "#ifndef X_H\n", "b/a.h": "#ifndef X_H\n", "c.h": "#ifndef Y_H\n"}) == [["a.h", "b/a.h"]]

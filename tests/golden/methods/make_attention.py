@@ -7,7 +7,6 @@ Writes data/methods/attention/: in nets/ the networks as the two exporters of Py
 gates.json, which says of each network the kinds of its gates in network order; beside it the gates' values. What the
 gates are is what the networks note while they run; no library is asked, since a gate's values are simply a tensor's.
 """
-import argparse
 import contextlib
 import io
 import json
@@ -19,7 +18,7 @@ import onnx
 import torch
 
 import gated_nets
-from subjects import DATA, Cases, Subject
+from subjects import DATA, Cases, Subject, oracle_asked
 
 FAMILY = "attention"
 NETS = f"methods/{FAMILY}/nets"
@@ -87,10 +86,7 @@ def add_cases(cases: Cases, name: str, net: torch.nn.Module, x: np.ndarray) -> l
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--oracle", choices=["torch"], required=True)
-    parser.parse_args()
-    torch.set_num_threads(1)
+    oracle_asked(["torch"])
     (DATA / NETS).mkdir(parents=True, exist_ok=True)
     cases, gates = Cases(FAMILY, "torch"), {}
     x = np.random.RandomState(5).standard_normal((SAMPLES, 3, gated_nets.SIDE, gated_nets.SIDE)).astype(np.float32)

@@ -7,7 +7,6 @@ What is stored is a library's own map in the layer's resolution, before the scal
 display (pytorch-grad-cam's get_cam_image; torch-cam with normalized=False). Of components found by an SVD the sign is
 open, and numpy's is an accident: they are turned so that they correlate positively with the mean activation.
 """
-import argparse
 import json
 from importlib import metadata
 
@@ -257,10 +256,7 @@ NOTES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--oracle", choices=ORACLES, required=True)
-    oracle = parser.parse_args().oracle
-    torch.set_num_threads(1)
+    oracle = subjects.oracle_asked(ORACLES)
     make, packages = ORACLES[oracle]
     out = subjects.Cases("cam", oracle)
     for s in subjects.subjects():

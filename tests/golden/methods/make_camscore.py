@@ -7,7 +7,6 @@ What is stored is a library's own map in the layer's resolution, before the scal
 display. The libraries keep scores in float32 on the way: where that is so, the line of arithmetic that they mean is
 computed beside them in float64, must agree, and is what is stored.
 """
-import argparse
 import itertools
 from importlib import metadata
 
@@ -240,10 +239,7 @@ NOTES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--oracle", choices=ORACLES, required=True)
-    oracle = parser.parse_args().oracle
-    torch.set_num_threads(1)
+    oracle = subjects.oracle_asked(ORACLES)
     make, packages = ORACLES[oracle]
     out = subjects.Cases("camscore", oracle)
     for s in subjects.subjects():

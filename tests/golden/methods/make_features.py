@@ -6,7 +6,6 @@ usage: make_features.py --oracle captum|lime|shap
 The networks run in float64. Sets and orders of features are drawn here, given to the library in place of its own, and
 to the engine as draws; where segments are not given too, the engine's own must equal scikit-image's.
 """
-import argparse
 from importlib import metadata
 from unittest import mock
 
@@ -14,8 +13,6 @@ import numpy as np
 import torch
 
 import subjects
-
-torch.set_num_threads(1)
 
 
 def scorer(net, target: int, space: str):
@@ -255,9 +252,7 @@ class ShapMaker(Maker):
 
 def main() -> None:
     makers = {"captum": CaptumMaker, "lime": LimeMaker, "shap": ShapMaker}
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--oracle", required=True, choices=makers)
-    oracle = parser.parse_args().oracle
+    oracle = subjects.oracle_asked(makers)
     out = subjects.Cases("features", oracle)
     for subject in subjects.subjects():
         makers[oracle](subject, out).make()

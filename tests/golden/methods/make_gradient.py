@@ -6,7 +6,6 @@ usage: make_gradient.py --oracle captum|grad-cam|saliency
 Attributions are stored as the sum over the colour channels (or a layer's), which is what a single map can be compared
 by. Noise, points and baselines that a library draws are given to it here, and to the engine as draws.
 """
-import argparse
 import copy
 import warnings
 from importlib import metadata
@@ -331,10 +330,7 @@ NOTES = {"grad-cam": {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--oracle", choices=ORACLES, required=True)
-    oracle = parser.parse_args().oracle
-    torch.set_num_threads(1)
+    oracle = subjects.oracle_asked(ORACLES)
     warnings.simplefilter("ignore")
     cases, packages = ORACLES[oracle]
     out = subjects.Cases("gradient", oracle)

@@ -9,15 +9,12 @@
 
 The networks run in PyTorch, in float64, whatever the library's own framework is: it is handed a function of pictures.
 """
-import argparse
 import importlib.metadata
 
 import numpy as np
 import torch
 
 import subjects
-
-torch.set_num_threads(1)
 
 
 def score(net, space: str, batch: np.ndarray, target: int) -> np.ndarray:
@@ -383,9 +380,7 @@ NOTES = {
 }
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--oracle", required=True, choices=sorted(NOTES))
-    oracle = parser.parse_args().oracle
+    oracle = subjects.oracle_asked(NOTES)
     collected = subjects.Cases("perturbation", oracle)
     made_with = globals()[oracle](collected)
     if collected.cases:

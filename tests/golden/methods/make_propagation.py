@@ -8,7 +8,6 @@ The libraries hook modules. zennit and TorchRay must see a residual sum as a mod
 relevance to both summands whole), so the nets' sums are made such modules here; Captum knows nn.ReLU alone, so Lite0's
 ReLU6 becomes a kind of nn.ReLU where it is asked.
 """
-import argparse
 import copy
 from importlib.metadata import version
 
@@ -478,10 +477,7 @@ NOTES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--oracle", choices=("zennit", "torchray", "captum"), required=True)
-    oracle = parser.parse_args().oracle
-    torch.set_num_threads(1)
+    oracle = subjects.oracle_asked(("zennit", "torchray", "captum"))
     cases = subjects.Cases("propagation", oracle)
     extra = [small_net(Pooled, 710), small_net(Bent, 720)] if oracle == "captum" else []
     for subject in [*extra, *subjects.subjects()]:

@@ -3,6 +3,7 @@
 Three networks, each on two samples, two classes, two layers: a small residual net, a small VGG with max-pools, and the
 shipped EfficientNet-Lite0. subjects() gives them in float64; Cases collects what an oracle says about them.
 """
+import argparse
 import json
 import sys
 from dataclasses import dataclass
@@ -61,6 +62,14 @@ def lite0(sample: str, classes: tuple) -> Subject:
 def subjects(with_lite0: bool = True) -> list:
     small = [tiny("tiny-resnet"), tiny("tiny-vgg")]
     return small + ([lite0("chelsea", (282, 285)), lite0("coffee", (967, 968))] if with_lite0 else [])
+
+
+def oracle_asked(choices) -> str:
+    """--oracle of the command line: whose numbers the script is to ask for, on one thread."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--oracle", required=True, choices=sorted(choices))
+    torch.set_num_threads(1)
+    return parser.parse_args().oracle
 
 
 class Cases:
