@@ -64,12 +64,15 @@ static void turn(lanczos *l, int m, int p, int q)
     }
 }
 
-static double off_diagonal(const lanczos *l, int m)
+/* Whether what is left beside the diagonal is below the rounding of what is on it: more sweeps move that alone. */
+static bool is_diagonal(const lanczos *l, int m)
 {
-    double sum = 0;
-    for (int p = 0; p < m; p++)
-        for (int q = 0; q < p; q++) sum += l->t[p][q] * l->t[p][q];
-    return sum;
+    double beside = 0, on = 0;
+    for (int p = 0; p < m; p++) {
+        on += l->t[p][p] * l->t[p][p];
+        for (int q = 0; q < p; q++) beside += l->t[p][q] * l->t[p][q];
+    }
+    return beside <= 0x1p-106 * on;
 }
 
 /* Diagonalises t; gives the place of its largest eigenvalue. */
@@ -77,7 +80,7 @@ static int diagonalise(lanczos *l, int m)
 {
     for (int p = 0; p < m; p++)
         for (int q = 0; q < m; q++) l->turns[p][q] = p == q;
-    for (int sweep = 0; sweep < SWEEPS && off_diagonal(l, m) > 0; sweep++)
+    for (int sweep = 0; sweep < SWEEPS && !is_diagonal(l, m); sweep++)
         for (int p = 0; p < m; p++)
             for (int q = p + 1; q < m; q++) turn(l, m, p, q);
     int best = 0;
