@@ -13,6 +13,7 @@ struct xai_token {
     xai_progress_fn listener;
     void *user;
     int64_t last_report_ns, started_ns;
+    bool report_all;
     xai_progress progress;
 };
 
@@ -36,6 +37,8 @@ xai_token *xai_token_new(int64_t timeout_ms, xai_progress_fn listener, void *use
 
 void xai_token_free(xai_token *token) { free(token); }
 
+void xai_token_report_all(xai_token *token) { token->report_all = true; }
+
 void xai_token_cancel(xai_token *token) { atomic_store(&token->cancelled, true); }
 
 xai_status xai_token_check(const xai_token *token, xai_error *err)
@@ -53,7 +56,7 @@ static void report(xai_token *token, bool force)
 {
     if (!token->listener) return;
     int64_t now = xai_clock_ns();
-    if (!force && now - token->last_report_ns < PROGRESS_INTERVAL_NS) return;
+    if (!force && !token->report_all && now - token->last_report_ns < PROGRESS_INTERVAL_NS) return;
     token->last_report_ns = now;
     xai_progress *p = &token->progress;
     double elapsed_ms = (double)(now - token->started_ns) * 1e-6;

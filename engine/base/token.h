@@ -15,8 +15,11 @@ xai_status xai_token_check(const xai_token *token, xai_error *err);
 /* A stage begins that will take about `total` forward-equivalents. `stage` is a static string. */
 void xai_token_stage(xai_token *token, const char *stage, double total);
 
-/* `done` more forward-equivalents are complete; calls the listener at most 20 times a second. */
+/* `done` more forward-equivalents are complete; calls the listener at most 20 times a second, unless told otherwise. */
 void xai_token_advance(xai_token *token, double done);
+
+/* The listener is called at every step from now on: for who counts steps instead of showing them. */
+void xai_token_report_all(xai_token *token);
 
 /* Monotonic nanoseconds. */
 int64_t xai_clock_ns(void);

@@ -5,9 +5,9 @@
 #include "../graph/nets.h"
 #include "base/token.h"
 #include "explain/evaluate.h"
+#include "support/late.h"
 
 #include <stdlib.h>
-#include <time.h>
 
 static xai_pool *one, *two;
 static xai_model *model;
@@ -169,15 +169,6 @@ START_TEST(one_channel_is_the_strongest_as_it_is)
 }
 END_TEST
 
-/* Holds the job up until the deadline is over, so that the test does not depend on the machine's speed. */
-static void dawdle(void *user, const xai_progress *p)
-{
-    bool *waited = user;
-    if (p->done < 100 || *waited) return;
-    *waited = true;
-    nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
-}
-
 START_TEST(deadline_leaves_the_strongest_channels)
 {
     xai_named_value params[] = {text("samples", "20"), text("channels", "0")};
@@ -185,8 +176,8 @@ START_TEST(deadline_leaves_the_strongest_channels)
     xai_request q = request_of(&call);
     xai_result *r = NULL;
     xai_error err = {0};
-    bool waited = false;
-    xai_token *token = xai_token_new(2000, dawdle, &waited);
+    late l;
+    xai_token *token = late_token(&l, 100);
     ck_assert_msg(xai_explain(&q, two, token, &r, &err) == XAI_OK, "%s", err.msg);
     ck_assert(r->partial && r->explanations[0].partial);
     int done = 0, all = 0;

@@ -5,13 +5,13 @@
  */
 #include "base/doc.h"
 #include "base/token.h"
+#include "support/late.h"
 #include "xai.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static xai_pool *pool, *lone;
 static xai_model *model;
@@ -253,20 +253,12 @@ START_TEST(cancel_reaches_a_running_method)
     xai_result *r = NULL;
     xai_token *token = NULL;
     token = xai_token_new(0, cancel_soon, &token);
+    xai_token_report_all(token);
     ck_assert_int_eq(xai_explain(&q, pool, token, &r, NULL), XAI_E_CANCELLED);
     ck_assert_ptr_null(r);
     xai_token_free(token);
 }
 END_TEST
-
-/* Holds the job up until the deadline is over, so that the test does not depend on the machine's speed. */
-static void dawdle(void *user, const xai_progress *p)
-{
-    bool *waited = user;
-    if (p->done < 100 || *waited) return;
-    *waited = true;
-    nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
-}
 
 START_TEST(deadline_gives_a_partial_map)
 {
@@ -275,8 +267,8 @@ START_TEST(deadline_gives_a_partial_map)
     xai_request q = {.model = model, .tensor = &sample, .calls = &call, .call_count = 1};
     xai_result *r = NULL;
     xai_error err = {0};
-    bool waited = false;
-    xai_token *token = xai_token_new(2000, dawdle, &waited);
+    late l;
+    xai_token *token = late_token(&l, 100);
     ck_assert_msg(xai_explain(&q, pool, token, &r, &err) == XAI_OK, "%s", err.msg);
     ck_assert(r->partial && r->explanations[0].partial);
     ck_assert_double_lt(r->explanations[0].forwards, 50000);
@@ -295,8 +287,8 @@ START_TEST(deadline_keeps_what_was_complete)
     xai_request q = {.model = model, .tensor = &sample, .calls = calls, .call_count = 3};
     xai_result *r = NULL;
     xai_error err = {0};
-    bool waited = false;
-    xai_token *token = xai_token_new(2000, dawdle, &waited);
+    late l;
+    xai_token *token = late_token(&l, 100);
     ck_assert_msg(xai_explain(&q, pool, token, &r, &err) == XAI_OK, "%s", err.msg);
     const xai_explanation *e = r->explanations;
     ck_assert_uint_eq(r->explanation_count, 3);

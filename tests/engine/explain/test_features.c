@@ -6,13 +6,13 @@
 #include "base/doc.h"
 #include "explain/perturbation/exact.h"
 #include "explain/perturbation/surrogate.h"
+#include "support/late.h"
 
 #include <check.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #define NET "tests/golden/data/tiny-resnet/model.onnx"
@@ -259,15 +259,6 @@ START_TEST(own_draws_come_to_the_same_values)
 }
 END_TEST
 
-/* Holds the job up until the deadline is over, so that the test does not depend on the machine's speed. */
-static void dawdle(void *user, const xai_progress *p)
-{
-    bool *waited = user;
-    if (p->done < 500 || *waited) return;
-    *waited = true;
-    nanosleep(&(struct timespec){.tv_sec = 2}, NULL);
-}
-
 START_TEST(a_deadline_leaves_what_is_known)
 {
     static const struct {
@@ -276,8 +267,8 @@ START_TEST(a_deadline_leaves_what_is_known)
     } CALLS[] = {{"kernelshap", "samples", 90000}, {"lime", "samples", 90000}, {"shapley", "samples", 1000},
                  {"partitionshap", "max_evals", 90000}};
     xai_named_value params[] = {{.name = CALLS[_i].samples, .type = XAI_VALUE_NUMBER, .number = CALLS[_i].count}};
-    bool waited = false;
-    xai_token *token = xai_token_new(2000, dawdle, &waited);
+    late l;
+    xai_token *token = late_token(&l, 500);
     xai_result *r = ask_by(CALLS[_i].id, 2, params, 1, NULL, token, XAI_OK);
     const xai_explanation *e = &r->explanations[0];
     ck_assert(r->partial && e->partial);
