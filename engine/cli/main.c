@@ -17,6 +17,7 @@ static const command COMMANDS[] = {
     {"run", "--model FILE --input NAME=F.npy --out DIR", "raw tensors in, tensors and gradients out", cli_run},
     {"methods", "[ID]", "the methods and their parameters", cli_methods},
     {"model", "FILE", "what a model is: inputs, layers, methods served", cli_model},
+    {"study", "KIND --images DIR", "one piece of work on every photo of a folder, with tables and plots", cli_study},
     {"bench", "[IMAGE]", "how long a forward, and one with a backward, take here", cli_bench},
 };
 
