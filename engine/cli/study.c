@@ -8,6 +8,7 @@
 #include "base/token.h"
 #include "json/doc.h"
 #include "json/records.h"
+#include "study/methods_study.h"
 #include "study/sag_study.h"
 
 #include <stdio.h>
@@ -38,6 +39,7 @@ struct study_call {
     uint64_t seed;
     xai_json_records records;
     xai_sag_study sag;
+    xai_methods_study methods;
     /* progress */
     bool quiet, terminal;
     int64_t started_ns, told_ns;
@@ -76,7 +78,48 @@ static xai_status sag_report(const study_call *s, const xai_doc *const *records,
     return xai_sag_study_report(&s->sag, records, count, arena, out, err);
 }
 
-static const kind KINDS[] = {{"sag", sag_prepare, sag_protocol, xai_sag_study_work, sag_user, sag_report}};
+/* ---------------------------------------------------------------- methods */
+
+typedef struct methods_options {
+    bool label;
+} methods_options;
+
+static const xai_param METHODS_PARAMS[] = {
+    XAI_P_BOOL(methods_options, label, false, "Explain the labelled class; off: the model's first."),
+};
+
+static xai_status methods_prepare(study_call *s, xai_error *err)
+{
+    methods_options options;
+    const cli_values *methods = &s->call->options[CLI_METHOD], *metrics = &s->call->options[CLI_EVALUATE];
+    xai_methods_study *m = &s->methods;
+    *m = (xai_methods_study){.model = s->model, .pool = s->pool, .token = s->token, .seed = s->seed};
+    XAI_TRY(read_params(s, METHODS_PARAMS, 1, &options, err));
+    m->label = options.label;
+    for (size_t i = 0; i < methods->count; i++)
+        XAI_TRY(xai_calls_read(methods->items[i], ',', XAI_STUDY_MOST_METHODS, s->call->arena, m->methods, &m->method_count, err));
+    for (size_t i = 0; i < metrics->count; i++)
+        XAI_TRY(xai_calls_read(metrics->items[i], ',', XAI_STUDY_MOST_METRICS, s->call->arena, m->metrics, &m->metric_count, err));
+    return xai_methods_study_prepare(m, err);
+}
+
+static void *methods_user(study_call *s) { return &s->methods; }
+
+static xai_doc *methods_protocol(const study_call *s, xai_arena *arena)
+{
+    return xai_methods_study_protocol(&s->methods, arena);
+}
+
+static xai_status methods_report(const study_call *s, const xai_doc *const *records, size_t count, xai_arena *arena,
+                                 xai_study_report *out, xai_error *err)
+{
+    return xai_methods_study_report(&s->methods, records, count, arena, out, err);
+}
+
+static const kind KINDS[] = {
+    {"sag", sag_prepare, sag_protocol, xai_sag_study_work, sag_user, sag_report},
+    {"methods", methods_prepare, methods_protocol, xai_methods_study_work, methods_user, methods_report},
+};
 enum { KIND_COUNT = sizeof KINDS / sizeof KINDS[0] };
 
 /* ---------------------------------------------------------------- the keeper */
@@ -222,10 +265,10 @@ static xai_status open_study(study_call *s, xai_error *err)
 static xai_status find_kind(const cli_call *call, const kind **out, xai_error *err)
 {
     const char *name;
-    XAI_TRY(cli_argument(call, "kind of study: sag", false, &name, err));
+    XAI_TRY(cli_argument(call, "kind of study: sag or methods", false, &name, err));
     for (size_t i = 0; i < KIND_COUNT; i++)
         if (strcmp(KINDS[i].name, name) == 0) return *out = &KINDS[i], XAI_OK;
-    XAI_FAIL(err, USAGE, name, "there is no study '%s': sag", name);
+    XAI_FAIL(err, USAGE, name, "there is no study '%s': sag or methods", name);
 }
 
 xai_status cli_study(cli_call *call, xai_error *err)

@@ -9,13 +9,12 @@
 #include "sag_study.h"
 
 #include "base/param.h"
-#include "base/token.h"
 #include "explain/context.h"
 #include "explain/sag/diverse.h"
 #include "heat_order.h"
+#include "stopwatch.h"
 
 #include <string.h>
-#include <time.h>
 
 static const char BEAMS[] = "3,5,15", REGIONS[] = "tent,hard", ORDERS[] = "gradcam,igos";
 enum { MOST_ITEMS = 8, ITEM = 64 };
@@ -170,26 +169,6 @@ static xai_status record_search(const xai_explanation *e, xai_doc *run, xai_erro
     return XAI_OK;
 }
 
-/* Seconds on the clock, and of all processors together. */
-typedef struct stopwatch {
-    int64_t wall, cpu;
-} stopwatch;
-
-static int64_t cpu_ns(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static stopwatch start(void) { return (stopwatch){.wall = xai_clock_ns(), .cpu = cpu_ns()}; }
-
-static void put_seconds(xai_doc *run, const stopwatch *w)
-{
-    xai_doc_put_real(run, "seconds", (double)(xai_clock_ns() - w->wall) * 1e-9);
-    xai_doc_put_real(run, "cpu_seconds", (double)(cpu_ns() - w->cpu) * 1e-9);
-}
-
 typedef struct subject {
     const xai_sag_study *study;
     const xai_study_photo *photo;
@@ -211,10 +190,11 @@ static xai_status search(const subject *u, const char *beam, const char *region,
     xai_named_value params[SEARCH_PARAMS];
     search_params(u->study, beam, region, u->baseline, params);
     xai_method_call call = {.id = "sag", .params = params, .param_count = SEARCH_PARAMS};
-    stopwatch watch = start();
+    xai_stopwatch watch = xai_stopwatch_now();
     xai_result *result;
     XAI_TRY(explain(u, &call, &result, err));
-    put_seconds(run, &watch);
+    watch = xai_stopwatch_since(&watch);
+    xai_stopwatch_put(run, &watch);
     xai_status status = record_search(&result->explanations[0], run, err);
     xai_result_free(result);
     return status;
@@ -226,7 +206,7 @@ typedef struct heat {
     const float *map;
     int rows, cols;
     double evals; /* forward-equivalents of the map */
-    double seconds, cpu_seconds;
+    xai_stopwatch took;
 } heat;
 
 /* The sets of the first 1, 2, ... patches of an order, by name. */
@@ -258,7 +238,7 @@ static xai_status follow(const subject *u, const heat *h, const char *region, co
 {
     xai_arena *arena = u->photo->arena;
     xai_regions regions;
-    stopwatch watch = start();
+    xai_stopwatch watch = xai_stopwatch_now();
     int grid = (int)u->study->options.grid;
     xai_region_kind kind = strcmp(region, "hard") == 0 ? XAI_REGION_HARD : XAI_REGION_TENT;
     XAI_TRY(xai_regions_init(&regions, kind, grid, grid, result->view_height, result->view_width, arena, err));
@@ -273,8 +253,8 @@ static xai_status follow(const subject *u, const heat *h, const char *region, co
     while (k < count && values[k].rel < u->study->options.p_high) k++;
     if (k < count) xai_doc_put_int(run, "patches", k + 1);
     xai_doc_put_real(run, "evals", h->evals + (k < count ? k + 1 : count)); /* those that an insertion would have shown */
-    xai_doc_put_real(run, "seconds", h->seconds + (double)(xai_clock_ns() - watch.wall) * 1e-9);
-    xai_doc_put_real(run, "cpu_seconds", h->cpu_seconds + (double)(cpu_ns() - watch.cpu) * 1e-9);
+    watch = xai_stopwatch_since(&watch);
+    xai_stopwatch_put(run, &(xai_stopwatch){.wall = watch.wall + h->took.wall, .cpu = watch.cpu + h->took.cpu});
     return XAI_OK;
 }
 
@@ -339,14 +319,13 @@ static xai_status run_order(const subject *u, const char *method, const items *r
     xai_method_call call = {.id = method};
     xai_result *result = NULL;
     heat h = {.map = NULL};
-    stopwatch watch = start();
+    xai_stopwatch watch = xai_stopwatch_now();
     xai_status made = explain(u, &call, &result, &why);
     const xai_artifact *map = made == XAI_OK ? find_artifact(&result->explanations[0], XAI_ARTIFACT_MAP) : NULL;
     if (made == XAI_OK && !map) made = XAI_ERROR_SET(&why, UNSUPPORTED, method, "%s gives no map", method);
     if (map)
         h = (heat){.map = map->values, .rows = (int)map->shape[0], .cols = (int)map->shape[1],
-                   .evals = result->forwards + 2 * result->backwards,
-                   .seconds = (double)(xai_clock_ns() - watch.wall) * 1e-9, .cpu_seconds = (double)(cpu_ns() - watch.cpu) * 1e-9};
+                   .evals = result->forwards + 2 * result->backwards, .took = xai_stopwatch_since(&watch)};
     xai_status status = follow_on(u, method, regions, &h, result, made, &why, err);
     xai_result_free(result);
     return status;
