@@ -328,6 +328,26 @@ const xai_method_info *xai_method_find(const char *id); /* NULL: no such method 
 /* Whether this model can serve the method; if not, the error says why. */
 xai_status xai_method_served(const xai_method_info *method, const xai_model *model, xai_error *err);
 
+/* ---------------------------------------------------------------- metrics (metrics/metrics.def) */
+
+typedef enum xai_better { XAI_BETTER_NONE, XAI_BETTER_HIGHER, XAI_BETTER_LOWER } xai_better;
+
+const char *xai_better_name(xai_better better); /* "none", "higher", "lower" */
+
+typedef struct xai_metric_info {
+    const char *id, *title, *family, *summary, *paper;
+    int version;
+    const char *needs; /* "forward", "method", "expected": what it takes beside the map */
+    const char *cost;  /* of one map at the defaults, in words */
+    xai_better better;
+    const xai_param *params;
+    size_t param_count;
+} xai_metric_info;
+
+size_t xai_metric_count(void);
+const xai_metric_info *xai_metric_at(size_t index);
+const xai_metric_info *xai_metric_find(const char *id); /* NULL: no such metric */
+
 /* ---------------------------------------------------------------- explanations */
 
 typedef enum xai_space { XAI_SPACE_DEFAULT, XAI_SPACE_LOGIT, XAI_SPACE_PROBABILITY } xai_space;
@@ -378,6 +398,9 @@ typedef struct xai_method_call {
     size_t param_count;
 } xai_method_call;
 
+/* The same of a metric: its id and parameters. */
+typedef xai_method_call xai_metric_call;
+
 /* What a result holds: raw values (maps, graphs, ...), pictures. */
 typedef enum xai_output { XAI_OUTPUT_MAP = 1, XAI_OUTPUT_OVERLAY = 2, XAI_OUTPUT_ALL = 3 } xai_output;
 
@@ -397,6 +420,11 @@ typedef struct xai_request {
     xai_precision precision; /* BF16: only methods that need no gradient, only where the processor has it */
     const char *emit_draws;  /* directory for masks and noise that were used; NULL: none */
     const char *use_draws;   /* directory to replay them from; NULL: draw */
+    const xai_metric_call *metrics; /* for xai_grade */
+    size_t metric_count;
+    const xai_target *expected; /* BOX or MASK, its class aside: where a person expects the evidence; NULL: not said */
+    const xai_array *maps;      /* float32 of rank 2 over the model's input, to grade beside those of `calls` */
+    size_t map_count;
 } xai_request;
 
 typedef enum xai_artifact_kind {
@@ -432,11 +460,26 @@ typedef struct xai_prediction {
     float share;              /* of a dense output: of the cells, where the class is the best (one class: likely) */
 } xai_prediction;
 
-/* A number that a method measured about its own result: a completeness error, the width of an interval. */
-typedef struct xai_metric {
+/* A number about a result: what a method measured itself (a completeness error), or a grade by its metric's id. */
+typedef struct xai_measure {
     const char *name;
     double value; /* finite */
-} xai_metric;
+} xai_measure;
+
+/* What a metric says of an explanation's map, and what it says of maps that know nothing of the model, so that the
+ * number means something: random ones, of the map's own rows and columns, and the picture's edges. */
+typedef struct xai_grade {
+    const xai_metric_info *metric;
+    const char *name;    /* the metric's id; "insertion-2" where it is asked for again with other parameters */
+    const xai_doc *params;
+    const char *refusal; /* why there is no value; NULL: there is one */
+    double value;
+    size_t random_count;
+    double random_mean;
+    double percentile;   /* of the random maps how many are worse, 0 to 100, equal ones half; NaN: there are none */
+    double edges;        /* NaN: not measured */
+    const char *curve;   /* the artifact that shows it; NULL: none */
+} xai_grade;
 
 typedef struct xai_explanation { /* one method on one target */
     const xai_method_info *method;
@@ -449,8 +492,10 @@ typedef struct xai_explanation { /* one method on one target */
     double forwards, backwards; /* passes that this rests on, with the base forward that all results share */
     const char *const *warnings;
     size_t warning_count;
-    const xai_metric *metrics;
+    const xai_measure *metrics;
     size_t metric_count;
+    const xai_grade *grades; /* after xai_grade, in the order of the request */
+    size_t grade_count;
     const xai_artifact *artifacts;
     size_t artifact_count;
 } xai_explanation;
@@ -478,6 +523,12 @@ xai_status xai_explain(const xai_request *request, xai_pool *pool, xai_token *to
                        xai_error *err);
 void xai_result_free(xai_result *result);
 
+/* Adds the maps that the request gives, and to every explanation what the request's metrics say of its map. After
+ * xai_explain of the same request, before xai_result_render. A deadline leaves grades without a value and the result
+ * partial. Does nothing where the request names no metric. */
+xai_status xai_grade_result(const xai_request *request, xai_pool *pool, xai_token *token, xai_result *result,
+                            xai_error *err);
+
 /* Adds the pictures that the artifacts call for (an overlay for a map, a picture for a graph), and drops what
  * `outputs` (xai_output bits; 0: all) leaves out. Once, after xai_explain. */
 xai_status xai_result_render(xai_result *result, unsigned outputs, xai_error *err);
@@ -487,6 +538,10 @@ xai_status xai_request_check(const xai_request *request, xai_error *err);
 
 /* Forward-equivalents that the request will take; for admission and for putting short jobs first. */
 double xai_request_cost(const xai_request *request);
+
+/* The same two of its metrics. */
+xai_status xai_grade_check(const xai_request *request, xai_error *err);
+double xai_grade_cost(const xai_request *request);
 
 /* Scores of region sets on one image: what `sag` evaluates, for live probing. */
 typedef struct xai_probe_request {

@@ -14,6 +14,7 @@ struct xai_token {
     void *user;
     int64_t last_report_ns, started_ns;
     bool report_all;
+    int nested;
     xai_progress progress;
 };
 
@@ -38,6 +39,11 @@ xai_token *xai_token_new(int64_t timeout_ms, xai_progress_fn listener, void *use
 void xai_token_free(xai_token *token) { free(token); }
 
 void xai_token_report_all(xai_token *token) { token->report_all = true; }
+
+void xai_token_nest(xai_token *token, int by)
+{
+    if (token) token->nested += by;
+}
 
 void xai_token_cancel(xai_token *token) { atomic_store(&token->cancelled, true); }
 
@@ -66,7 +72,7 @@ static void report(xai_token *token, bool force)
 
 void xai_token_stage(xai_token *token, const char *stage, double total)
 {
-    if (!token) return;
+    if (!token || token->nested) return;
     token->progress = (xai_progress){.stage = stage, .total = total};
     token->started_ns = token->started_ns ? token->started_ns : xai_clock_ns();
     report(token, true);

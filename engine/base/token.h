@@ -15,6 +15,9 @@ xai_status xai_token_check(const xai_token *token, xai_error *err);
 /* A stage begins that will take about `total` forward-equivalents. `stage` is a static string. */
 void xai_token_stage(xai_token *token, const char *stage, double total);
 
+/* By 1: what runs now is a part of the stage that has begun, and stages of its own are not announced; by -1: no more. */
+void xai_token_nest(xai_token *token, int by);
+
 /* `done` more forward-equivalents are complete; calls the listener at most 20 times a second, unless told otherwise. */
 void xai_token_advance(xai_token *token, double done);
 

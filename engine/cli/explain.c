@@ -46,7 +46,8 @@ static xai_status collect_pairs(cli_call *call, pairs *p, xai_error *err)
         cli_option option;
         const char *name;
     } SAME[] = {{CLI_METHOD, "method"}, {CLI_TARGET, "target"}, {CLI_SPACE, "space"}, {CLI_CONTRAST, "contrast"},
-                {CLI_SEED, "seed"},     {CLI_TOP, "top"},       {CLI_PRECISION, "precision"}};
+                {CLI_SEED, "seed"},     {CLI_TOP, "top"},       {CLI_PRECISION, "precision"},
+                {CLI_EVALUATE, "evaluate"}};
     for (size_t i = 0; i < sizeof SAME / sizeof SAME[0]; i++)
         add_pair(p, SAME[i].name, cli_text(call, SAME[i].option, NULL));
     for (size_t i = 0; i < call->options[CLI_PARAM].count; i++) {
@@ -148,6 +149,7 @@ static xai_status explain(cli_call *call, cli_subject *s, xai_error *err)
     sigaction(SIGINT, &action, NULL);
     xai_result *result = NULL;
     xai_status status = xai_explain(&s->request, s->pool, running, &result, err);
+    if (status == XAI_OK) status = xai_grade_result(&s->request, s->pool, running, result, err);
     if (status == XAI_OK) status = finish(call, s, result, err);
     xai_result_free(result);
     signal(SIGINT, SIG_DFL);

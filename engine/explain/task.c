@@ -46,9 +46,9 @@ xai_status xai_task_add_metric(xai_task *task, const char *name, double value, x
 {
     XAI_CHECK(isfinite(value), err, BAD_MODEL, name, "'%s' is not a finite number: the model overflows on this input", name);
     xai_explanation *r = task->result;
-    xai_metric *list = with_room(task->arena, r->metrics, r->metric_count, sizeof *list);
+    xai_measure *list = with_room(task->arena, r->metrics, r->metric_count, sizeof *list);
     if (!list) XAI_NO_MEMORY(err);
-    list[r->metric_count++] = (xai_metric){name, value};
+    list[r->metric_count++] = (xai_measure){name, value};
     r->metrics = list;
     return XAI_OK;
 }

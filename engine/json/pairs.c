@@ -14,7 +14,7 @@ static const struct {
 } PAIRS[] = {{"model", PAIR_TEXT},   {"method", PAIR_LIST},     {"target", PAIR_TARGETS},
              {"space", PAIR_MEMBER}, {"contrast", PAIR_MEMBER}, {"seed", PAIR_NUMBER},
              {"outputs", PAIR_LIST}, {"top", PAIR_NUMBER},      {"wait_ms", PAIR_NUMBER},
-             {"precision", PAIR_TEXT}};
+             {"precision", PAIR_TEXT}, {"evaluate", PAIR_LIST}};
 
 enum { PAIR_COUNT = sizeof PAIRS / sizeof PAIRS[0] };
 
@@ -25,7 +25,7 @@ static xai_status unknown_pair(const char *name, xai_error *err)
     if (search.best) XAI_FAIL(err, BAD_REQUEST, name, "unknown \"%.60s\"; did you mean \"%s\"?", name, search.best);
     XAI_FAIL(err, BAD_REQUEST, name,
              "unknown \"%.60s\"; known: model, method, target, space, contrast, seed, outputs, top, wait_ms, "
-             "precision, param.NAME", name);
+             "precision, evaluate, param.NAME", name);
 }
 
 static xai_status set(json_t *object, const char *name, json_t *value, xai_error *err)
@@ -99,34 +99,41 @@ static json_t *id_of(const char *text)
     return id;
 }
 
-/* param.NAME goes to every method, param.METHOD.NAME to one. */
-static xai_status add_param(json_t *methods, const char *name, const char *value, xai_error *err)
+static xai_status add_to(json_t *calls, bool all, const char *name, const char *value, size_t *used, xai_error *err)
 {
     const char *key = name + strlen("param."), *dot = strchr(key, '.');
-    size_t i, used = 0;
-    json_t *method;
-    json_array_foreach(methods, i, method) {
-        const char *id = json_string_value(json_object_get(method, "id"));
+    size_t i;
+    json_t *call;
+    json_array_foreach(calls, i, call) {
+        const char *id = json_string_value(json_object_get(call, "id"));
         bool own = dot && names_method(key, id);
-        if (dot && !own) continue;
-        XAI_TRY(set(json_object_get(method, "params"), own ? dot + 1 : key, json_string(value), err));
-        used++;
+        if (!own && (dot || !all)) continue;
+        XAI_TRY(set(json_object_get(call, "params"), own ? dot + 1 : key, json_string(value), err));
+        ++*used;
     }
-    XAI_CHECK(used > 0, err, BAD_REQUEST, name, "\"%.60s\" belongs to no method of this request", name);
+    return XAI_OK;
+}
+
+/* param.NAME goes to every method, param.METHOD.NAME to one, param.METRIC.NAME to a metric. */
+static xai_status add_param(json_t *root, const char *name, const char *value, xai_error *err)
+{
+    size_t used = 0;
+    XAI_TRY(add_to(json_object_get(root, "methods"), true, name, value, &used, err));
+    XAI_TRY(add_to(json_object_get(root, "evaluate"), false, name, value, &used, err));
+    XAI_CHECK(used > 0, err, BAD_REQUEST, name, "\"%.60s\" belongs to no method or metric of this request", name);
     return XAI_OK;
 }
 
 /* {"method":["a","b"]} becomes {"methods":[{"id":"a","params":{}}, ...]}. */
-static json_t *expand_methods(json_t *root)
+static void expand_ids(json_t *root, const char *from, const char *to)
 {
-    json_t *ids = json_object_get(root, "method"), *methods = json_array(), *id;
+    json_t *ids = json_object_get(root, from), *calls = ids ? json_array() : NULL, *id;
     size_t i;
+    if (!ids) return;
     json_array_foreach(ids, i, id)
-        json_array_append_new(methods, json_pack("{s:o, s:{}}", "id", id_of(json_string_value(id)), "params"));
-    if (ids) json_object_set_new(root, "methods", methods);
-    else json_decref(methods);
-    json_object_del(root, "method");
-    return json_object_get(root, "methods");
+        json_array_append_new(calls, json_pack("{s:o, s:{}}", "id", id_of(json_string_value(id)), "params"));
+    json_object_del(root, from);
+    json_object_set_new(root, to, calls);
 }
 
 /* {"target":[{"class":"1"}, ...]} and the members that all share become {"targets":[{"class":"1", ...}, ...]}. */
@@ -149,10 +156,11 @@ xai_status xai_json_request_from_pairs(const char *const *names, const char *con
     for (size_t i = 0; i < count && status == XAI_OK; i++)
         if (strncmp(names[i], "param.", 6) != 0) status = add_pair(root, target, names[i], values[i], err);
     if (status == XAI_OK) {
-        json_t *methods = expand_methods(root);
+        expand_ids(root, "method", "methods");
+        expand_ids(root, "evaluate", "evaluate");
         expand_targets(root, target);
         for (size_t i = 0; i < count && status == XAI_OK; i++)
-            if (strncmp(names[i], "param.", 6) == 0) status = add_param(methods, names[i], values[i], err);
+            if (strncmp(names[i], "param.", 6) == 0) status = add_param(root, names[i], values[i], err);
     }
     json_decref(target);
     if (status == XAI_OK) *out = root;

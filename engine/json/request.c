@@ -72,13 +72,14 @@ static xai_status read_params(const xai_json_at *at, xai_arena *arena, xai_metho
     return XAI_OK;
 }
 
+/* A method or a metric: its id, or an object of id and parameters. */
 static xai_status read_method(const xai_json_at *at, xai_arena *arena, xai_method_call *out, xai_error *err)
 {
     if (json_is_string(at->value)) return xai_json_get_text(at, &out->id, err);
     XAI_TRY(xai_json_check_object(at, "id|params", err));
     xai_json_at id = xai_json_member(at, "id"), params = xai_json_member(at, "params");
     XAI_TRY(xai_json_get_text(&id, &out->id, err));
-    if (!out->id) XAI_JSON_FAIL(err, &id, "a method needs its \"id\"");
+    if (!out->id) XAI_JSON_FAIL(err, &id, "the \"id\" is missing");
     return read_params(&params, arena, out, err);
 }
 
@@ -152,13 +153,18 @@ static xai_status read_outputs(const xai_json_at *root, xai_json_request *out, x
     return XAI_OK;
 }
 
-static xai_status refuse_future_members(const xai_json_at *root, xai_error *err)
+static xai_status read_metrics(const xai_json_at *root, xai_arena *arena, xai_json_request *out, xai_error *err)
 {
-    xai_json_at evaluate = xai_json_member(root, "evaluate");
-    if (!xai_json_given(&evaluate)) return XAI_OK;
-    XAI_TRY(xai_json_check_array(&evaluate, 0, XAI_JSON_MAX_METHODS, err));
-    XAI_CHECK(json_array_size(evaluate.value) == 0, err, UNSUPPORTED, evaluate.pointer,
-              "no metrics are supported by this build; leave \"evaluate\" out");
+    xai_json_at at = xai_json_member(root, "evaluate");
+    if (!xai_json_given(&at)) return XAI_OK;
+    XAI_TRY(xai_json_check_array(&at, 0, XAI_JSON_MAX_METRICS, err));
+    size_t n = json_array_size(at.value);
+    if (!(out->metrics = XAI_NEW(arena, xai_metric_call, n))) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < n; i++) {
+        xai_json_at item = xai_json_item(&at, i);
+        XAI_TRY(read_method(&item, arena, &out->metrics[i], err));
+    }
+    out->metric_count = n;
     return XAI_OK;
 }
 
@@ -192,7 +198,7 @@ xai_status xai_json_request_read(const json_t *root, xai_arena *arena, xai_json_
     XAI_TRY(read_methods(&at, arena, out, err));
     XAI_TRY(read_targets(&at, arena, out, err));
     XAI_TRY(read_outputs(&at, out, err));
-    XAI_TRY(refuse_future_members(&at, err));
+    XAI_TRY(read_metrics(&at, arena, out, err));
     XAI_TRY(read_precision(&at, out, err));
     return read_numbers(&at, out, err);
 }
@@ -247,6 +253,8 @@ xai_status xai_json_request_bind(const xai_json_request *request, xai_model *mod
     *out = (xai_request){.model = model,
                          .calls = request->calls,
                          .call_count = request->call_count,
+                         .metrics = request->metrics,
+                         .metric_count = request->metric_count,
                          .targets = targets,
                          .target_count = request->target_count,
                          .seed = (uint64_t)request->seed,

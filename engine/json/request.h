@@ -3,6 +3,7 @@
  *
  *     {"model":"efficientnet-lite0", "image":{"b64":"..."}, "methods":[{"id":"gradcam","params":{"layer":"..."}}],
  *      "targets":[{"class":504,"space":"logit","contrast":"tench"}], "seed":0, "outputs":["map","overlay"],
+ *      "evaluate":["sparseness",{"id":"insertion","params":{"step":448}}],
  *      "top":5, "precision":"f32", "wait_ms":10000}
  *
  * `method`, `params`, `target` are short for one element. Reading happens in two steps, because names of classes mean
@@ -18,6 +19,7 @@
 enum {
     XAI_JSON_MAX_METHODS = 16,
     XAI_JSON_MAX_TARGETS = 16,
+    XAI_JSON_MAX_METRICS = 32,
     XAI_JSON_MAX_RESULTS = 64, /* methods x targets */
     XAI_JSON_MAX_PARAMS = 64,
     XAI_JSON_MAX_TOP = 1000
@@ -30,6 +32,8 @@ typedef struct xai_json_request {
     size_t image_length;
     xai_method_call *calls;
     size_t call_count;
+    xai_metric_call *metrics;
+    size_t metric_count;
     xai_json_target *targets;
     size_t target_count;
     int64_t seed;
@@ -54,8 +58,9 @@ xai_status xai_json_request_bind(const xai_json_request *request, xai_model *mod
 
 /*
  * The same request from name=value pairs (a query, a command line): model, method (one or a list by commas), target,
- * space, contrast, seed, outputs, top, precision, wait_ms, and param.NAME=VALUE or param.METHOD.NAME=VALUE. *out is a
- * new reference to the JSON form. Errors: BAD_REQUEST, where = the pair's name.
+ * space, contrast, seed, outputs, evaluate (as method), top, precision, wait_ms, and param.NAME=VALUE,
+ * param.METHOD.NAME=VALUE or param.METRIC.NAME=VALUE. *out is a new reference to the JSON form. Errors: BAD_REQUEST,
+ * where = the pair's name.
  */
 xai_status xai_json_request_from_pairs(const char *const *names, const char *const *values, size_t count,
                                        json_t **out, xai_error *err);

@@ -165,6 +165,34 @@ static json_t *metrics_of(const xai_explanation *e)
     return finished(object, ok);
 }
 
+static json_t *grade_of(const xai_grade *g)
+{
+    json_t *object = json_pack("{s:s, s:i, s:s, s:o}", "id", g->metric->id, "version", g->metric->version, "better",
+                               xai_better_name(g->metric->better), "params", xai_json_doc(g->params));
+    bool ok = object;
+    if (g->refusal) {
+        put(object, "value", json_null(), &ok);
+        put(object, "reason", xai_json_text(g->refusal), &ok);
+        return finished(object, ok);
+    }
+    put(object, "value", xai_json_real(g->value), &ok);
+    put(object, "percentile", xai_json_real(g->percentile), &ok);
+    put(object, "random_count", json_integer((json_int_t)g->random_count), &ok);
+    put(object, "random_mean", g->random_count ? xai_json_real(g->random_mean) : json_null(), &ok);
+    put(object, "edges", xai_json_real(g->edges), &ok);
+    if (g->curve) put(object, "curve", json_string(g->curve), &ok);
+    return finished(object, ok);
+}
+
+static json_t *grades_of(const xai_explanation *e)
+{
+    json_t *array = json_array();
+    bool ok = array;
+    for (size_t i = 0; i < e->grade_count; i++)
+        if (json_array_append_new(array, grade_of(&e->grades[i])) != 0) ok = false;
+    return finished(array, ok);
+}
+
 static json_t *artifacts_of(const xai_explanation *e, size_t index, const char *href)
 {
     json_t *array = json_array();
@@ -188,6 +216,7 @@ static json_t *explanation_of(const xai_explanation *e, size_t index, const xai_
                                   xai_json_real(e->backwards)), &ok);
     put(object, "warnings", warnings_of(e), &ok);
     put(object, "metrics", metrics_of(e), &ok);
+    if (e->grade_count) put(object, "grades", grades_of(e), &ok);
     put(object, "artifacts", artifacts_of(e, index, context->href), &ok);
     return finished(object, ok);
 }

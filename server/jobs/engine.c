@@ -1,13 +1,22 @@
 /* The real engine behind the jobs' table. No state. */
 #include "engine.h"
 
-/* The explanation and its pictures. */
+static xai_status check(const xai_request *request, xai_error *err)
+{
+    xai_status status = xai_request_check(request, err);
+    return status == XAI_OK ? xai_grade_check(request, err) : status;
+}
+
+static double cost(const xai_request *request) { return xai_request_cost(request) + xai_grade_cost(request); }
+
+/* The explanation, its grades and its pictures. */
 static xai_status explain(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out,
                           xai_error *err)
 {
     xai_status status = xai_explain(request, pool, token, out, err);
     if (status != XAI_OK) return status;
-    status = xai_result_render(*out, request->outputs, err);
+    status = xai_grade_result(request, pool, token, *out, err);
+    if (status == XAI_OK) status = xai_result_render(*out, request->outputs, err);
     if (status != XAI_OK) xai_result_free(*out);
     return status;
 }
@@ -20,8 +29,8 @@ jobs_engine jobs_engine_xai(void)
                          .method_at = xai_method_at,
                          .method_find = xai_method_find,
                          .served = xai_method_served,
-                         .check = xai_request_check,
-                         .cost = xai_request_cost,
+                         .check = check,
+                         .cost = cost,
                          .explain = explain,
                          .result_free = xai_result_free,
                          .probe = xai_probe};

@@ -199,7 +199,7 @@ START_TEST(errors_point_at_the_culprit)
         {"{\"seed\":\"1\"}", "/seed", XAI_E_BAD_REQUEST},
         {"{\"outputs\":[\"sound\"]}", "/outputs/0", XAI_E_BAD_REQUEST},
         {"{\"precision\":\"f16\"}", "/precision", XAI_E_BAD_REQUEST},
-        {"{\"evaluate\":[\"deletion\"]}", "/evaluate", XAI_E_UNSUPPORTED},
+        {"{\"evaluate\":[{}]}", "/evaluate/0/id", XAI_E_BAD_REQUEST},
         {"{\"image\":\"abc\"}", "/image", XAI_E_BAD_REQUEST},
         {"{\"image\":{}}", "/image/b64", XAI_E_BAD_REQUEST},
         {"{\"seed\":1,\"seed\":1}", "", XAI_E_BAD_REQUEST},

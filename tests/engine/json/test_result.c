@@ -36,7 +36,7 @@ static const xai_artifact ARTIFACTS[] = {
      .size = 10},
 };
 static const char *const WARNINGS[] = {"flat"};
-static const xai_metric METRICS[] = {{"spread", 0.5}};
+static const xai_measure METRICS[] = {{"spread", 0.5}};
 
 static json_t *body_of(const char *href)
 {

@@ -1,0 +1,36 @@
+/* Runs the method of a map again, on another input or model. One thread at a time. */
+#include "map.h"
+#include "metric.h"
+
+#include <string.h>
+
+static xai_status take(const xai_grading *g, const xai_graded *map, const xai_result *r, const float **out, xai_error *err)
+{
+    const xai_artifact *a = xai_map_of(&r->explanations[0]);
+    XAI_CHECK(a && a->shape[0] == map->rows && a->shape[1] == map->cols, err, UNSUPPORTED_METHOD, map->call->id,
+              "%s gives no map of the same size for another input", map->call->id);
+    size_t bytes = (size_t)map->rows * (size_t)map->cols * sizeof(float);
+    float *copy = xai_arena_alloc(g->scratch, 1, bytes);
+    if (!copy) XAI_NO_MEMORY(err);
+    memcpy(copy, a->values, bytes);
+    *out = copy;
+    return XAI_OK;
+}
+
+xai_status xai_grading_again(const xai_grading *g, const xai_graded *map, const float *input, xai_model *model,
+                             const float **out, xai_error *err)
+{
+    const xai_context *c = g->context;
+    xai_array tensor = {.dtype = XAI_F32, .rank = 4, .data = (void *)(uintptr_t)(input ? input : c->input)};
+    memcpy(tensor.shape, c->model->info.input_shape, sizeof c->model->info.input_shape);
+    xai_request request = {.model = model ? model : c->model, .tensor = &tensor, .calls = map->call, .call_count = 1,
+                           .targets = &map->explanation->target, .target_count = 1, .seed = g->seed, .top = 1,
+                           .urgent = c->urgent, .precision = g->request->precision};
+    xai_result *result = NULL;
+    xai_token_nest(c->token, 1);
+    xai_status status = xai_explain(&request, c->pool, c->token, &result, err);
+    xai_token_nest(c->token, -1);
+    if (status == XAI_OK) status = take(g, map, result, out, err);
+    xai_result_free(result);
+    return status;
+}
