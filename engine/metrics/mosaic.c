@@ -167,7 +167,8 @@ double xai_mosaic_focus(const float *map, int rows, int cols, unsigned quadrants
     double all = 0, inside = 0;
     for (int y = 0; y < rows; y++)
         for (int x = 0; x < cols; x++) {
-            double v = map[y * cols + x] > 0 ? (double)map[y * cols + x] : 0, top = share_of(y, rows), left = share_of(x, cols);
+            double v = map[y * cols + x] > 0 ? (double)map[y * cols + x] : 0;
+            double top = share_of(y, rows), left = share_of(x, cols);
             double part[XAI_MOSAIC] = {top * left, top * (1 - left), (1 - top) * left, (1 - top) * (1 - left)}, in = 0;
             for (int q = 0; q < XAI_MOSAIC; q++) in += quadrants >> q & 1 ? part[q] : 0;
             all += v;
