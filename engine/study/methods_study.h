@@ -5,7 +5,7 @@
 #ifndef XAI_STUDY_METHODS_STUDY_H
 #define XAI_STUDY_METHODS_STUDY_H
 
-#include "call_text.h"
+#include "explain/call_text.h"
 #include "study.h"
 
 enum { XAI_STUDY_MOST_METHODS = 48, XAI_STUDY_MOST_METRICS = 20 };

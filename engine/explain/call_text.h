@@ -2,8 +2,8 @@
  * Calls as text: "saliency?noise=smoothgrad&noise_samples=25": a method's or a metric's id, and parameters after a
  * question mark. A name may come first: "SmoothGrad=saliency?noise=smoothgrad".
  */
-#ifndef XAI_STUDY_CALL_TEXT_H
-#define XAI_STUDY_CALL_TEXT_H
+#ifndef XAI_EXPLAIN_CALL_TEXT_H
+#define XAI_EXPLAIN_CALL_TEXT_H
 
 #include "base/arena.h"
 
