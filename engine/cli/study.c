@@ -88,18 +88,24 @@ static const xai_param METHODS_PARAMS[] = {
     XAI_P_BOOL(methods_options, label, false, "Explain the labelled class; off: the model's first."),
 };
 
+static xai_status read_calls(const study_call *s, cli_option option, size_t most, xai_call_text *out, size_t *count,
+                             xai_error *err)
+{
+    const cli_values *given = &s->call->options[option];
+    for (size_t i = 0; i < given->count; i++)
+        XAI_TRY(xai_calls_read(given->items[i], ',', most, s->call->arena, out, count, err));
+    return XAI_OK;
+}
+
 static xai_status methods_prepare(study_call *s, xai_error *err)
 {
     methods_options options;
-    const cli_values *methods = &s->call->options[CLI_METHOD], *metrics = &s->call->options[CLI_EVALUATE];
     xai_methods_study *m = &s->methods;
     *m = (xai_methods_study){.model = s->model, .pool = s->pool, .token = s->token, .seed = s->seed};
     XAI_TRY(read_params(s, METHODS_PARAMS, 1, &options, err));
     m->label = options.label;
-    for (size_t i = 0; i < methods->count; i++)
-        XAI_TRY(xai_calls_read(methods->items[i], ',', XAI_STUDY_MOST_METHODS, s->call->arena, m->methods, &m->method_count, err));
-    for (size_t i = 0; i < metrics->count; i++)
-        XAI_TRY(xai_calls_read(metrics->items[i], ',', XAI_STUDY_MOST_METRICS, s->call->arena, m->metrics, &m->metric_count, err));
+    XAI_TRY(read_calls(s, CLI_METHOD, XAI_STUDY_MOST_METHODS, m->methods, &m->method_count, err));
+    XAI_TRY(read_calls(s, CLI_EVALUATE, XAI_STUDY_MOST_METRICS, m->metrics, &m->metric_count, err));
     return xai_methods_study_prepare(m, err);
 }
 

@@ -315,7 +315,8 @@ static bool is_open(const xai_method_call *call)
 }
 
 /* The call with its choice beside its own parameters. */
-static xai_status settle(const choice *c, const xai_method_call *call, xai_arena *arena, xai_method_call *out, xai_error *err)
+static xai_status settle(const choice *c, const xai_method_call *call, xai_arena *arena, xai_method_call *out,
+                         xai_error *err)
 {
     *out = *call;
     if (c->best == c->trial_count) return XAI_OK;

@@ -43,8 +43,8 @@ static xai_status look(subject *u, xai_error *err)
     XAI_TRY(xai_explain(&request, u->study->pool, u->study->token, &result, err));
     int64_t first = result->predictions[0].class_index;
     double probability = (double)result->predictions[0].probability;
-    xai_status status = xai_photo_expected(p->set, p->photo, p->image, result->crop, result->view_height, result->view_width,
-                                           p->arena, &u->expected, &u->has_expected, err);
+    xai_status status = xai_photo_expected(p->set, p->photo, p->image, result->crop, result->view_height,
+                                           result->view_width, p->arena, &u->expected, &u->has_expected, err);
     xai_result_free(result);
     XAI_TRY(status);
     if (u->target.class_index < 0) u->target.class_index = first;

@@ -21,7 +21,8 @@ static const xai_param PARAMS[] = {
                "The choice, as a receipt has it: this call is run, and nothing is measured."),
 };
 
-xai_status xai_auto_candidates(const xai_auto_options *o, xai_arena *arena, xai_call_text *out, size_t *count, xai_error *err)
+xai_status xai_auto_candidates(const xai_auto_options *o, xai_arena *arena, xai_call_text *out, size_t *count,
+                               xai_error *err)
 {
     *count = 0;
     xai_status status = xai_calls_read(o->candidates ? o->candidates : XAI_AUTO_CANDIDATES, ';', XAI_AUTO_MOST, arena, out,
