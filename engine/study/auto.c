@@ -3,10 +3,9 @@
  * with the best grades is what `auto` then stands for.
  *
  * A candidate's score is the sum of its grades, each counted as its metric says that better is: by default insertion
- * minus deletion, the areas under both curves in few steps, a measure of faithfulness to the model from -1 to 1. Where
- * candidates take a layer, the ones on a feature map of twice the resolution are tried too. A candidate whose expected
- * time, by its cost and by how long the ones before it took, does not fit the rest of the budget is passed over; the
- * first is always measured. The clock decides what is measured, so the choice is written down (`choose`), and a request
+ * minus deletion, the areas under both curves in few steps, a measure of faithfulness to the model from -1 to 1. A candidate whose
+ * expected time, by its cost and by how long the ones before it took, does not fit the rest of the budget is passed
+ * over; the first is always measured. The clock decides what is measured, so the choice is written down (`choose`), and a request
  * with `choose` measures nothing.
  */
 #include "base/builder.h"
@@ -19,7 +18,7 @@
 #include <math.h>
 #include <string.h>
 
-enum { MOST_METRICS = 8, MOST_TRIALS = 2 * XAI_AUTO_MOST, STEPS = 16, MOST_CALLS = 64 };
+enum { MOST_METRICS = 8, STEPS = 10, MOST_CALLS = 64 };
 
 typedef enum outcome { WAITING, MEASURED, TOO_SLOW, REFUSED } outcome;
 
@@ -39,7 +38,7 @@ typedef struct choice {
     xai_call_text metrics[MOST_METRICS];
     const xai_metric_info *infos[MOST_METRICS];
     size_t metric_count;
-    trial trials[MOST_TRIALS];
+    trial trials[XAI_AUTO_MOST];
     size_t trial_count;
     size_t best;        /* trial_count: none was measured */
     double ms, units;   /* spent, and the forward-equivalents of it */
@@ -73,51 +72,11 @@ static xai_status read_metrics(choice *c, xai_error *err)
     return XAI_OK;
 }
 
-static bool takes_layer(const xai_method_info *method)
-{
-    for (size_t i = 0; method && i < method->param_count; i++)
-        if (method->params[i].type == XAI_PARAM_LAYER && strcmp(method->params[i].name, "layer") == 0) return true;
-    return false;
-}
-
-static bool names_layer(const xai_method_call *call)
-{
-    for (size_t i = 0; i < call->param_count; i++)
-        if (strncmp(call->params[i].name, "layer", 5) == 0) return true;
-    return false;
-}
-
-static int64_t cells_of(const xai_layer_info *l, bool nchw) { return l->shape[nchw ? 2 : 1] * l->shape[nchw ? 3 : 2]; }
-
-/* The last layer before the default one whose map is finer; NULL: there is none, or its name cannot be written. */
-static const char *finer_layer(const xai_model *model)
-{
-    const xai_model_info *info = xai_model_describe(model);
-    bool nchw = info->layout == XAI_LAYOUT_NCHW;
-    const xai_layer_info *usual = NULL, *finer = NULL;
-    for (size_t i = 0; info->default_layer && i < info->layer_count; i++)
-        if (strcmp(info->layers[i].name, info->default_layer) == 0) usual = &info->layers[i];
-    for (size_t i = 0; usual && &info->layers[i] < usual; i++) {
-        const xai_layer_info *l = &info->layers[i];
-        if (l->spatial && l->rank == 4 && strcmp(l->op, "Pad") != 0 && cells_of(l, nchw) > cells_of(usual, nchw)) finer = l;
-    }
-    return finer && !strpbrk(finer->name, "&;?") ? finer->name : NULL;
-}
-
 static xai_status add_trials(choice *c, xai_error *err)
 {
     xai_call_text list[XAI_AUTO_MOST];
-    size_t count;
-    const char *layer = finer_layer(c->request->model);
-    XAI_TRY(xai_auto_candidates(&c->options, c->arena, list, &count, err));
-    for (size_t i = 0; i < count; i++) {
-        c->trials[c->trial_count++].call = list[i];
-        if (c->options.candidates || !layer || !takes_layer(xai_method_find(list[i].call.id)) || names_layer(&list[i].call))
-            continue;
-        const char *text = xai_arena_printf(c->arena, "%s%clayer=%s", list[i].text, list[i].call.param_count ? '&' : '?', layer);
-        if (!text) XAI_NO_MEMORY(err);
-        XAI_TRY(xai_call_read(text, c->arena, &c->trials[c->trial_count++].call, err));
-    }
+    XAI_TRY(xai_auto_candidates(&c->options, c->request->model, c->arena, list, &c->trial_count, err));
+    for (size_t i = 0; i < c->trial_count; i++) c->trials[i].call = list[i];
     return XAI_OK;
 }
 
