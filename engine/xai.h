@@ -378,8 +378,15 @@ typedef struct xai_method_call {
     size_t param_count;
 } xai_method_call;
 
-/* What a result holds: raw values (maps, graphs, ...), pictures. */
-typedef enum xai_output { XAI_OUTPUT_MAP = 1, XAI_OUTPUT_OVERLAY = 2, XAI_OUTPUT_ALL = 3 } xai_output;
+/* What a result holds, as bits. Graphs, tables and texts are always there. */
+typedef enum xai_output {
+    XAI_OUTPUT_MAP = 1,     /* maps as raw values */
+    XAI_OUTPUT_OVERLAY = 2, /* pictures: an overlay for a map, a drawing for a graph */
+    XAI_OUTPUT_USUAL = XAI_OUTPUT_MAP | XAI_OUTPUT_OVERLAY,
+    XAI_OUTPUT_TREE = 4,    /* of a graph: the drawing of it as a tree */
+    XAI_OUTPUT_SVG = 8,     /* of a graph: the drawing as SVG */
+    XAI_OUTPUT_GIF = 16     /* of a graph: the drawing as an animation */
+} xai_output;
 
 /* What to explain. Exactly one of `image` and `tensor`. Everything is read only and belongs to the caller. */
 typedef struct xai_request {
@@ -391,7 +398,7 @@ typedef struct xai_request {
     const xai_target *targets; /* none: the top-1 class */
     size_t target_count;
     uint64_t seed;
-    unsigned outputs;        /* xai_output bits for xai_result_render; 0: all */
+    unsigned outputs;        /* xai_output bits for xai_result_render; 0: the usual */
     int top;                 /* predictions to return; 0: 5 */
     bool urgent;             /* a short job: goes before long ones at the next batch */
     xai_precision precision; /* BF16: only methods that need no gradient, only where the processor has it */
@@ -479,7 +486,7 @@ xai_status xai_explain(const xai_request *request, xai_pool *pool, xai_token *to
 void xai_result_free(xai_result *result);
 
 /* Adds the pictures that the artifacts call for (an overlay for a map, a picture for a graph), and drops what
- * `outputs` (xai_output bits; 0: all) leaves out. Once, after xai_explain. */
+ * `outputs` (xai_output bits; 0: the usual) leaves out. Once, after xai_explain. */
 xai_status xai_result_render(xai_result *result, unsigned outputs, xai_error *err);
 
 /* Checks a request without running it: methods, parameters, layers, classes. */

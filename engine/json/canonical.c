@@ -53,7 +53,7 @@ char *xai_json_request_canonical(const xai_request *request, xai_json_find_metho
 {
     json_t *methods = methods_of(request, find);
     if (!methods) return NULL;
-    unsigned outputs = request->outputs ? request->outputs : XAI_OUTPUT_ALL;
+    unsigned outputs = request->outputs ? request->outputs : XAI_OUTPUT_USUAL;
     json_t *root = json_pack("{s:o, s:o, s:I, s:i, s:i, s:s}", "methods", methods, "targets", targets_of(request), "seed",
                              (json_int_t)request->seed, "outputs", (int)outputs, "top", request->top ? request->top : 5,
                              "precision", xai_precision_name(request->precision));

@@ -50,7 +50,7 @@ static const char REQUEST[] =
     "\"target\":{\"$ref\":\"#/components/schemas/Target\"},"
     "\"seed\":{\"type\":[\"integer\",\"null\"],\"minimum\":0},\"precision\":{\"enum\":[\"f32\",\"bf16\",null],"
     "\"description\":\"bf16: where the model's precisions name it, and for methods that need no gradient\"},"
-    "\"outputs\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":2,\"items\":{\"enum\":[\"map\",\"overlay\"]}},"
+    "\"outputs\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":5,\"items\":{\"enum\":[\"map\",\"overlay\",\"tree\",\"svg\",\"gif\"]}},"
     "\"evaluate\":{\"type\":\"array\",\"maxItems\":0},"
     "\"top\":{\"type\":[\"integer\",\"null\"],\"minimum\":1,\"maximum\":1000},"
     "\"wait_ms\":{\"type\":[\"integer\",\"null\"],\"minimum\":0}}}";

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/sha256.h"
-#include "json/base64.h"
+#include "base/base64.h"
 #include "json/read.h"
 #include "json/request.h"
 
@@ -46,9 +46,9 @@ static xai_status task_new(jobs_kind kind, const char *owner, jobs_task **out, x
 static xai_status decode_base64(jobs_task *task, const xai_json_request *request, xai_error *err)
 {
     size_t size = 0;
-    uint8_t *bytes = malloc(xai_json_base64_room(request->image_length) + 1);
+    uint8_t *bytes = malloc(xai_base64_room(request->image_length) + 1);
     if (!bytes) XAI_NO_MEMORY(err);
-    bool ok = xai_json_base64_decode(request->image, request->image_length, bytes, &size);
+    bool ok = xai_base64_decode(request->image, request->image_length, bytes, &size);
     if (ok) task->image = jobs_bytes_new(bytes, size);
     free(bytes);
     XAI_CHECK(ok, err, BAD_REQUEST, "/image/b64", "not valid base64 (RFC 4648, with padding, without line breaks)");
@@ -80,9 +80,9 @@ static xai_status take_masks(jobs_task *task, const xai_json_request *request, x
         snprintf(pointer, sizeof pointer, "/targets/%zu/mask/b64", i);
         jobs_mask *mask = &task->masks[task->mask_count++];
         mask->target = i;
-        mask->bytes = xai_arena_alloc(task->arena, xai_json_base64_room(t->mask_length) + 1, 1);
+        mask->bytes = xai_arena_alloc(task->arena, xai_base64_room(t->mask_length) + 1, 1);
         XAI_CHECK(mask->bytes, err, TOO_LARGE, pointer, "the pictures of the masks are too large");
-        XAI_CHECK(xai_json_base64_decode(t->mask_image, t->mask_length, mask->bytes, &mask->size), err, BAD_REQUEST,
+        XAI_CHECK(xai_base64_decode(t->mask_image, t->mask_length, mask->bytes, &mask->size), err, BAD_REQUEST,
                   pointer, "not valid base64 (RFC 4648, with padding, without line breaks)");
     }
     return XAI_OK;

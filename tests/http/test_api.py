@@ -5,6 +5,7 @@ import json
 import struct
 import subprocess
 import threading
+import xml.dom.minidom
 import zlib
 
 import numpy as np
@@ -387,6 +388,36 @@ def test_short_work_passes_long_work(server, cleanup):
     server.await_state(id_, "running")
     assert server.explain({"method": "gradcam", "seed": 31}).status == 200
     assert server.state(id_) == "running"
+
+
+def test_pictures_of_a_sag(server):
+    params = {"grid": 4, "p_high": 0.5, "max_evals": 100}
+    outputs = ["overlay", "tree", "svg", "gif"]
+    answer = server.explain({"method": {"id": "sag", "params": params}, "outputs": outputs, "wait_ms": 60000})
+    assert answer.status == 200, answer.body
+    made = {a["name"]: a for a in answer.json["results"][0]["artifacts"]}
+    assert {"sag", "dot", "picture", "tree", "svg", "gif"} <= set(made) and "necessity" not in made
+    artifacts = f"/api/v1/explanations/{answer.json['id']}/artifacts"
+    for name, begin, media_type in [("svg", b"<svg ", "image/svg+xml"), ("gif", b"GIF89a", "image/gif"),
+                                    ("dot", b"digraph", "text/vnd.graphviz; charset=utf-8"),
+                                    ("png", b"\x89PNG", "image/png"), ("json", b"{", "application/json")]:
+        file = server.get(f"{artifacts}/sag.{name}")
+        assert file.status == 200 and file.body.startswith(begin), (name, file.body[:80])
+        assert file.headers["content-type"] == media_type
+    assert server.get(f"{artifacts}/0-svg.svg").body == server.get(f"{artifacts}/sag.svg").body
+    assert made["gif"]["href"] == f"{artifacts}/0-gif.gif"
+    xml.dom.minidom.parseString(server.get(f"{artifacts}/sag.svg").body)
+    graph = made["sag"]["data"]
+    dot = server.get(f"{artifacts}/sag.dot").body.decode()
+    for node in graph["nodes"]:
+        assert f'"{node["id"]}" [label=' in dot
+    for edge in graph["edges"]:
+        assert f'"{edge["from"]}" -> "{edge["to"]}" [label="-P{edge["removed"]}"]' in dot
+    assert dot.count(" -> ") == len(graph["edges"])
+
+    usual = server.explain({"method": {"id": "sag", "params": params}, "wait_ms": 60000})
+    assert not {"svg", "gif", "tree"} & {a["name"] for a in usual.json["results"][0]["artifacts"]}
+    server.get(f"/api/v1/explanations/{usual.json['id']}/artifacts/sag.svg").problem(404, "not-found")
 
 
 def test_probes_of_a_sag(server):

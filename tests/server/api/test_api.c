@@ -433,7 +433,11 @@ START_TEST(artifacts_come_as_files)
     ck_assert_int_eq(run(c), 200);
     ck_assert(memmem(c->response.body, c->response.size, "P1 & P2", 7));
     end(c);
-    static const char *const NONE[] = {"/artifacts/0-map.png", "/artifacts/1-map.npy", "/artifacts/map.npy",
+    c = about("GET", id, "/artifacts/quick.json"); /* by its method: the first of that extension */
+    ck_assert_int_eq(run(c), 200);
+    ck_assert(memmem(c->response.body, c->response.size, "P1 & P2", 7));
+    end(c);
+    static const char *const NONE[] = {"/artifacts/quick.svg", "/artifacts/slow.npy", "/artifacts/0-map.png", "/artifacts/1-map.npy", "/artifacts/map.npy",
                                        "/artifacts/0-.npy", "/artifacts/99999999999999999999-map.npy"};
     for (size_t i = 0; i < sizeof NONE / sizeof NONE[0]; i++)
         expect_problem(about("GET", id, NONE[i]), 404, "not-found", "");
