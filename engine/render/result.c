@@ -73,7 +73,8 @@ static xai_status render_artifact(gallery *g, const xai_artifact *a, xai_error *
 
 static xai_status render_explanation(const xai_result *r, xai_explanation *e, unsigned outputs, xai_error *err)
 {
-    gallery g = {.result = r, .outputs = outputs, .list = XAI_NEW(r->arena, xai_artifact, (1 + MOST_PICTURES) * e->artifact_count)};
+    gallery g = {.result = r, .outputs = outputs,
+                 .list = XAI_NEW(r->arena, xai_artifact, (1 + MOST_PICTURES) * e->artifact_count)};
     if (!g.list) XAI_NO_MEMORY(err);
     for (size_t i = 0; i < e->artifact_count; i++) XAI_TRY(render_artifact(&g, &e->artifacts[i], err));
     e->artifacts = g.list;
