@@ -53,7 +53,7 @@ static void paint_masked(const xai_sag_drawing *d, int x, int y, int side)
 
 static void outline_region(const xai_sag_drawing *d, int region, int x, int y, int side)
 {
-    xai_sag_outline o = xai_sag_outline_of(&d->plan->regions, region);
+    xai_region_extent o = xai_regions_extent(&d->plan->regions, region);
     double line = side > 150 ? 3 : 2;
     cairo_rectangle(d->canvas, x + o.left * side + line / 2, y + o.top * side + line / 2,
                     (o.right - o.left) * side - line, (o.bottom - o.top) * side - line);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "explain/sag/document.h"
+
 enum { GAP = 16, FOOT = 30, LEAST_WIDTH = 880, MAX_VIEW = 1 << 14 };
 
 static const double DIMMED = 0.24; /* brightness of what is hidden */
@@ -17,23 +19,6 @@ void xai_sag_figures(const xai_sag_box *box, char *text)
 }
 
 /* ---------------------------------------------------------------- shapes */
-
-/* Where a band begins and ends on a side of 1. */
-static void extent(xai_region_kind kind, int index, int bands, double *from, double *to)
-{
-    *from = kind == XAI_REGION_TENT ? (index - 0.5) / (bands - 1) : (double)index / bands;
-    *to = kind == XAI_REGION_TENT ? (index + 0.5) / (bands - 1) : (index + 1.0) / bands;
-    *from = fmax(*from, 0);
-    *to = fmin(*to, 1);
-}
-
-xai_sag_outline xai_sag_outline_of(const xai_regions *r, int region)
-{
-    xai_sag_outline o;
-    extent(r->kind, region / r->cols, r->rows, &o.top, &o.bottom);
-    extent(r->kind, region % r->cols, r->cols, &o.left, &o.right);
-    return o;
-}
 
 xai_sag_curve xai_sag_curve_of(const xai_sag_plan *plan, const xai_sag_line *line)
 {
@@ -75,26 +60,6 @@ static void write_reason(xai_sag_plan *plan, const xai_doc *graph)
 
 /* ---------------------------------------------------------------- the whole */
 
-static int int_of(const xai_doc *object, const char *key)
-{
-    const xai_doc *value = object ? xai_doc_get(object, key) : NULL;
-    bool usable = value && value->type == XAI_DOC_INT && value->integer >= 0 && value->integer < 1000;
-    return usable ? (int)value->integer : 0;
-}
-
-static xai_status read_regions(xai_sag_plan *plan, const xai_doc *graph, xai_arena *arena, xai_error *err)
-{
-    const xai_doc *regions = xai_doc_get(graph, "regions"), *threshold = xai_doc_get(graph, "threshold");
-    const xai_doc *kind = regions ? xai_doc_get(regions, "kind") : NULL;
-    const xai_doc *f_all = threshold ? xai_doc_get(threshold, "f_all") : NULL;
-    XAI_CHECK(kind && kind->type == XAI_DOC_TEXT, err, BAD_PARAM, "graph",
-              "this is not a structured attention graph");
-    plan->f_all = f_all && f_all->type == XAI_DOC_REAL ? f_all->real : 0;
-    return xai_regions_init(&plan->regions, strcmp(kind->text, "hard") == 0 ? XAI_REGION_HARD : XAI_REGION_TENT,
-                            int_of(regions, "rows"), int_of(regions, "cols"), plan->view_height, plan->view_width,
-                            arena, err);
-}
-
 static void place(xai_sag_plan *plan)
 {
     xai_sag_layout *l = &plan->layout;
@@ -113,7 +78,10 @@ xai_status xai_sag_plan_make(const xai_doc *graph, const uint8_t *view_rgb, int 
     *plan = (xai_sag_plan){.view = view_rgb, .view_width = width, .view_height = height};
     XAI_CHECK(width > 0 && height > 0 && width <= MAX_VIEW && height <= MAX_VIEW, err, BAD_PARAM, "view",
               "a view of %d x %d pixels cannot be drawn", width, height);
-    XAI_TRY(read_regions(plan, graph, arena, err));
+    XAI_TRY(xai_sag_regions_of(graph, height, width, arena, &plan->regions, err));
+    const xai_doc *threshold = xai_doc_get(graph, "threshold");
+    const xai_doc *f_all = threshold ? xai_doc_get(threshold, "f_all") : NULL;
+    plan->f_all = f_all && f_all->type == XAI_DOC_REAL ? f_all->real : 0;
     XAI_TRY(xai_sag_layout_make(graph, plan->regions.count, tree, XAI_SAG_CAPTION, GAP, arena, &plan->layout, err));
     place(plan);
     if (plan->layout.drawn) write_words(plan, graph);

@@ -32,12 +32,6 @@ xai_status xai_sag_plan_make(const xai_doc *graph, const uint8_t *view_rgb, int 
 enum { XAI_SAG_FIGURES = 48 };
 void xai_sag_figures(const xai_sag_box *box, char *text);
 
-/* Pixels of a side of 0..1 that an outline of the region encloses: of a tent those where its weight is a half. */
-typedef struct xai_sag_outline {
-    double left, top, right, bottom;
-} xai_sag_outline;
-xai_sag_outline xai_sag_outline_of(const xai_regions *regions, int region);
-
 /* A line as a cubic curve whose ends are vertical: (x0, y0), (x0, y0 + bend), (x1, y1 - bend), (x1, y1). The redder and
  * thicker, the more the patch carried. */
 typedef struct xai_sag_curve {

@@ -81,7 +81,7 @@ static void add_words(writer *w, double x, double y, double size, const char *an
 
 static void add_outline(writer *w, int region, int side)
 {
-    xai_sag_outline o = xai_sag_outline_of(&w->plan->regions, region);
+    xai_region_extent o = xai_regions_extent(&w->plan->regions, region);
     double line = side > 150 ? 3 : 2;
     xai_text_add(&w->text, "<rect class=\"removed\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
                            "stroke-width=\"%.0f\"/>\n", o.left * side + line / 2, o.top * side + line / 2,

@@ -41,18 +41,6 @@ static const char *criterion_name(xai_sag_criterion criterion)
     return names[criterion];
 }
 
-static xai_doc *describe_regions(const xai_regions *regions, const char *baseline, xai_arena *arena)
-{
-    xai_doc *doc = xai_doc_object(arena);
-    if (!doc) return NULL;
-    xai_doc_put_text(doc, "kind", regions->kind == XAI_REGION_TENT ? "tent" : "hard");
-    xai_doc_put_int(doc, "rows", regions->rows);
-    xai_doc_put_int(doc, "cols", regions->cols);
-    xai_doc_put_int(doc, "count", regions->count);
-    xai_doc_put_text(doc, "baseline", baseline);
-    return doc;
-}
-
 static xai_doc *describe_threshold(const xai_sag_settings *settings, const xai_sag_result *result, xai_arena *arena)
 {
     xai_doc *doc = xai_doc_object(arena);
@@ -174,7 +162,7 @@ xai_status xai_sag_document(const xai_regions *regions, const char *baseline, co
     XAI_TRY(xai_sag_dnf(result, arena, &dnf, err));
     xai_doc *root = xai_doc_object(arena);
     if (!root) XAI_NO_MEMORY(err);
-    xai_doc_put(root, "regions", describe_regions(regions, baseline, arena));
+    xai_doc_put(root, "regions", xai_sag_describe_regions(regions, baseline, arena));
     xai_doc_put(root, "threshold", describe_threshold(settings, result, arena));
     xai_doc_put_text(root, "outcome", outcomes[result->outcome]);
     xai_doc_put_text(root, "reason", result->reason);

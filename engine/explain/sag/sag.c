@@ -9,19 +9,23 @@
  * given eyes (the batched evaluation) and a hint where to look (Grad-CAM), and its result is laid out.
  */
 #include "document.h"
+#include "evidence.h"
 #include "scene.h"
-
-#include "explain/cam/cam.h"
 
 #include <math.h>
 
 static const xai_param PARAMS[] = {
-    XAI_P_ENUM(xai_sag_options, region, XAI_REGION_TENT, "tent|hard",
-               "Shape of a patch: soft and overlapping, or a crisp rectangle."),
+    XAI_P_ENUM(xai_sag_options, preset, XAI_SAG_NO_PRESET, "none|crisp",
+               "Shorthand for region and baseline: 'crisp' is hard patches on the mean colour."),
+    XAI_P_ENUM(xai_sag_options, region, XAI_REGION_TENT, XAI_REGION_CHOICES,
+               "Shape of a patch: soft and overlapping, a crisp rectangle, one with soft edges, or a superpixel that "
+               "follows the picture's contours."),
     XAI_P_INT(xai_sag_options, grid, 7, 3, 14, "Patches along each side of the image."),
-    XAI_P_ENUM(xai_sag_options, baseline, XAI_BASELINE_BLACK, XAI_BASELINE_CHOICES,
+    XAI_P_INT(xai_sag_options, segments, 49, 4, 64, "About how many superpixels there are."),
+    XAI_P_ENUM(xai_sag_options, baseline, XAI_BASELINE_BLACK, XAI_BASELINE_CHOICES "|colour",
                "What is shown where no patch is."),
     XAI_P_REAL(xai_sag_options, sigma, 10, 0.5, 100, "Blur of the baseline 'blur', in pixels."),
+    XAI_P_TEXT(xai_sag_options, colour, "The baseline 'colour', as #rrggbb; middle gray if omitted."),
     XAI_P_ENUM(xai_sag_options, criterion, XAI_SAG_RELATIVE, "relative|absolute|argmax",
                "What is enough: a share of the whole image's probability, a probability, or being the top class."),
     XAI_P_REAL(xai_sag_options, p_high, 0.9, 0.01, 1, "That share or probability."),
@@ -58,67 +62,19 @@ static xai_status look(void *user, const xai_mask *masks, size_t n, float *p, in
     return xai_evaluate(e->scene.context, &e->aim, &variants, &scores, err);
 }
 
-/* ---------------------------------------------------------------- the hint */
-
-/* Position of a region's centre on a side, 0 to 1. */
-static double centre(const xai_regions *regions, int index, int bands)
-{
-    return regions->kind == XAI_REGION_TENT ? (double)index / (bands - 1) : (index + 0.5) / bands;
-}
-
-/* Where that lies among the n cells of a map, whose centres are at (i + 1/2) / n: the cell before it, and how far. */
-static int64_t cell_before(double at, int64_t n, double *part)
-{
-    double position = fmin(fmax(at * (double)n - 0.5, 0), (double)(n - 1));
-    int64_t low = (int64_t)position;
-    *part = position - (double)low;
-    return low;
-}
-
-static double sample(const double *map, int64_t height, int64_t width, double y, double x)
-{
-    double fy, fx;
-    int64_t top = cell_before(y, height, &fy), left = cell_before(x, width, &fx);
-    int64_t bottom = top + 1 < height ? top + 1 : top, right = left + 1 < width ? left + 1 : left;
-    double upper = (1 - fx) * map[top * width + left] + fx * map[top * width + right];
-    double lower = (1 - fx) * map[bottom * width + left] + fx * map[bottom * width + right];
-    return (1 - fy) * upper + fy * lower;
-}
-
-/* Grad-CAM at the centres of the regions, or NULL where the model does not offer it. */
-static xai_status find_evidence(xai_task *task, const xai_regions *regions, const double **out, xai_error *err)
-{
-    const xai_model *model = task->context->model;
-    const xai_method_info *gradcam = xai_method_find("gradcam");
-    *out = NULL;
-    if (!gradcam || xai_method_served(gradcam, model, NULL) != XAI_OK) return XAI_OK;
-    const xai_value *layer = xai_program_find(task->context->program, model->info.default_layer);
-    if (!layer) return XAI_OK;
-    int64_t height = layer->shape.dim[2], width = layer->shape.dim[3];
-    double *map = XAI_NEW(task->arena, double, (size_t)(height * width));
-    double *evidence = XAI_NEW(task->arena, double, (size_t)regions->count);
-    if (!map || !evidence) XAI_NO_MEMORY(err);
-    xai_task logit = *task; /* probabilities near 0 and 1 have hardly a gradient */
-    logit.aim.target.space = XAI_SPACE_LOGIT;
-    XAI_TRY(xai_task_gradcam(&logit, layer, map, err));
-    for (int64_t i = 0; i < height * width; i++) map[i] = isfinite(map[i]) ? fmax(map[i], 0) : 0;
-    for (int i = 0; i < regions->count; i++)
-        evidence[i] = sample(map, height, width, centre(regions, i / regions->cols, regions->rows),
-                             centre(regions, i % regions->cols, regions->cols));
-    *out = evidence;
-    return XAI_OK;
-}
-
 /* ---------------------------------------------------------------- the result */
 
+/* At the grid's resolution; of superpixels at the input's. */
 static xai_status add_necessity(xai_task *task, const xai_regions *regions, const xai_sag_result *result,
                                 xai_error *err)
 {
     if (!result->necessity) return XAI_OK;
-    float *share = XAI_NEW(task->arena, float, (size_t)regions->count);
+    int rows = regions->labels ? regions->height : regions->rows, cols = regions->labels ? regions->width : regions->cols;
+    float *share = XAI_NEW(task->arena, float, (size_t)rows * (size_t)cols);
     if (!share) XAI_NO_MEMORY(err);
-    for (int i = 0; i < regions->count; i++) share[i] = (float)result->necessity[i].share;
-    return xai_task_add_map(task, "necessity", share, regions->rows, regions->cols, err);
+    for (int i = 0; i < rows * cols; i++)
+        share[i] = (float)result->necessity[regions->labels ? regions->labels[i] : i].share;
+    return xai_task_add_map(task, "necessity", share, rows, cols, err);
 }
 
 static xai_status warn(xai_task *task, const xai_sag_settings *settings, const xai_sag_result *result, xai_error *err)
@@ -132,13 +88,13 @@ static xai_status warn(xai_task *task, const xai_sag_settings *settings, const x
     return XAI_OK;
 }
 
-static xai_status lay_out(xai_task *task, const xai_sag_options *o, const xai_regions *regions,
-                          const xai_sag_settings *settings, const xai_sag_result *result, xai_error *err)
+static xai_status lay_out(xai_task *task, const xai_sag_scene *scene, const xai_sag_settings *settings,
+                          const xai_sag_result *result, xai_error *err)
 {
-    static const char *const BASELINES[] = {"black", "white", "mean", "blur"};
+    const xai_regions *regions = &scene->regions;
     const xai_doc *graph;
     const char *dot;
-    XAI_TRY(xai_sag_document(regions, BASELINES[o->baseline], settings, result, task->arena, &graph, err));
+    XAI_TRY(xai_sag_document(regions, scene->baseline, settings, result, task->arena, &graph, err));
     XAI_TRY(xai_sag_dot(regions->count, result, task->arena, &dot, err));
     XAI_TRY(xai_task_add_doc(task, "sag", XAI_ARTIFACT_GRAPH, graph, err));
     XAI_TRY(xai_task_add_text(task, "dot", "text/vnd.graphviz", dot, err));
@@ -163,10 +119,7 @@ static xai_sag_settings settings_of(const xai_sag_options *o, int regions, const
 static xai_status check(const xai_model *model, const void *params, xai_error *err)
 {
     const xai_sag_options *o = params;
-    bool nchw = model->info.layout == XAI_LAYOUT_NCHW;
-    int64_t height = model->info.input_shape[nchw ? 2 : 1], width = model->info.input_shape[nchw ? 3 : 2];
-    XAI_CHECK(o->grid <= height && o->grid <= width, err, BAD_PARAM, "params.grid",
-              "a grid of %lld patches a side is finer than the model's input", (long long)o->grid);
+    XAI_TRY(xai_sag_scene_check(model, o, err));
     XAI_CHECK(o->p_low <= o->p_high, err, BAD_PARAM, "params.p_low",
               "p_low (%g) must not exceed p_high (%g)", o->p_low, o->p_high);
     return XAI_OK;
@@ -188,10 +141,10 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
     XAI_TRY(xai_context_base(task->context, err));
     XAI_TRY(xai_sag_scene_init(&e.scene, task->context, o, task->arena, err));
     xai_sag_settings settings = settings_of(o, e.scene.regions.count, &task->aim.target);
-    if (o->gradcam) XAI_TRY(find_evidence(task, &e.scene.regions, &settings.evidence, err));
+    if (o->gradcam) XAI_TRY(xai_sag_evidence(task, &e.scene.regions, &settings.evidence, err));
     xai_sag_result result;
     XAI_TRY(xai_sag_search(&settings, look, &e, task->context->token, task->arena, &result, err));
-    return lay_out(task, o, &e.scene.regions, &settings, &result, err);
+    return lay_out(task, &e.scene, &settings, &result, err);
 }
 
 const xai_method xai_method_sag = {
