@@ -46,6 +46,9 @@ static const xai_param PARAMS[] = {
     XAI_P_INT(xai_sag_options, max_evals, 1200, 1, 100000, "Images that the model may be shown."),
     XAI_P_INT(xai_sag_options, max_patches, 24, 1, 196, "Patches of the largest set that the beam grows to."),
     XAI_P_INT(xai_sag_options, max_nodes, 60, 1, 1000, "Most nodes that the graph may have."),
+    XAI_P_BOOL(xai_sag_options, probe_table, false,
+               "Also score every choice among the patches of the explanations shown, up to 10 patches and 1024 images, so "
+               "that they can be switched without waiting."),
 };
 
 typedef struct eyes {
@@ -85,6 +88,9 @@ static xai_status warn(xai_task *task, const xai_sag_settings *settings, const x
                               "explanations, and more of them.", result->evals));
     if (result->bounds & XAI_SAG_BOUND_EVALS)
         XAI_TRY(xai_task_warn(task, err, "The search used up its %zu evaluations (max_evals).", settings->max_evals));
+    if (settings->table && result->mse_count && !result->table)
+        XAI_TRY(xai_task_warn(task, err, "There is no probe_table: %s.", result->bounds & XAI_SAG_BOUND_DEADLINE
+                              ? "the deadline came first" : "the first explanation has more than 10 patches"));
     return XAI_OK;
 }
 
@@ -113,7 +119,8 @@ static xai_sag_settings settings_of(const xai_sag_options *o, int regions, const
         .patience = (int)o->patience, .compact = (int)o->compact, .max_mses = (int)o->max_mses,
         .exhaustive = (int)o->exhaustive,
         .max_patches = (int)o->max_patches, .max_nodes = (int)o->max_nodes, .overlap = (int)o->overlap,
-        .shown = (int)o->shown, .subset_max = (int)o->subset_max, .max_evals = (size_t)o->max_evals};
+        .shown = (int)o->shown, .subset_max = (int)o->subset_max, .max_evals = (size_t)o->max_evals,
+        .table = o->probe_table};
 }
 
 static xai_status check(const xai_model *model, const void *params, xai_error *err)
@@ -130,7 +137,8 @@ static double cost(const xai_model *model, const void *params)
 {
     const xai_sag_options *o = params;
     (void)model;
-    return 5 + fmin((double)o->max_evals, 10.0 * (double)(o->grid * o->grid));
+    double table = o->probe_table ? 1 << XAI_SAG_MAX_TABLE : 0;
+    return 5 + fmin((double)o->max_evals, 10.0 * (double)(o->grid * o->grid)) + table;
 }
 
 static xai_status run(xai_task *task, const void *params, xai_error *err)

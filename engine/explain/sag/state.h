@@ -72,4 +72,7 @@ size_t xai_sag_choose_roots(xai_sag_state *state);
 /* dag.c: the graph below the roots. */
 xai_status xai_sag_dag(xai_sag_state *state, xai_sag_result *result, xai_error *err);
 
+/* table.c: all subsets of the roots' regions. */
+xai_status xai_sag_tabulate(xai_sag_state *state, xai_sag_result *result, xai_error *err);
+
 #endif
