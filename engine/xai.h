@@ -514,6 +514,34 @@ typedef struct xai_probe_value {
     xai_prediction top[5];
 } xai_probe_value;
 
+/* Which of two sets scores higher? Questions about a picture of which a SAG was made, explain/sag/quiz.h. */
+typedef struct xai_quiz_request {
+    xai_model *model;
+    const xai_image *image;
+    xai_target target;
+    const xai_named_value *params; /* of `sag` */
+    size_t param_count;
+    const char *const *shown; /* the sets that the SAG shows, lower-case hex: nothing is asked about them */
+    size_t shown_count;
+    size_t sufficient; /* the first so many of them are enough for the class */
+    size_t pairs;      /* wanted: even, 2 to XAI_QUIZ_MAX_PAIRS */
+    uint64_t seed;
+} xai_quiz_request;
+
+enum { XAI_QUIZ_MAX_PAIRS = 20 };
+
+typedef struct xai_quiz_pair { /* two sets of equally many regions */
+    char id[2][65];
+    double p[2];     /* at least 0.3 apart */
+    double heat[2];  /* what Grad-CAM gives the regions of the set, summed */
+    bool misleading; /* the set with more heat has the lower score */
+} xai_quiz_pair;
+
+/* pairs[request->pairs] is the caller's; *found of them are filled, half of them misleading: fewer than wanted, or none,
+ * where the picture has no more such pairs. UNSUPPORTED_METHOD unless the model serves Grad-CAM. */
+xai_status xai_quiz(const xai_quiz_request *request, xai_pool *pool, xai_token *token, xai_quiz_pair *pairs,
+                    size_t *found, xai_error *err);
+
 /* values[mask_count] is the caller's. */
 xai_status xai_probe(const xai_probe_request *request, xai_pool *pool, xai_token *token, xai_probe_value *values,
                      xai_error *err);

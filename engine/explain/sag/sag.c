@@ -9,6 +9,7 @@
  * given eyes (the batched evaluation) and a hint where to look (Grad-CAM), and its result is laid out.
  */
 #include "document.h"
+#include "eyes.h"
 #include "evidence.h"
 #include "scene.h"
 
@@ -50,20 +51,6 @@ static const xai_param PARAMS[] = {
                "Also score every choice among the patches of the explanations shown, up to 10 patches and 1024 images, so "
                "that they can be switched without waiting."),
 };
-
-typedef struct eyes {
-    xai_sag_scene scene;
-    xai_aim aim;
-} eyes;
-
-static xai_status look(void *user, const xai_mask *masks, size_t n, float *p, int32_t *top1, xai_error *err)
-{
-    eyes *e = user;
-    e->scene.masks = masks;
-    xai_scores scores = {.values = p, .top1 = top1};
-    xai_variants variants = {.count = n, .make = xai_sag_scene_show, .user = &e->scene};
-    return xai_evaluate(e->scene.context, &e->aim, &variants, &scores, err);
-}
 
 /* ---------------------------------------------------------------- the result */
 
@@ -144,14 +131,14 @@ static double cost(const xai_model *model, const void *params)
 static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
     const xai_sag_options *o = params;
-    eyes e = {.aim = task->aim};
+    xai_sag_eyes e = {.aim = task->aim};
     e.aim.scale = 1 / e.aim.total; /* of many cells the mean: a probability as well */
     XAI_TRY(xai_context_base(task->context, err));
     XAI_TRY(xai_sag_scene_init(&e.scene, task->context, o, task->arena, err));
     xai_sag_settings settings = settings_of(o, e.scene.regions.count, &task->aim.target);
     if (o->gradcam) XAI_TRY(xai_sag_evidence(task, &e.scene.regions, &settings.evidence, err));
     xai_sag_result result;
-    XAI_TRY(xai_sag_search(&settings, look, &e, task->context->token, task->arena, &result, err));
+    XAI_TRY(xai_sag_search(&settings, xai_sag_look, &e, task->context->token, task->arena, &result, err));
     return lay_out(task, &e.scene, &settings, &result, err);
 }
 
