@@ -75,6 +75,18 @@ static const char PROBE[] =
     "\"patches\":{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0}},"
     "\"masks\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":64,\"items\":{\"type\":\"string\",\"pattern\":\"^[0-9a-f]+$\"}}}}";
 
+static const char QUIZ[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
+    "\"pairs\":{\"type\":\"integer\",\"minimum\":2,\"maximum\":20,\"multipleOf\":2,\"default\":6},"
+    "\"seed\":{\"type\":[\"integer\",\"null\"],\"minimum\":0,\"description\":\"null: at random\"},"
+    "\"condition\":{\"type\":[\"string\",\"null\"],\"description\":\"The explanation shown; null: by lot\"}}}";
+
+static const char ANSWERS[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"answers\"],\"properties\":{"
+    "\"answers\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":20,\"items\":{\"type\":\"object\","
+    "\"additionalProperties\":false,\"required\":[\"pair\",\"choice\"],\"properties\":{"
+    "\"pair\":{\"type\":\"integer\",\"minimum\":0},\"choice\":{\"enum\":[\"a\",\"b\"]}}}}}}";
+
 /* A method with its own parameters, or its bare name. */
 static json_t *method_schema(const jobs_engine *engine)
 {
@@ -92,9 +104,9 @@ static json_t *method_schema(const jobs_engine *engine)
 
 static json_t *schemas(const jobs_engine *engine)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "Request", schema(REQUEST), "Target", schema(TARGET), "Method",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "Request", schema(REQUEST), "Target", schema(TARGET), "Method",
                      method_schema(engine), "Result", schema(RESULT), "Problem", schema(PROBLEM), "Probe",
-                     schema(PROBE));
+                     schema(PROBE), "Quiz", schema(QUIZ), "Answers", schema(ANSWERS));
 }
 
 /* ---------------------------------------------------------------- paths */
@@ -118,8 +130,11 @@ static json_t *image_body(void)
 
 static json_t *body_of(const char *handler)
 {
-    if (strcmp(handler, "post_probe") == 0)
-        return json_pack("{s:b, s:{s:o}}", "required", 1, "content", "application/json", reference("Probe"));
+    static const char *const BODIES[][2] = {{"post_probe", "Probe"}, {"post_quiz", "Quiz"}, {"post_answers", "Answers"}};
+    for (size_t i = 0; i < sizeof BODIES / sizeof BODIES[0]; i++)
+        if (strcmp(handler, BODIES[i][0]) == 0)
+            return json_pack("{s:b, s:{s:o}}", "required", strcmp(handler, "post_quiz") != 0, "content",
+                             "application/json", reference(BODIES[i][1]));
     return image_body();
 }
 
@@ -164,7 +179,7 @@ static json_t *parameters_of(const char *handler, const char *path)
     bool image = strcmp(handler, "post_explanation") == 0 || strcmp(handler, "post_prediction") == 0;
     for (size_t i = 0; image && i < sizeof QUERY / sizeof QUERY[0]; i++)
         json_array_append_new(list, parameter("query", QUERY[i], false));
-    if (strcmp(handler, "post_probe") == 0) json_array_append_new(list, parameter("query", "result", false));
+    if (strcmp(handler, "post_probe") == 0 || strcmp(handler, "post_quiz") == 0) json_array_append_new(list, parameter("query", "result", false));
     return list;
 }
 

@@ -24,5 +24,6 @@ jobs_engine jobs_engine_xai(void)
                          .cost = xai_request_cost,
                          .explain = explain,
                          .result_free = xai_result_free,
-                         .probe = xai_probe};
+                         .probe = xai_probe,
+                         .quiz = xai_quiz};
 }

@@ -420,6 +420,59 @@ def test_pictures_of_a_sag(server):
     server.get(f"/api/v1/explanations/{usual.json['id']}/artifacts/sag.svg").problem(404, "not-found")
 
 
+def test_a_table_for_switching_patches(server):
+    params = {"grid": 4, "p_high": 0.5, "probe_table": True}
+    answer = server.explain({"method": {"id": "sag", "params": params}, "wait_ms": 60000})
+    graph = next(a["data"] for a in answer.json["results"][0]["artifacts"] if a["kind"] == "graph")
+    table = graph["probe_table"]
+    assert len(table["p"]) == len(table["top1"]) == 2 ** len(table["patches"])
+    covered = set(graph["mses"][0]["patches"])
+    assert covered <= set(table["patches"]) and len(table["patches"]) <= 10
+    probe = f"/api/v1/explanations/{answer.json['id']}/probe"
+    for index in (0, 1, len(table["p"]) - 2, len(table["p"]) - 1):
+        kept = [p for k, p in enumerate(table["patches"]) if index >> k & 1]
+        (value,) = server.post(probe, {"patches": kept}).json["values"]
+        assert value["p"] == pytest.approx(table["p"][index], rel=1e-6) and value["top1"] == table["top1"][index]
+
+
+def test_a_quiz(server):
+    params = {"grid": 5, "p_high": 0.6, "max_evals": 200}
+    answer = server.explain({"method": {"id": "sag", "params": params}, "wait_ms": 60000}, CHELSEA)
+    assert answer.status == 200, answer.body
+    id_ = answer.json["id"]
+    graph = next(a["data"] for a in answer.json["results"][0]["artifacts"] if a["kind"] == "graph")
+    wanted = {"pairs": 4, "seed": 3}
+    first, again = (server.post(f"/api/v1/explanations/{id_}/quiz", wanted) for _ in range(2))
+    assert first.status == 200, first.body
+    quiz = first.json
+    assert quiz["pairs"] == again.json["pairs"] and quiz["condition"] == again.json["condition"]
+    assert quiz["id"] != again.json["id"] and quiz["condition"] in quiz["conditions"]
+    assert {"sag", "gradcam"} <= set(quiz["conditions"])
+    seen = {node["id"] for node in graph["nodes"]} | {mse["id"] for mse in graph["mses"]}
+    asked = [pair[side] for pair in quiz["pairs"] for side in "ab"]
+    assert len({side["id"] for side in asked}) == len(asked) and not seen & {side["id"] for side in asked}
+    judged = server.post(quiz["answers"], {"answers": [{"pair": i, "choice": "a"} for i in range(len(quiz["pairs"]))]})
+    assert judged.status == 200, judged.body
+    masks = [side["id"] for side in asked]
+    scores = {v["id"]: v["p"] for v in server.post(f"/api/v1/explanations/{id_}/probe", {"masks": masks}).json["values"]}
+    misleading = 0
+    for pair, judgement in zip(quiz["pairs"], judged.json["answers"]):
+        a, b = (scores[pair[side]["id"]] for side in "ab")
+        assert len(pair["a"]["patches"]) == len(pair["b"]["patches"]) and abs(a - b) >= 0.3 - 1e-6
+        assert judgement["a"]["p"] == pytest.approx(a, rel=1e-5) and judgement["b"]["p"] == pytest.approx(b, rel=1e-5)
+        assert judgement["correct"] == (a > b) and judgement["counted"]
+        wrong = (judgement["a"]["heat"] > judgement["b"]["heat"]) != (a > b)
+        assert judgement["misleading"] == wrong
+        misleading += wrong
+    assert misleading == len(quiz["pairs"]) / 2
+    conditions = server.get("/api/v1/quizzes/summary").json["conditions"]
+    (mine,) = [c for c in conditions if c["condition"] == quiz["condition"]]
+    assert mine["answers"] == len(quiz["pairs"]) and mine["interval"][0] <= mine["accuracy"] <= mine["interval"][1]
+    for condition in quiz["conditions"]:
+        chosen = server.post(f"/api/v1/explanations/{id_}/quiz", {**wanted, "pairs": 2, "condition": condition})
+        assert chosen.json["condition"] == condition
+
+
 def test_probes_of_a_sag(server):
     answer = server.explain({"method": "sag", "params": {"max_evals": 60}, "wait_ms": 60000})
     assert answer.status == 200, answer.body
