@@ -22,7 +22,8 @@ SUBMAKE  = $(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$(JOB
 
 # ---------------------------------------------------------------- packages, by what needs them (Debian 12)
 DEPS_BUILD = gcc make pkg-config libc6-dev libprotobuf-c-dev protobuf-c-compiler libstb-dev \
-             libpng-dev libcairo2-dev fonts-dejavu-core libmicrohttpd-dev libjansson-dev libsqlite3-dev libseccomp-dev
+             libpng-dev libcairo2-dev libgif-dev fonts-dejavu-core libmicrohttpd-dev libjansson-dev libsqlite3-dev \
+             libseccomp-dev
 DEPS_TEST  = check curl openssl python3 python3-pytest python3-numpy python3-pil python3-selenium chromium chromium-driver \
              libonnx-testdata
 DEPS_DEV   = clang clang-format libclang-rt-14-dev python3-venv
@@ -39,7 +40,7 @@ EXACT = -ffp-contract=off -fno-trapping-math -fno-math-errno
 XFLAGS   = -std=c17 -D_GNU_SOURCE $(OPT) $(WARN) $(HARD) -fvisibility=hidden $(EXACT) -pthread \
            -Iengine -Iserver -Itests -I$(BUILD)/gen $(SAN)
 LDHARD   = -pie -Wl,-z,relro,-z,now,-z,noexecstack -pthread $(SAN)
-PKGS_ENGINE = libprotobuf-c libpng cairo
+PKGS_ENGINE = libprotobuf-c libpng cairo libgif
 PKGS_SERVER = libmicrohttpd jansson sqlite3 libseccomp
 pkg      = $(shell pkg-config $(1) $(2) 2>/dev/null)
 ISA_avx2   = $(if $(X86),-mavx2 -mfma -mf16c)

@@ -401,8 +401,15 @@ typedef struct xai_method_call {
 /* The same of a metric: its id and parameters. */
 typedef xai_method_call xai_metric_call;
 
-/* What a result holds: raw values (maps, graphs, ...), pictures. */
-typedef enum xai_output { XAI_OUTPUT_MAP = 1, XAI_OUTPUT_OVERLAY = 2, XAI_OUTPUT_ALL = 3 } xai_output;
+/* What a result holds, as bits. Graphs, tables and texts are always there. */
+typedef enum xai_output {
+    XAI_OUTPUT_MAP = 1,     /* maps as raw values */
+    XAI_OUTPUT_OVERLAY = 2, /* pictures: an overlay for a map, a drawing for a graph */
+    XAI_OUTPUT_USUAL = XAI_OUTPUT_MAP | XAI_OUTPUT_OVERLAY,
+    XAI_OUTPUT_TREE = 4,    /* of a graph: the drawing of it as a tree */
+    XAI_OUTPUT_SVG = 8,     /* of a graph: the drawing as SVG */
+    XAI_OUTPUT_GIF = 16     /* of a graph: the drawing as an animation */
+} xai_output;
 
 /* What to explain. Exactly one of `image` and `tensor`. Everything is read only and belongs to the caller. */
 typedef struct xai_request {
@@ -414,7 +421,7 @@ typedef struct xai_request {
     const xai_target *targets; /* none: the top-1 class */
     size_t target_count;
     uint64_t seed;
-    unsigned outputs;        /* xai_output bits for xai_result_render; 0: all */
+    unsigned outputs;        /* xai_output bits for xai_result_render; 0: the usual */
     int top;                 /* predictions to return; 0: 5 */
     bool urgent;             /* a short job: goes before long ones at the next batch */
     xai_precision precision; /* BF16: only methods that need no gradient, only where the processor has it */
@@ -536,7 +543,7 @@ xai_status xai_grade_result(const xai_request *request, xai_pool *pool, xai_toke
                             xai_error *err);
 
 /* Adds the pictures that the artifacts call for (an overlay for a map, a picture for a graph), and drops what
- * `outputs` (xai_output bits; 0: all) leaves out. Once, after xai_explain. */
+ * `outputs` (xai_output bits; 0: the usual) leaves out. Once, after xai_explain. */
 xai_status xai_result_render(xai_result *result, unsigned outputs, xai_error *err);
 
 /* Checks a request without running it: methods, parameters, layers, classes. */
@@ -567,6 +574,34 @@ typedef struct xai_probe_value {
     int64_t top1;
     xai_prediction top[5];
 } xai_probe_value;
+
+/* Which of two sets scores higher? Questions about a picture of which a SAG was made, explain/sag/quiz.h. */
+typedef struct xai_quiz_request {
+    xai_model *model;
+    const xai_image *image;
+    xai_target target;
+    const xai_named_value *params; /* of `sag` */
+    size_t param_count;
+    const char *const *shown; /* the sets that the SAG shows, lower-case hex: nothing is asked about them */
+    size_t shown_count;
+    size_t sufficient; /* the first so many of them are enough for the class */
+    size_t pairs;      /* wanted: even, 2 to XAI_QUIZ_MAX_PAIRS */
+    uint64_t seed;
+} xai_quiz_request;
+
+enum { XAI_QUIZ_MAX_PAIRS = 20 };
+
+typedef struct xai_quiz_pair { /* two sets of equally many regions */
+    char id[2][65];
+    double p[2];     /* at least 0.3 apart */
+    double heat[2];  /* what Grad-CAM gives the regions of the set, summed */
+    bool misleading; /* the set with more heat has the lower score */
+} xai_quiz_pair;
+
+/* pairs[request->pairs] is the caller's; *found of them are filled, half of them misleading: fewer than wanted, or none,
+ * where the picture has no more such pairs. UNSUPPORTED_METHOD unless the model serves Grad-CAM. */
+xai_status xai_quiz(const xai_quiz_request *request, xai_pool *pool, xai_token *token, xai_quiz_pair *pairs,
+                    size_t *found, xai_error *err);
 
 /* values[mask_count] is the caller's. */
 xai_status xai_probe(const xai_probe_request *request, xai_pool *pool, xai_token *token, xai_probe_value *values,

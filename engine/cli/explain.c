@@ -3,7 +3,7 @@
 #include "cli.h"
 
 #include "base/token.h"
-#include "json/base64.h"
+#include "base/base64.h"
 #include "json/request.h"
 #include "json/result.h"
 
@@ -40,8 +40,10 @@ static xai_status collect_pairs(cli_call *call, pairs *p, xai_error *err)
     } SAME[] = {{CLI_METHOD, "method"}, {CLI_TARGET, "target"}, {CLI_SPACE, "space"}, {CLI_CONTRAST, "contrast"},
                 {CLI_SEED, "seed"},     {CLI_TOP, "top"},       {CLI_PRECISION, "precision"},
                 {CLI_EVALUATE, "evaluate"}, {CLI_EXPECTED, "expected"}};
+    bool files = cli_text(call, CLI_OUT, NULL);
     for (size_t i = 0; i < sizeof SAME / sizeof SAME[0]; i++)
         add_pair(p, SAME[i].name, cli_text(call, SAME[i].option, NULL));
+    add_pair(p, "outputs", cli_text(call, CLI_OUTPUTS, files ? "map,overlay,svg,gif" : NULL));
     for (size_t i = 0; i < call->options[CLI_PARAM].count; i++) {
         const char *name, *value;
         XAI_TRY(cli_pair(call, call->options[CLI_PARAM].items[i], &name, &value, err));
@@ -55,9 +57,9 @@ static xai_status collect_pairs(cli_call *call, pairs *p, xai_error *err)
 static xai_status decode_base64(const json_t *text, xai_image **out, xai_error *err)
 {
     size_t size = 0;
-    uint8_t *bytes = malloc(xai_json_base64_room(json_string_length(text)) + 1);
+    uint8_t *bytes = malloc(xai_base64_room(json_string_length(text)) + 1);
     if (!bytes) XAI_NO_MEMORY(err);
-    bool ok = xai_json_base64_decode(json_string_value(text), json_string_length(text), bytes, &size);
+    bool ok = xai_base64_decode(json_string_value(text), json_string_length(text), bytes, &size);
     xai_status status = ok ? xai_image_decode(bytes, size, NULL, out, err)
                            : XAI_ERROR_SET(err, BAD_REQUEST, "target.mask", "the mask is not valid base64");
     free(bytes);

@@ -53,40 +53,42 @@ static void on_write(png_structp png, png_bytep bytes, size_t count)
 static void on_flush(png_structp png) { (void)png; }
 
 /* False when libpng gave up; the reason is in the sink. */
-static bool write_png(png_structp png, png_infop info, sink *s, const uint8_t *rgb, int width, int height)
+static bool write_png(png_structp png, png_infop info, sink *s, const uint8_t *pixels, int channels, int width,
+                      int height)
 {
     if (setjmp(png_jmpbuf(png))) return false;
     png_set_write_fn(png, s, on_write, on_flush);
     png_set_compression_level(png, 1);
     png_set_filter(png, PNG_FILTER_TYPE_BASE, PNG_FILTER_UP);
-    png_set_IHDR(png, info, (png_uint_32)width, (png_uint_32)height, 8, PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+    png_set_IHDR(png, info, (png_uint_32)width, (png_uint_32)height, 8,
+                 channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
                  PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, info);
-    for (int y = 0; y < height; y++) png_write_row(png, rgb + 3 * (size_t)y * (size_t)width);
+    for (int y = 0; y < height; y++) png_write_row(png, pixels + (size_t)channels * (size_t)y * (size_t)width);
     png_write_end(png, NULL);
     return true;
 }
 
-static xai_status encode(sink *s, const uint8_t *rgb, int width, int height, xai_error *err)
+static xai_status encode(sink *s, const uint8_t *pixels, int channels, int width, int height, xai_error *err)
 {
     png_structp png = png_create_write_struct(PNG_LIBPNG_VER_STRING, s, on_error, on_warning);
     if (!png) XAI_NO_MEMORY(err);
     png_infop info = png_create_info_struct(png);
-    bool done = info && write_png(png, info, s, rgb, width, height);
+    bool done = info && write_png(png, info, s, pixels, channels, width, height);
     png_destroy_write_struct(&png, &info);
     XAI_CHECK(done, err, NO_MEMORY, "", "the PNG could not be written: %s", s->message[0] ? s->message : "no memory");
     return XAI_OK;
 }
 
-xai_status xai_png_encode_rgb(xai_arena *arena, const uint8_t *rgb, int width, int height, const uint8_t **out,
-                              size_t *size, xai_error *err)
+static xai_status to_arena(xai_arena *arena, const uint8_t *pixels, int channels, int width, int height,
+                           const uint8_t **out, size_t *size, xai_error *err)
 {
     XAI_CHECK(width > 0 && height > 0 && width <= MAX_SIDE && height <= MAX_SIDE, err, BAD_PARAM, "size",
               "a picture of %d x %d pixels cannot be written", width, height);
     sink s = {.room = (size_t)16 << 10};
     s.bytes = malloc(s.room);
     if (!s.bytes) XAI_NO_MEMORY(err);
-    xai_status status = encode(&s, rgb, width, height, err);
+    xai_status status = encode(&s, pixels, channels, width, height, err);
     uint8_t *copy = status == XAI_OK ? xai_arena_alloc(arena, s.size, 1) : NULL;
     if (copy) memcpy(copy, s.bytes, s.size);
     free(s.bytes);
@@ -95,4 +97,16 @@ xai_status xai_png_encode_rgb(xai_arena *arena, const uint8_t *rgb, int width, i
     *out = copy;
     *size = s.size;
     return XAI_OK;
+}
+
+xai_status xai_png_encode_rgb(xai_arena *arena, const uint8_t *rgb, int width, int height, const uint8_t **out,
+                              size_t *size, xai_error *err)
+{
+    return to_arena(arena, rgb, 3, width, height, out, size, err);
+}
+
+xai_status xai_png_encode_gray(xai_arena *arena, const uint8_t *gray, int width, int height, const uint8_t **out,
+                               size_t *size, xai_error *err)
+{
+    return to_arena(arena, gray, 1, width, height, out, size, err);
 }

@@ -9,4 +9,8 @@
 xai_status xai_png_encode_rgb(xai_arena *arena, const uint8_t *rgb, int width, int height, const uint8_t **out,
                               size_t *size, xai_error *err);
 
+/* The same of height * width bytes, 8 bits of gray a pixel. */
+xai_status xai_png_encode_gray(xai_arena *arena, const uint8_t *gray, int width, int height, const uint8_t **out,
+                               size_t *size, xai_error *err);
+
 #endif

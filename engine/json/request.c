@@ -142,13 +142,13 @@ static xai_status read_outputs(const xai_json_at *root, xai_json_request *out, x
 {
     xai_json_at at = xai_json_member(root, "outputs");
     if (!xai_json_given(&at)) return XAI_OK;
-    XAI_TRY(xai_json_check_array(&at, 1, 2, err));
+    XAI_TRY(xai_json_check_array(&at, 1, 5, err));
     for (size_t i = 0; i < json_array_size(at.value); i++) {
         xai_json_at item = xai_json_item(&at, i);
         int choice = -1;
-        XAI_TRY(xai_json_get_choice(&item, "map|overlay", &choice, err));
-        if (choice < 0) XAI_JSON_FAIL(err, &item, "must be \"map\" or \"overlay\"");
-        out->outputs |= choice == 0 ? XAI_OUTPUT_MAP : XAI_OUTPUT_OVERLAY;
+        XAI_TRY(xai_json_get_choice(&item, "map|overlay|tree|svg|gif", &choice, err));
+        if (choice < 0) XAI_JSON_FAIL(err, &item, "must be \"map\", \"overlay\", \"tree\", \"svg\" or \"gif\"");
+        out->outputs |= 1u << choice; /* in the order of xai_output */
     }
     return XAI_OK;
 }

@@ -39,7 +39,7 @@ typedef struct xai_json_request {
     xai_json_target *targets;
     size_t target_count;
     int64_t seed;
-    unsigned outputs; /* xai_output bits; 0: all */
+    unsigned outputs; /* xai_output bits; 0: the usual */
     int64_t top;      /* 0: 5 */
     xai_precision precision;
     int64_t wait_ms;  /* -1: not given */

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base64.h"
+#include "base/base64.h"
 #include "doc.h"
 #include "target.h"
 
@@ -68,10 +68,10 @@ const char *xai_json_artifact_extension(const char *kind, const char *media_type
 
 static json_t *base64_of(const void *bytes, size_t size)
 {
-    size_t length = xai_json_base64_length(size);
+    size_t length = xai_base64_length(size);
     char *text = malloc(length + 1);
     if (!text) return NULL;
-    xai_json_base64_encode(bytes, size, text);
+    xai_base64_encode(bytes, size, text);
     json_t *value = json_stringn_nocheck(text, length);
     free(text);
     return value;

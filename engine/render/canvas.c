@@ -136,23 +136,36 @@ void xai_canvas_frame(xai_canvas *canvas, int x, int y, int width, int height)
     cairo_stroke(canvas);
 }
 
-xai_status xai_canvas_artifact(xai_canvas *canvas, const char *name, xai_arena *arena, xai_artifact *out,
-                               xai_error *err)
+void xai_canvas_rgb(xai_canvas *canvas, uint8_t *rgb)
 {
-    XAI_CHECK(cairo_status(canvas) == CAIRO_STATUS_SUCCESS, err, INTERNAL, name, "the figure could not be drawn: %s",
-              cairo_status_to_string(cairo_status(canvas)));
     cairo_surface_t *surface = cairo_get_target(canvas);
     cairo_surface_flush(surface);
     const unsigned char *data = cairo_image_surface_get_data(surface);
     int stride = cairo_image_surface_get_stride(surface);
     int width = cairo_image_surface_get_width(surface), height = cairo_image_surface_get_height(surface);
-    uint8_t *rgb = xai_arena_alloc(arena, (size_t)width * (size_t)height, 3), *p = rgb;
-    if (!rgb) XAI_NO_MEMORY(err);
     for (int y = 0; y < height; y++)
-        for (int x = 0; x < width; x++, p += 3) {
+        for (int x = 0; x < width; x++, rgb += 3) {
             uint32_t v = ((const uint32_t *)(const void *)(data + (size_t)y * (size_t)stride))[x];
-            p[0] = (uint8_t)(v >> 16), p[1] = (uint8_t)(v >> 8), p[2] = (uint8_t)v;
+            rgb[0] = (uint8_t)(v >> 16), rgb[1] = (uint8_t)(v >> 8), rgb[2] = (uint8_t)v;
         }
+}
+
+xai_status xai_canvas_check(xai_canvas *canvas, xai_error *err)
+{
+    XAI_CHECK(cairo_status(canvas) == CAIRO_STATUS_SUCCESS, err, INTERNAL, "", "the figure could not be drawn: %s",
+              cairo_status_to_string(cairo_status(canvas)));
+    return XAI_OK;
+}
+
+xai_status xai_canvas_artifact(xai_canvas *canvas, const char *name, xai_arena *arena, xai_artifact *out,
+                               xai_error *err)
+{
+    XAI_TRY(xai_canvas_check(canvas, err));
+    cairo_surface_t *surface = cairo_get_target(canvas);
+    int width = cairo_image_surface_get_width(surface), height = cairo_image_surface_get_height(surface);
+    uint8_t *rgb = xai_arena_alloc(arena, (size_t)width * (size_t)height, 3);
+    if (!rgb) XAI_NO_MEMORY(err);
+    xai_canvas_rgb(canvas, rgb);
     *out = (xai_artifact){
         .name = name, .kind = XAI_ARTIFACT_IMAGE, .media_type = "image/png", .width = width, .height = height};
     return xai_png_encode_rgb(arena, rgb, width, height, &out->bytes, &out->size, err);

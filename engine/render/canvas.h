@@ -38,6 +38,12 @@ void xai_canvas_text_upright(xai_canvas *canvas, const char *text, double size, 
 /* A thin gray frame around width x height pixels at (x, y). */
 void xai_canvas_frame(xai_canvas *canvas, int x, int y, int width, int height);
 
+/* The pixels as they are now, height * width * 3 bytes to `rgb`. */
+void xai_canvas_rgb(xai_canvas *canvas, uint8_t *rgb);
+
+/* INTERNAL if something could not be drawn. */
+xai_status xai_canvas_check(xai_canvas *canvas, xai_error *err);
+
 /* The canvas as an artifact of this name, PNG bytes in the arena. */
 xai_status xai_canvas_artifact(xai_canvas *canvas, const char *name, xai_arena *arena, xai_artifact *out,
                                xai_error *err);

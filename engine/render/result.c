@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { MOST_PICTURES = 4 }; /* of one artifact */
+
 typedef struct gallery {
     const xai_result *result;
     unsigned outputs;
@@ -35,19 +37,21 @@ static xai_status add_overlay(gallery *g, const xai_artifact *map, xai_error *er
     return XAI_OK;
 }
 
-/* The picture of a structured attention graph, beside the graph itself. */
-static xai_status add_sag_picture(gallery *g, const xai_artifact *graph, xai_error *err)
+/* The pictures of a structured attention graph, beside the graph itself. */
+static xai_status add_sag_pictures(gallery *g, const xai_artifact *graph, xai_error *err)
 {
+    static const struct {
+        xai_output output;
+        xai_sag_renderer *render;
+    } PICTURES[] = {{XAI_OUTPUT_OVERLAY, xai_render_sag}, {XAI_OUTPUT_TREE, xai_render_sag_tree},
+                    {XAI_OUTPUT_SVG, xai_render_sag_svg}, {XAI_OUTPUT_GIF, xai_render_sag_gif}};
     const xai_result *r = g->result;
     if (!r->view) return XAI_OK;
-    return xai_render_sag(graph->doc, r->view, r->view_width, r->view_height, r->arena, &g->list[g->count++], err);
-}
-
-static xai_status add_drawing(gallery *g, const xai_artifact *graph, xai_error *err)
-{
-    const xai_result *r = g->result;
-    if (!r->view) return XAI_OK;
-    return xai_render_sag(graph->doc, r->view, r->view_width, r->view_height, r->arena, &g->list[g->count++], err);
+    for (size_t i = 0; i < sizeof PICTURES / sizeof PICTURES[0]; i++)
+        if (g->outputs & PICTURES[i].output)
+            XAI_TRY(PICTURES[i].render(graph->doc, r->view, r->view_width, r->view_height, r->arena,
+                                       &g->list[g->count++], err));
+    return XAI_OK;
 }
 
 static xai_status add_plot(gallery *g, const xai_artifact *curve, xai_error *err)
@@ -59,19 +63,18 @@ static xai_status add_plot(gallery *g, const xai_artifact *curve, xai_error *err
 
 static xai_status render_artifact(gallery *g, const xai_artifact *a, xai_error *err)
 {
-    bool is_sag = a->kind == XAI_ARTIFACT_GRAPH && strcmp(a->name, "sag") == 0;
     bool is_map = a->kind == XAI_ARTIFACT_MAP;
     if (!is_map || g->outputs & XAI_OUTPUT_MAP) g->list[g->count++] = *a;
-    if (is_sag && g->outputs & XAI_OUTPUT_OVERLAY) return add_sag_picture(g, a, err);
+    if (a->kind == XAI_ARTIFACT_GRAPH) return add_sag_pictures(g, a, err);
     if (!(g->outputs & XAI_OUTPUT_OVERLAY)) return XAI_OK;
     if (is_map) return add_overlay(g, a, err);
-    if (a->kind == XAI_ARTIFACT_CURVE && xai_doc_is_bars(a->doc)) return add_plot(g, a, err);
-    return a->kind == XAI_ARTIFACT_GRAPH ? add_drawing(g, a, err) : XAI_OK;
+    return a->kind == XAI_ARTIFACT_CURVE && xai_doc_is_bars(a->doc) ? add_plot(g, a, err) : XAI_OK;
 }
 
 static xai_status render_explanation(const xai_result *r, xai_explanation *e, unsigned outputs, xai_error *err)
 {
-    gallery g = {.result = r, .outputs = outputs, .list = XAI_NEW(r->arena, xai_artifact, 2 * e->artifact_count)};
+    gallery g = {.result = r, .outputs = outputs,
+                 .list = XAI_NEW(r->arena, xai_artifact, (1 + MOST_PICTURES) * e->artifact_count)};
     if (!g.list) XAI_NO_MEMORY(err);
     for (size_t i = 0; i < e->artifact_count; i++) XAI_TRY(render_artifact(&g, &e->artifacts[i], err));
     e->artifacts = g.list;
@@ -84,7 +87,7 @@ xai_status xai_result_render(xai_result *result, unsigned outputs, xai_error *er
     int64_t started = xai_clock_ns();
     xai_explanation *list = (xai_explanation *)(uintptr_t)result->explanations; /* the result is ours to change */
     for (size_t i = 0; i < result->explanation_count; i++)
-        XAI_TRY(render_explanation(result, &list[i], outputs ? outputs : XAI_OUTPUT_ALL, err));
+        XAI_TRY(render_explanation(result, &list[i], outputs ? outputs : XAI_OUTPUT_USUAL, err));
     result->render_ms = (double)(xai_clock_ns() - started) * 1e-6;
     return XAI_OK;
 }

@@ -57,6 +57,7 @@ static xai_status read_graph(const xai_doc *graph, int count, xai_arena *arena, 
         box->p = real_of(n, "p");
         box->rel = real_of(n, "rel");
         box->layer = true_of(n, "root") ? 0 : -1;
+        box->node = l->box_count;
         box->order = (double)l->box_count++;
     }
     for (const xai_doc *e = edges->first; e; e = e->next) {
@@ -68,6 +69,42 @@ static xai_status read_graph(const xai_doc *graph, int count, xai_arena *arena, 
         XAI_CHECK(line->removed >= 0 && line->removed < count, err, BAD_PARAM, "graph", "an edge removes no region");
     }
     return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- the tree */
+
+/* Room for the tree: the graph's roots, and all children of what a full layer may hold. */
+static xai_status plant(const xai_sag_layout *graph, int count, xai_arena *arena, xai_sag_layout *tree, xai_error *err)
+{
+    size_t roots = 0;
+    for (size_t i = 0; i < graph->box_count; i++) roots += graph->boxes[i].layer == 0;
+    size_t parents = roots + (XAI_SAG_LAYERS - 2) * LAYER_ROOM, room = parents * (size_t)count;
+    tree->boxes = XAI_NEW(arena, xai_sag_box, roots + room);
+    tree->lines = XAI_NEW(arena, xai_sag_line, room);
+    if (!tree->boxes || !tree->lines) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < graph->box_count; i++)
+        if (graph->boxes[i].layer == 0) tree->boxes[tree->box_count++] = graph->boxes[i];
+    return XAI_OK;
+}
+
+/* Gives each drawn box of a layer children of its own. An edge leads from a set to one with a region less, so that a
+ * box has no more of them than there are regions. */
+static void sprout(xai_sag_layout *tree, const xai_sag_layout *graph, int layer, int count)
+{
+    size_t n = tree->box_count;
+    for (size_t i = 0; i < n; i++) {
+        int born = 0;
+        for (size_t k = 0; tree->boxes[i].layer == layer && k < graph->line_count && born < count; k++) {
+            const xai_sag_line *line = &graph->lines[k];
+            if (line->from != tree->boxes[i].node) continue;
+            xai_sag_box child = graph->boxes[line->to];
+            child.layer = -1;
+            tree->lines[tree->line_count++] =
+                (xai_sag_line){.from = i, .to = tree->box_count, .removed = line->removed, .drop = line->drop};
+            tree->boxes[tree->box_count++] = child;
+            born++;
+        }
+    }
 }
 
 /* ---------------------------------------------------------------- choosing */
@@ -170,16 +207,32 @@ static void place_layer(xai_sag_layout *l, int layer, const size_t *line, size_t
     l->drawn += n;
 }
 
-xai_status xai_sag_layout_make(const xai_doc *graph, int count, int caption, int gap, xai_arena *arena,
+static xai_status count_left_out(xai_sag_layout *l, size_t nodes, xai_arena *arena, xai_error *err)
+{
+    bool *drawn = XAI_NEW(arena, bool, nodes);
+    if (!drawn) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < l->box_count; i++)
+        if (l->boxes[i].layer >= 0) drawn[l->boxes[i].node] = true;
+    for (size_t i = 0; i < nodes; i++) l->left_out += !drawn[i];
+    return XAI_OK;
+}
+
+xai_status xai_sag_layout_make(const xai_doc *document, int count, bool tree, int caption, int gap, xai_arena *arena,
                                xai_sag_layout *l, xai_error *err)
 {
-    *l = (xai_sag_layout){0};
-    XAI_TRY(read_graph(graph, count, arena, l, err));
+    xai_sag_layout graph = {0};
+    XAI_TRY(read_graph(document, count, arena, &graph, err));
+    *l = tree ? (xai_sag_layout){0} : graph;
+    if (tree) XAI_TRY(plant(&graph, count, arena, l, err));
+    for (int layer = 1; layer < XAI_SAG_LAYERS; layer++) {
+        if (tree) sprout(l, &graph, layer - 1, count);
+        fill_layer(l, layer);
+    }
+    note_removed(l);
+    XAI_TRY(count_left_out(l, graph.box_count, arena, err));
     size_t *line = XAI_NEW(arena, size_t, l->box_count);
     double *place = XAI_NEW(arena, double, l->box_count);
     if (!line || !place) XAI_NO_MEMORY(err);
-    for (int layer = 1; layer < XAI_SAG_LAYERS; layer++) fill_layer(l, layer);
-    note_removed(l);
     for (int layer = 0; layer < XAI_SAG_LAYERS; layer++) {
         size_t n = order_layer(l, layer, line, place);
         if (!n) break;

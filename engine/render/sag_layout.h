@@ -2,7 +2,7 @@
  * Which nodes of a structured attention graph are drawn, and where: layers from the roots downwards.
  *
  * Small graphs are drawn whole. Of large ones, every drawn node shows in turn the child that keeps most and the child
- * that loses most, until its layer is full.
+ * that loses most, until its layer is full. As a tree, a set that several nodes lead to has a box below each of them.
  */
 #ifndef XAI_RENDER_SAG_LAYOUT_H
 #define XAI_RENDER_SAG_LAYOUT_H
@@ -13,6 +13,7 @@
 enum { XAI_SAG_LAYERS = 5 };
 
 typedef struct xai_sag_box { /* a drawn node; lengths in pixels */
+    size_t node;      /* its place in the document's list; boxes of a tree may share one */
     xai_mask mask;
     xai_mask removed; /* regions that its drawn parents have and it has not */
     double p, rel;
@@ -28,15 +29,16 @@ typedef struct xai_sag_line {
 } xai_sag_line;
 
 typedef struct xai_sag_layout {
-    xai_sag_box *boxes; /* all nodes, in the document's order */
+    xai_sag_box *boxes; /* all nodes, in the document's order; of a tree, roots and all children of drawn boxes */
     size_t box_count, drawn;
-    xai_sag_line *lines; /* all edges */
+    xai_sag_line *lines; /* all edges between them */
     size_t line_count;
+    size_t left_out;   /* nodes of the document without a drawn box */
     int width, height; /* of everything drawn */
 } xai_sag_layout;
 
 /* `caption`: height of the lettering below a square; `gap`: between squares. BAD_PARAM for another document. */
-xai_status xai_sag_layout_make(const xai_doc *graph, int count, int caption, int gap, xai_arena *arena,
+xai_status xai_sag_layout_make(const xai_doc *graph, int count, bool tree, int caption, int gap, xai_arena *arena,
                                xai_sag_layout *out, xai_error *err);
 
 /* Whether both ends of a line are drawn, one layer apart. */

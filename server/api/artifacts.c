@@ -1,5 +1,6 @@
 /*
- * One artifact of a finished explanation as a file: "0-overlay.png" is artifact "overlay" of results[0].
+ * One artifact of a finished explanation as a file: "0-overlay.png" is artifact "overlay" of results[0]; "sag.svg" is
+ * the first artifact with this extension of the first result of method `sag`.
  *
  * Pictures come as they are, maps as .npy, graphs as JSON, texts as text. The ETag is the hash of the bytes.
  */
@@ -9,7 +10,7 @@
 
 #include "base/sha256.h"
 #include "internal.h"
-#include "json/base64.h"
+#include "base/base64.h"
 #include "json/result.h"
 
 /* ---------------------------------------------------------------- bytes */
@@ -18,8 +19,8 @@ static jobs_bytes *decoded(const json_t *data)
 {
     size_t length = json_string_length(data), size = 0;
     jobs_bytes *bytes = NULL;
-    uint8_t *buffer = malloc(xai_json_base64_room(length) + 1);
-    if (buffer && xai_json_base64_decode(json_string_value(data), length, buffer, &size))
+    uint8_t *buffer = malloc(xai_base64_room(length) + 1);
+    if (buffer && xai_base64_decode(json_string_value(data), length, buffer, &size))
         bytes = jobs_bytes_new(buffer, size);
     free(buffer);
     return bytes;
@@ -89,23 +90,53 @@ static const char *type_of(const char *extension)
 
 /* ---------------------------------------------------------------- names */
 
-/* The artifact that "0-overlay.png" names, and its extension. */
+static const char *extension_of(const json_t *artifact)
+{
+    return xai_json_artifact_extension(json_string_value(json_object_get(artifact, "kind")),
+                                       json_string_value(json_object_get(artifact, "media_type")));
+}
+
+/* "overlay.png" of a result. */
+static const json_t *find_named(const json_t *result, const char *name)
+{
+    json_t *artifact;
+    size_t i;
+    json_array_foreach(json_object_get(result, "artifacts"), i, artifact) {
+        const char *own = json_string_value(json_object_get(artifact, "name"));
+        size_t n = own ? strlen(own) : 0;
+        bool same = own && strncmp(name, own, n) == 0 && name[n] == '.';
+        if (same && strcmp(name + n + 1, extension_of(artifact)) == 0) return artifact;
+    }
+    return NULL;
+}
+
+/* The first artifact with that extension. */
+static const json_t *find_like(const json_t *result, const char *extension)
+{
+    json_t *artifact;
+    size_t i;
+    json_array_foreach(json_object_get(result, "artifacts"), i, artifact)
+        if (strcmp(extension_of(artifact), extension) == 0) return artifact;
+    return NULL;
+}
+
+/* The artifact that "0-overlay.png" or "sag.svg" names, and its extension. */
 static const json_t *find_artifact(const json_t *root, const char *name, const char **extension)
 {
     char *end;
     unsigned long index = strtoul(name, &end, 10);
-    if (end == name || *end != '-') return NULL;
-    json_t *list = json_object_get(json_array_get(json_object_get(root, "results"), index), "artifacts"), *artifact;
+    json_t *results = json_object_get(root, "results"), *result;
+    const json_t *artifact = NULL;
     size_t i;
-    json_array_foreach(list, i, artifact) {
-        const char *own = json_string_value(json_object_get(artifact, "name"));
-        size_t n = own ? strlen(own) : 0;
-        if (!own || strncmp(end + 1, own, n) != 0 || end[1 + n] != '.') continue;
-        *extension = xai_json_artifact_extension(json_string_value(json_object_get(artifact, "kind")),
-                                                 json_string_value(json_object_get(artifact, "media_type")));
-        if (strcmp(end + 2 + n, *extension) == 0) return artifact;
+    if (end != name && *end == '-') artifact = find_named(json_array_get(results, index), end + 1);
+    json_array_foreach(results, i, result) {
+        const char *method = json_string_value(json_object_get(result, "method"));
+        size_t n = method ? strlen(method) : 0;
+        bool same = method && !artifact && strncmp(name, method, n) == 0 && name[n] == '.';
+        if (same) artifact = find_like(result, name + n + 1);
     }
-    return NULL;
+    if (artifact) *extension = extension_of(artifact);
+    return artifact;
 }
 
 static void reply_file(api_request *request, jobs_bytes *bytes, const char *type)
@@ -132,7 +163,9 @@ static void reply_artifact(api_request *request, const jobs_view *view, const ch
     jobs_bytes *bytes = artifact ? bytes_of(artifact, extension) : NULL;
     xai_error err;
     if (bytes) reply_file(request, bytes, type_of(extension));
-    else if (root && !artifact) api_reply_problem(request, WIRE_NOT_FOUND, "the explanation has no such artifact");
+    else if (root && !artifact) api_reply_problem(request, WIRE_NOT_FOUND,
+                                                 "the explanation has no such artifact; some are made only if the "
+                                                 "request's \"outputs\" name them");
     else XAI_ERROR_SET(&err, NO_MEMORY, "", "out of memory");
     if (!bytes && !(root && !artifact)) api_reply_error(request, &err);
     json_decref(root);

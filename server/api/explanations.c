@@ -55,8 +55,9 @@ static void reply_accepted(api_request *request, const jobs_view *view)
     api_complete(request, &response);
 }
 
-static void then_explanation(api_request *request, jobs_outcome outcome, const jobs_view *view)
+static void then_explanation(api *a, api_request *request, jobs_outcome outcome, const jobs_view *view)
 {
+    (void)a;
     if (outcome == JOBS_ACCEPTED) reply_accepted(request, view);
     else reply_finished(request, view);
 }
@@ -100,8 +101,9 @@ void api_post_explanation(api *a, api_request *request, const api_path *path)
 
 /* ---------------------------------------------------------------- predictions */
 
-static void then_prediction(api_request *request, jobs_outcome outcome, const jobs_view *view)
+static void then_prediction(api *a, api_request *request, jobs_outcome outcome, const jobs_view *view)
 {
+    (void)a;
     (void)outcome; /* predictions are not promised: they finish, or fail */
     if (!view->text) {
         api_reply_view_error(request, view);

@@ -45,12 +45,19 @@ typedef struct api_wait {
     bool applied; /* a preference decided it */
 } api_wait;
 api_wait api_wait_of(const api *a, const api_request *request, int64_t in_body);
-typedef void (*api_on_outcome)(api_request *request, jobs_outcome outcome, const jobs_view *view);
+typedef void (*api_on_outcome)(api *a, api_request *request, jobs_outcome outcome, const jobs_view *view);
 void api_submit(api *a, api_request *request, jobs_task *task, api_wait wait, api_on_outcome then);
 void api_reply_view_error(api_request *request, const jobs_view *view);
 
 /* explanations.c: the job that the path names; false: it has been answered (404, 410, 5xx). The caller clears *view. */
 bool api_find_job(api *a, api_request *request, const api_path *path, jobs_view *view);
+
+/* sag.c: the SAG among the results of a finished explanation, the `wanted`th result or (NULL) the first; NULL if there is
+ * none. Its graph document, and how many regions that has; 0 if it cannot be read. The masks are lower-case hex. */
+const json_t *api_find_sag(const json_t *root, const char *wanted);
+const json_t *api_sag_graph(const json_t *sag);
+size_t api_sag_regions(const json_t *sag);
+json_t *api_mask_patches(const char *mask); /* a new array, ascending */
 
 /* Handlers, one a line of routes.def. */
 #define API_ROUTE(handler, method, path_, access, summary) \

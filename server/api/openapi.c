@@ -50,7 +50,7 @@ static const char REQUEST[] =
     "\"target\":{\"$ref\":\"#/components/schemas/Target\"},"
     "\"seed\":{\"type\":[\"integer\",\"null\"],\"minimum\":0},\"precision\":{\"enum\":[\"f32\",\"bf16\",null],"
     "\"description\":\"bf16: where the model's precisions name it, and for methods that need no gradient\"},"
-    "\"outputs\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":2,\"items\":{\"enum\":[\"map\",\"overlay\"]}},"
+    "\"outputs\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":5,\"items\":{\"enum\":[\"map\",\"overlay\",\"tree\",\"svg\",\"gif\"]}},"
     "\"evaluate\":{\"type\":\"array\",\"maxItems\":32,\"items\":{\"$ref\":\"#/components/schemas/Metric\"},"
     "\"description\":\"Metrics that the maps are graded by\"},"
     "\"expected\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":false,"
@@ -78,6 +78,18 @@ static const char PROBE[] =
     "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
     "\"patches\":{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0}},"
     "\"masks\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":64,\"items\":{\"type\":\"string\",\"pattern\":\"^[0-9a-f]+$\"}}}}";
+
+static const char QUIZ[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"properties\":{"
+    "\"pairs\":{\"type\":\"integer\",\"minimum\":2,\"maximum\":20,\"multipleOf\":2,\"default\":6},"
+    "\"seed\":{\"type\":[\"integer\",\"null\"],\"minimum\":0,\"description\":\"null: at random\"},"
+    "\"condition\":{\"type\":[\"string\",\"null\"],\"description\":\"The explanation shown; null: by lot\"}}}";
+
+static const char ANSWERS[] =
+    "{\"type\":\"object\",\"additionalProperties\":false,\"required\":[\"answers\"],\"properties\":{"
+    "\"answers\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":20,\"items\":{\"type\":\"object\","
+    "\"additionalProperties\":false,\"required\":[\"pair\",\"choice\"],\"properties\":{"
+    "\"pair\":{\"type\":\"integer\",\"minimum\":0},\"choice\":{\"enum\":[\"a\",\"b\"]}}}}}}";
 
 /* One of the forms that a method or a metric has: its id with its own parameters. */
 static void add_form(json_t *forms, json_t *names, const char *id, const xai_param *params, size_t count)
@@ -117,9 +129,9 @@ static json_t *metric_schema(void)
 
 static json_t *schemas(const jobs_engine *engine)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "Request", schema(REQUEST), "Target", schema(TARGET), "Method",
-                     method_schema(engine), "Metric", metric_schema(), "Result", schema(RESULT), "Problem", schema(PROBLEM), "Probe",
-                     schema(PROBE));
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "Request", schema(REQUEST), "Target", schema(TARGET),
+                     "Method", method_schema(engine), "Metric", metric_schema(), "Result", schema(RESULT), "Problem",
+                     schema(PROBLEM), "Probe", schema(PROBE), "Quiz", schema(QUIZ), "Answers", schema(ANSWERS));
 }
 
 /* ---------------------------------------------------------------- paths */
@@ -143,8 +155,11 @@ static json_t *image_body(void)
 
 static json_t *body_of(const char *handler)
 {
-    if (strcmp(handler, "post_probe") == 0)
-        return json_pack("{s:b, s:{s:o}}", "required", 1, "content", "application/json", reference("Probe"));
+    static const char *const BODIES[][2] = {{"post_probe", "Probe"}, {"post_quiz", "Quiz"}, {"post_answers", "Answers"}};
+    for (size_t i = 0; i < sizeof BODIES / sizeof BODIES[0]; i++)
+        if (strcmp(handler, BODIES[i][0]) == 0)
+            return json_pack("{s:b, s:{s:o}}", "required", strcmp(handler, "post_quiz") != 0, "content",
+                             "application/json", reference(BODIES[i][1]));
     return image_body();
 }
 
@@ -189,7 +204,7 @@ static json_t *parameters_of(const char *handler, const char *path)
     bool image = strcmp(handler, "post_explanation") == 0 || strcmp(handler, "post_prediction") == 0;
     for (size_t i = 0; image && i < sizeof QUERY / sizeof QUERY[0]; i++)
         json_array_append_new(list, parameter("query", QUERY[i], false));
-    if (strcmp(handler, "post_probe") == 0) json_array_append_new(list, parameter("query", "result", false));
+    if (strcmp(handler, "post_probe") == 0 || strcmp(handler, "post_quiz") == 0) json_array_append_new(list, parameter("query", "result", false));
     return list;
 }
 

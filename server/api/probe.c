@@ -4,40 +4,12 @@
  * {"patches":[3,4]} is one set, {"masks":["0000000000018", ...]} are many. ?result=N picks one of several SAGs.
  */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "internal.h"
 #include "json/read.h"
 
 enum { MAX_PROBES = 64, MAX_REGIONS = 256 };
-
-/* ---------------------------------------------------------------- the SAG */
-
-static const json_t *find_sag(const json_t *root, const char *wanted)
-{
-    json_t *results = json_object_get(root, "results"), *result;
-    size_t i;
-    json_array_foreach(results, i, result) {
-        const char *method = json_string_value(json_object_get(result, "method"));
-        if (wanted && strtoul(wanted, NULL, 10) != i) continue;
-        if (method && strcmp(method, "sag") == 0) return result;
-    }
-    return NULL;
-}
-
-/* How many regions it has; 0 if that cannot be read. */
-static size_t regions_of(const json_t *sag)
-{
-    json_t *list = json_object_get(sag, "artifacts"), *artifact;
-    size_t i;
-    json_array_foreach(list, i, artifact) {
-        json_t *regions = json_object_get(json_object_get(artifact, "data"), "regions");
-        json_int_t count = json_integer_value(json_object_get(regions, "count"));
-        if (count > 0 && count <= MAX_REGIONS) return (size_t)count;
-    }
-    return 0;
-}
 
 /* ---------------------------------------------------------------- masks */
 
@@ -97,9 +69,9 @@ static xai_status read_masks(const json_t *body, size_t regions, json_t *masks, 
 static xai_status make_task(api *a, api_request *request, const jobs_view *view, const json_t *root,
                             const json_t *body, jobs_task **task, xai_error *err)
 {
-    const json_t *sag = find_sag(root, api_request_query(request, "result"));
+    const json_t *sag = api_find_sag(root, api_request_query(request, "result"));
     XAI_CHECK(sag, err, BAD_PARAM, "", "this explanation has no SAG to probe");
-    size_t regions = regions_of(sag);
+    size_t regions = api_sag_regions(sag);
     XAI_CHECK(regions > 0, err, INTERNAL, "", "the stored SAG does not say how many regions it has");
     const char *model = json_string_value(json_object_get(json_object_get(root, "model"), "id"));
     json_t *masks = json_array();
@@ -114,8 +86,9 @@ static xai_status make_task(api *a, api_request *request, const jobs_view *view,
     return status;
 }
 
-static void then_probe(api_request *request, jobs_outcome outcome, const jobs_view *view)
+static void then_probe(api *a, api_request *request, jobs_outcome outcome, const jobs_view *view)
 {
+    (void)a;
     (void)outcome;
     if (view->text) api_reply_bytes(request, 200, "application/json", jobs_bytes_ref(view->text));
     else api_reply_view_error(request, view);

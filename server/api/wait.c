@@ -60,7 +60,7 @@ static void on_gone(void *user)
 static void on_answer(void *user, jobs_outcome outcome, const jobs_view *view)
 {
     pending *p = user;
-    p->then(p->request, outcome, view);
+    p->then(p->a, p->request, outcome, view);
     free(p);
 }
 

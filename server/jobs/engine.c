@@ -33,5 +33,6 @@ jobs_engine jobs_engine_xai(void)
                          .cost = cost,
                          .explain = explain,
                          .result_free = xai_result_free,
-                         .probe = xai_probe};
+                         .probe = xai_probe,
+                         .quiz = xai_quiz};
 }

@@ -22,6 +22,9 @@ typedef struct jobs_engine {
     xai_status (*probe)(const xai_probe_request *request, xai_pool *pool, xai_token *token, xai_probe_value *values,
                         xai_error *err);
 
+    xai_status (*quiz)(const xai_quiz_request *request, xai_pool *pool, xai_token *token, xai_quiz_pair *pairs,
+                       size_t *found, xai_error *err);
+
     /* Image bytes into pixels, somewhere they can do no harm. `decoder` is the first argument. */
     xai_status (*decode)(void *decoder, const void *bytes, size_t size, const xai_token *token, xai_image **out,
                          xai_error *err);

@@ -143,6 +143,37 @@ static xai_status probe(jobs *j, work *w, const xai_image *image, jobs_bytes **b
     return status;
 }
 
+static json_t *side_json(const xai_quiz_pair *pair, int side)
+{
+    return json_pack("{s:s, s:o, s:o}", "id", pair->id[side], "p", xai_json_real(pair->p[side]), "heat",
+                     xai_json_real(pair->heat[side]));
+}
+
+static json_t *quiz_json(const json_t *about, const xai_quiz_pair *pairs, size_t count)
+{
+    json_t *object = json_copy((json_t *)(uintptr_t)about);
+    json_t *array = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(array, json_pack("{s:o, s:o, s:b}", "a", side_json(&pairs[i], 0), "b",
+                                               side_json(&pairs[i], 1), "misleading", (int)pairs[i].misleading));
+    json_object_set_new(object, "pairs", array);
+    return object;
+}
+
+static xai_status quiz(jobs *j, work *w, const xai_image *image, jobs_bytes **body, timing *t, xai_error *err)
+{
+    xai_quiz_request request = w->task->quiz;
+    xai_quiz_pair pairs[XAI_QUIZ_MAX_PAIRS];
+    size_t found = 0;
+    request.image = image;
+    int64_t start = xai_clock_ns();
+    XAI_TRY(j->engine.quiz(&request, j->pool, w->token, pairs, &found, err));
+    t->engine_ms = (double)(xai_clock_ns() - start) * 1e-6;
+    *body = bytes_of_json(quiz_json(json_object_get(w->task->json, "about"), pairs, found));
+    if (!*body) XAI_NO_MEMORY(err);
+    return XAI_OK;
+}
+
 static xai_status decode(jobs *j, work *w, xai_image **image, timing *t, xai_error *err)
 {
     jobs_task *task = w->task;
@@ -195,6 +226,7 @@ static void run_work(jobs *j, work *w)
     if (status == XAI_OK) status = decode(j, w, &image, &t, &err);
     if (status == XAI_OK) status = decode_masks(j, w, &err);
     if (status == XAI_OK && w->task->kind == JOBS_PROBE) status = probe(j, w, image, &body, &t, &err);
+    else if (status == XAI_OK && w->task->kind == JOBS_QUIZ) status = quiz(j, w, image, &body, &t, &err);
     else if (status == XAI_OK) status = explain(j, w, image, &body, &t, &partial, &err);
     xai_image_free(image);
     err.where[0] = '\0'; /* a layer or a file of ours, and no pointer into the request */

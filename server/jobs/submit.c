@@ -12,7 +12,7 @@ work *jobs_work_new(const jobs *j, jobs_task *task)
     work *w = calloc(1, sizeof *w);
     if (!w) return NULL;
     w->task = task;
-    w->is_short = task->kind != JOBS_EXPLAIN || task->cost <= j->config.short_cost;
+    w->is_short = task->kind == JOBS_PREDICT || task->kind == JOBS_PROBE || task->cost <= j->config.short_cost;
     return w;
 }
 
@@ -222,7 +222,6 @@ xai_status jobs_remove(jobs *j, const char *id, xai_error *err)
     delivery *list = NULL;
     pthread_mutex_lock(&j->lock);
     job *it = find_listed_locked(j, id);
-    bool stored = !it || it->durable;
     if (it) {
         it->refs++;
         jobs_cancel_locked(j, it, XAI_E_CANCELLED, "the explanation was deleted", &list);
@@ -232,5 +231,5 @@ xai_status jobs_remove(jobs *j, const char *id, xai_error *err)
     }
     pthread_mutex_unlock(&j->lock);
     jobs_deliver(list);
-    return stored ? j->store->table->remove(j->store, id, err) : XAI_OK;
+    return j->store->table->remove(j->store, id, err); /* if it has no job, perhaps quizzes of it */
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "base/sha256.h"
-#include "json/base64.h"
+#include "base/base64.h"
 #include "json/read.h"
 #include "json/request.h"
 
@@ -46,9 +46,9 @@ static xai_status task_new(jobs_kind kind, const char *owner, jobs_task **out, x
 static xai_status decode_base64(jobs_task *task, const xai_json_request *request, xai_error *err)
 {
     size_t size = 0;
-    uint8_t *bytes = malloc(xai_json_base64_room(request->image_length) + 1);
+    uint8_t *bytes = malloc(xai_base64_room(request->image_length) + 1);
     if (!bytes) XAI_NO_MEMORY(err);
-    bool ok = xai_json_base64_decode(request->image, request->image_length, bytes, &size);
+    bool ok = xai_base64_decode(request->image, request->image_length, bytes, &size);
     if (ok) task->image = jobs_bytes_new(bytes, size);
     free(bytes);
     XAI_CHECK(ok, err, BAD_REQUEST, "/image/b64", "not valid base64 (RFC 4648, with padding, without line breaks)");
@@ -80,9 +80,9 @@ static xai_status take_masks(jobs_task *task, const xai_json_request *request, x
         snprintf(pointer, sizeof pointer, "/targets/%zu/mask/b64", i);
         jobs_mask *mask = &task->masks[task->mask_count++];
         mask->target = i;
-        mask->bytes = xai_arena_alloc(task->arena, xai_json_base64_room(t->mask_length) + 1, 1);
+        mask->bytes = xai_arena_alloc(task->arena, xai_base64_room(t->mask_length) + 1, 1);
         XAI_CHECK(mask->bytes, err, TOO_LARGE, pointer, "the pictures of the masks are too large");
-        XAI_CHECK(xai_json_base64_decode(t->mask_image, t->mask_length, mask->bytes, &mask->size), err, BAD_REQUEST,
+        XAI_CHECK(xai_base64_decode(t->mask_image, t->mask_length, mask->bytes, &mask->size), err, BAD_REQUEST,
                   pointer, "not valid base64 (RFC 4648, with padding, without line breaks)");
     }
     return XAI_OK;
@@ -226,20 +226,20 @@ static json_t *target_of(const json_t *result)
     return target;
 }
 
-static xai_status read_target(const jobs_engine *engine, jobs_task *task, xai_error *err)
+static xai_status read_target(const jobs_engine *engine, jobs_task *task, xai_model *model, xai_target *out,
+                              xai_error *err)
 {
     xai_json_request read;
     xai_request request;
     json_t *only = json_pack("{s:O}", "target", json_object_get(task->json, "target"));
     XAI_CHECK(only, err, INTERNAL, "/target", "the stored result has no target");
-    xai_model *model = task->probe.model;
     xai_status status = xai_json_request_read(only, task->arena, &read, err);
     if (status == XAI_OK)
         status = xai_json_request_bind(&read, model, engine->describe(model), engine->find_class, task->arena, &request,
                                        err);
     json_decref(only); /* what it holds is the task's */
     XAI_TRY(status);
-    task->probe.target = request.targets[0];
+    *out = request.targets[0];
     return XAI_OK;
 }
 
@@ -254,35 +254,95 @@ static xai_named_value value_of(const char *name, const json_t *value)
     return (xai_named_value){.name = name, .type = XAI_VALUE_NULL};
 }
 
-static xai_status fill_probe(const jobs_engine *engine, jobs_task *task, const json_t *masks, xai_error *err)
+/* What probe and quiz take from a stored result: its parameters, and mask ids. */
+typedef struct stored {
+    xai_named_value *params;
+    size_t param_count;
+    const char **ids;
+} stored;
+
+static xai_status read_stored(jobs_task *task, const json_t *masks, stored *out, xai_error *err)
 {
     json_t *params = json_object_get(task->json, "params"), *value;
     size_t n = json_array_size(masks), i;
-    xai_named_value *values = XAI_NEW(task->arena, xai_named_value, json_object_size(params));
-    const char **ids = XAI_NEW(task->arena, const char *, n), *key;
-    if (!values || !ids) XAI_NO_MEMORY(err);
-    json_object_foreach(params, key, value) values[task->probe.param_count++] = value_of(key, value);
+    const char *key;
+    *out = (stored){.params = XAI_NEW(task->arena, xai_named_value, json_object_size(params)),
+                    .ids = XAI_NEW(task->arena, const char *, n)};
+    if (!out->params || !out->ids) XAI_NO_MEMORY(err);
+    json_object_foreach(params, key, value) out->params[out->param_count++] = value_of(key, value);
     for (i = 0; i < n; i++) {
-        ids[i] = xai_arena_strdup(task->arena, json_string_value(json_array_get(masks, i)));
-        if (!ids[i]) XAI_NO_MEMORY(err);
+        out->ids[i] = xai_arena_strdup(task->arena, json_string_value(json_array_get(masks, i)));
+        if (!out->ids[i]) XAI_NO_MEMORY(err);
     }
-    task->probe.params = values;
-    task->probe.masks = ids;
-    task->probe.mask_count = n;
-    task->cost = (double)n + 1;
-    return read_target(engine, task, err);
+    return XAI_OK;
+}
+
+static xai_status fill_probe(const jobs_engine *engine, jobs_task *task, const json_t *masks, xai_error *err)
+{
+    stored from;
+    xai_probe_request *q = &task->probe;
+    XAI_TRY(read_stored(task, masks, &from, err));
+    q->params = from.params;
+    q->param_count = from.param_count;
+    q->masks = from.ids;
+    q->mask_count = json_array_size(masks);
+    task->cost = (double)q->mask_count + 1;
+    return read_target(engine, task, q->model, &q->target, err);
+}
+
+/* A task about `result`: target and parameters are its own. */
+static xai_status task_about(jobs_kind kind, const json_t *result, jobs_bytes *image, const char *owner,
+                             jobs_task **out, xai_error *err)
+{
+    XAI_TRY(task_new(kind, owner, out, err));
+    (*out)->image = jobs_bytes_ref(image);
+    (*out)->json = json_pack("{s:o, s:O}", "target", target_of(result), "params", json_object_get(result, "params"));
+    return XAI_OK;
+}
+
+static xai_status handed_over(jobs_task *task, xai_status status, jobs_task **out)
+{
+    if (status == XAI_OK) *out = task;
+    else jobs_task_free(task);
+    return status;
 }
 
 xai_status jobs_task_probe(const jobs_engine *engine, const models *all, const char *model, const json_t *result,
                            const json_t *masks, jobs_bytes *image, const char *owner, jobs_task **out, xai_error *err)
 {
     jobs_task *task = NULL;
-    XAI_TRY(task_new(JOBS_PROBE, owner, &task, err));
-    task->image = jobs_bytes_ref(image);
-    task->json = json_pack("{s:o, s:O}", "target", target_of(result), "params", json_object_get(result, "params"));
+    XAI_TRY(task_about(JOBS_PROBE, result, image, owner, &task, err));
     xai_status status = models_find(all, model, &task->probe.model, err);
     if (status == XAI_OK) status = fill_probe(engine, task, masks, err);
-    if (status == XAI_OK) *out = task;
-    else jobs_task_free(task);
-    return status;
+    return handed_over(task, status, out);
+}
+
+/* ---------------------------------------------------------------- quizzes */
+
+enum { QUIZ_COST = 300 }; /* forward-equivalents of a usual one */
+
+static xai_status fill_quiz(const jobs_engine *engine, jobs_task *task, const json_t *shown, xai_error *err)
+{
+    stored from;
+    xai_quiz_request *q = &task->quiz;
+    XAI_TRY(read_stored(task, shown, &from, err));
+    q->params = from.params;
+    q->param_count = from.param_count;
+    q->shown = from.ids;
+    q->shown_count = json_array_size(shown);
+    task->cost = QUIZ_COST;
+    return read_target(engine, task, q->model, &q->target, err);
+}
+
+xai_status jobs_task_quiz(const jobs_engine *engine, const models *all, const char *model, const json_t *result,
+                          const jobs_quiz_spec *spec, jobs_bytes *image, const char *owner, jobs_task **out,
+                          xai_error *err)
+{
+    jobs_task *task = NULL;
+    XAI_TRY(task_about(JOBS_QUIZ, result, image, owner, &task, err));
+    json_object_set_new(task->json, "about", json_deep_copy(spec->about));
+    task->quiz = (xai_quiz_request){.sufficient = spec->sufficient, .pairs = spec->pairs, .seed = spec->seed};
+    xai_status status = models_find(all, model, &task->quiz.model, err);
+    if (status == XAI_OK) status = fill_quiz(engine, task, spec->shown, err);
+    return handed_over(task, status, out);
 }

@@ -14,7 +14,7 @@
 #include "engine.h"
 #include "models.h"
 
-typedef enum jobs_kind { JOBS_EXPLAIN, JOBS_PREDICT, JOBS_PROBE } jobs_kind;
+typedef enum jobs_kind { JOBS_EXPLAIN, JOBS_PREDICT, JOBS_PROBE, JOBS_QUIZ } jobs_kind;
 
 /* A picture that is the mask of a target, still to be decoded. */
 typedef struct jobs_mask {
@@ -40,6 +40,7 @@ typedef struct jobs_task {
     jobs_mask *masks;        /* of some of them */
     size_t mask_count;
     xai_probe_request probe; /* PROBE; without the image */
+    xai_quiz_request quiz;   /* QUIZ; without the image */
 } jobs_task;
 
 /*
@@ -55,6 +56,20 @@ xai_status jobs_task_explain(const jobs_engine *engine, const models *all, jobs_
  */
 xai_status jobs_task_probe(const jobs_engine *engine, const models *all, const char *model, const json_t *result,
                            const json_t *masks, jobs_bytes *image, const char *owner, jobs_task **out, xai_error *err);
+
+/* What a quiz is to be, xai_quiz_request. */
+typedef struct jobs_quiz_spec {
+    const json_t *shown; /* mask ids */
+    size_t sufficient, pairs;
+    uint64_t seed;
+    const json_t *about; /* an object of the caller's, returned with the pairs */
+} jobs_quiz_spec;
+
+/* A quiz about a finished SAG, `result` as above. Its document is `about` with
+ * {"pairs": [{"a": {"id", "p", "heat"}, "b": the same, "misleading"}]}. */
+xai_status jobs_task_quiz(const jobs_engine *engine, const models *all, const char *model, const json_t *result,
+                          const jobs_quiz_spec *spec, jobs_bytes *image, const char *owner, jobs_task **out,
+                          xai_error *err);
 
 void jobs_task_free(jobs_task *task);
 

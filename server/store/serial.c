@@ -112,6 +112,17 @@ SERIAL(sweep, (store *base, int64_t now_ms, int64_t forget_ms, int *count, xai_e
        { int64_t now_ms; int64_t forget_ms; int *count; }, LIST(now_ms, forget_ms, count),
        (inner, a->now_ms, a->forget_ms, a->count, err))
 
+SERIAL(add_quiz, (store *base, const store_quiz *quiz, xai_error *err), { const store_quiz *quiz; }, LIST(quiz),
+       (inner, a->quiz, err))
+SERIAL(quiz, (store *base, const char *id, store_quiz *quiz, bool *found, xai_error *err),
+       { const char *id; store_quiz *quiz; bool *found; }, LIST(id, quiz, found),
+       (inner, a->id, a->quiz, a->found, err))
+SERIAL(add_answer, (store *base, const store_answer *answer, bool *fresh, xai_error *err),
+       { const store_answer *answer; bool *fresh; }, LIST(answer, fresh), (inner, a->answer, a->fresh, err))
+SERIAL(tally, (store *base, void (*each)(void *user, const store_tally *tally), void *user, xai_error *err),
+       { void (*each)(void *user, const store_tally *tally); void *user; }, LIST(each, user),
+       (inner, a->each, a->user, err))
+
 /* ---------------------------------------------------------------- opening and closing */
 
 static void free_serial(serial_store *s)
@@ -136,7 +147,8 @@ static void serial_close(store *base)
 static const store_table SERIAL_TABLE = {
     .add = serial_add,     .get = serial_get,         .image = serial_image,           .result = serial_result,
     .claim = serial_claim, .release = serial_release, .finish = serial_finish,         .remove = serial_remove,
-    .sweep = serial_sweep, .unfinished = serial_unfinished, .close = serial_close,
+    .sweep = serial_sweep, .unfinished = serial_unfinished, .add_quiz = serial_add_quiz,
+    .quiz = serial_quiz,   .add_answer = serial_add_answer, .tally = serial_tally, .close = serial_close,
 };
 
 typedef struct open_args {

@@ -29,8 +29,18 @@ static const char SCHEMA[] =
     "CREATE INDEX jobs_by_image ON jobs (image);"
     "CREATE INDEX jobs_by_state ON jobs (state, expires);"
     "CREATE TABLE images (sha256 TEXT PRIMARY KEY, bytes BLOB NOT NULL);"
-    "CREATE TABLE results (id TEXT PRIMARY KEY, bytes BLOB NOT NULL);"
-    "PRAGMA user_version = 1;";
+    "CREATE TABLE results (id TEXT PRIMARY KEY, bytes BLOB NOT NULL);";
+
+/* What version 2 has besides. */
+static const char QUIZZES[] =
+    "CREATE TABLE quizzes (id TEXT PRIMARY KEY, job TEXT NOT NULL, created INTEGER NOT NULL,"
+    " expires INTEGER NOT NULL, owner TEXT NOT NULL, text TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE INDEX quizzes_by_job ON quizzes (job);"
+    "CREATE INDEX quizzes_by_time ON quizzes (expires);"
+    "CREATE TABLE answers (quiz TEXT NOT NULL, pair INTEGER NOT NULL, condition TEXT NOT NULL,"
+    " misleading INTEGER NOT NULL, correct INTEGER NOT NULL, created INTEGER NOT NULL,"
+    " PRIMARY KEY (quiz, pair)) WITHOUT ROWID;"
+    "PRAGMA user_version = 2;";
 
 /* ---------------------------------------------------------------- statements */
 
@@ -297,6 +307,8 @@ static xai_status sqlite_remove(store *base, const char *id, xai_error *err)
     sqlite_store *s = self_of(base);
     sqlite3_stmt *mark;
     int count = 0;
+    XAI_TRY(prepare(s, &mark, err, "DELETE FROM quizzes WHERE job = ?", "t", id));
+    XAI_TRY(finish_stmt(s, mark, err));
     XAI_TRY(prepare(s, &mark, err, "UPDATE jobs SET state = 6 WHERE id = ? AND state <> 6", "t", id));
     XAI_TRY(drop_in_transaction(s, mark, &count, err));
     if (count) scrub(s);
@@ -309,10 +321,79 @@ static xai_status sqlite_sweep(store *base, int64_t now_ms, int64_t forget_ms, i
     sqlite3_stmt *stmt;
     XAI_TRY(prepare(s, &stmt, err, "DELETE FROM jobs WHERE state = 6 AND expires < ?", "i", forget_ms));
     XAI_TRY(finish_stmt(s, stmt, err));
+    XAI_TRY(prepare(s, &stmt, err, "DELETE FROM quizzes WHERE expires <= ?", "i", now_ms));
+    XAI_TRY(finish_stmt(s, stmt, err));
     XAI_TRY(prepare(s, &stmt, err, "UPDATE jobs SET state = 6 WHERE state BETWEEN 2 AND 5 AND expires <= ?", "i", now_ms));
     XAI_TRY(drop_in_transaction(s, stmt, count, err));
     if (*count) scrub(s);
     return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- quizzes */
+
+static xai_status sqlite_add_quiz(store *base, const store_quiz *quiz, xai_error *err)
+{
+    sqlite_store *s = self_of(base);
+    sqlite3_stmt *stmt;
+    XAI_TRY(prepare(s, &stmt, err, "INSERT INTO quizzes VALUES (?, ?, ?, ?, ?, ?)", "ttiitt", quiz->id, quiz->job,
+                    quiz->created_ms, quiz->expires_ms, quiz->owner, quiz->text));
+    return finish_stmt(s, stmt, err);
+}
+
+static xai_status read_quiz(sqlite3_stmt *stmt, store_quiz *quiz, xai_error *err)
+{
+    *quiz = (store_quiz){.created_ms = sqlite3_column_int64(stmt, 2), .expires_ms = sqlite3_column_int64(stmt, 3)};
+    copy_column(quiz->id, sizeof quiz->id, stmt, 0);
+    copy_column(quiz->job, sizeof quiz->job, stmt, 1);
+    copy_column(quiz->owner, sizeof quiz->owner, stmt, 4);
+    const unsigned char *text = sqlite3_column_text(stmt, 5);
+    quiz->text = text ? strdup((const char *)text) : NULL;
+    if (!quiz->text) XAI_NO_MEMORY(err);
+    return XAI_OK;
+}
+
+static xai_status sqlite_quiz(store *base, const char *id, store_quiz *quiz, bool *found, xai_error *err)
+{
+    sqlite_store *s = self_of(base);
+    sqlite3_stmt *stmt;
+    XAI_TRY(prepare(s, &stmt, err, "SELECT id, job, created, expires, owner, text FROM quizzes WHERE id = ?", "t", id));
+    int code = sqlite3_step(stmt);
+    xai_status status = code == SQLITE_ROW || code == SQLITE_DONE ? XAI_OK : fail(s, "read a quiz", err);
+    if (code == SQLITE_ROW) status = read_quiz(stmt, quiz, err);
+    *found = code == SQLITE_ROW && status == XAI_OK;
+    sqlite3_finalize(stmt);
+    return status;
+}
+
+static xai_status sqlite_add_answer(store *base, const store_answer *answer, bool *fresh, xai_error *err)
+{
+    sqlite_store *s = self_of(base);
+    sqlite3_stmt *stmt;
+    XAI_TRY(prepare(s, &stmt, err, "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)", "titiii", answer->quiz,
+                    (int64_t)answer->pair, answer->condition, (int64_t)answer->misleading, (int64_t)answer->correct,
+                    answer->created_ms));
+    XAI_TRY(finish_stmt(s, stmt, err));
+    *fresh = sqlite3_changes(s->db) > 0;
+    return XAI_OK;
+}
+
+static xai_status sqlite_tally(store *base, void (*each)(void *user, const store_tally *tally), void *user,
+                               xai_error *err)
+{
+    sqlite_store *s = self_of(base);
+    sqlite3_stmt *stmt;
+    XAI_TRY(prepare(s, &stmt, err, "SELECT condition, misleading, count(*), sum(correct) FROM answers"
+                    " GROUP BY condition, misleading ORDER BY condition, misleading", ""));
+    int code;
+    while ((code = sqlite3_step(stmt)) == SQLITE_ROW) {
+        store_tally tally = {.misleading = sqlite3_column_int(stmt, 1) != 0,
+                             .answers = sqlite3_column_int64(stmt, 2), .correct = sqlite3_column_int64(stmt, 3)};
+        copy_column(tally.condition, sizeof tally.condition, stmt, 0);
+        each(user, &tally);
+    }
+    xai_status status = code == SQLITE_DONE ? XAI_OK : fail(s, "count the answers", err);
+    sqlite3_finalize(stmt);
+    return status;
 }
 
 /* ---------------------------------------------------------------- opening */
@@ -330,8 +411,15 @@ static void sqlite_close_store(store *base)
 static const store_table SQLITE = {
     .add = sqlite_add,       .get = sqlite_get,         .image = sqlite_image,           .result = sqlite_result,
     .claim = sqlite_claim,   .release = sqlite_release, .finish = sqlite_finish,         .remove = sqlite_remove,
-    .sweep = sqlite_sweep,   .unfinished = sqlite_unfinished, .close = sqlite_close_store,
+    .sweep = sqlite_sweep,   .unfinished = sqlite_unfinished, .add_quiz = sqlite_add_quiz,
+    .quiz = sqlite_quiz,     .add_answer = sqlite_add_answer, .tally = sqlite_tally,     .close = sqlite_close_store,
 };
+
+static xai_status bring_up(sqlite_store *s, int version, xai_error *err)
+{
+    if (version == 0) XAI_TRY(exec(s, SCHEMA, err));
+    return exec(s, QUIZZES, err);
+}
 
 static xai_status check_version(sqlite_store *s, const char *path, xai_error *err)
 {
@@ -339,8 +427,8 @@ static xai_status check_version(sqlite_store *s, const char *path, xai_error *er
     XAI_TRY(prepare(s, &stmt, err, "PRAGMA user_version", ""));
     int version = sqlite3_step(stmt) == SQLITE_ROW ? sqlite3_column_int(stmt, 0) : -1;
     sqlite3_finalize(stmt);
-    if (version == 0) return exec(s, SCHEMA, err);
-    XAI_CHECK(version == 1, err, BAD_CONFIG, path, "%s was written by another version of explaind (%d)", path, version);
+    if (version == 0 || version == 1) TRANSACTION(s, err, bring_up(s, version, err));
+    XAI_CHECK(version == 2, err, BAD_CONFIG, path, "%s was written by another version of explaind (%d)", path, version);
     return XAI_OK;
 }
 

@@ -14,6 +14,12 @@ const char *store_state_name(store_state state)
 
 bool store_state_is_final(store_state state) { return state != STORE_QUEUED && state != STORE_RUNNING; }
 
+void store_quiz_clear(store_quiz *quiz)
+{
+    free(quiz->text);
+    quiz->text = NULL;
+}
+
 void store_job_clear(store_job *job)
 {
     free(job->request);

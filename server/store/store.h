@@ -41,6 +41,31 @@ typedef struct store_job {
 
 void store_job_clear(store_job *job);
 
+/* A quiz: what was asked, for its answers to be judged. */
+typedef struct store_quiz {
+    char id[STORE_ID_SIZE], job[STORE_ID_SIZE]; /* its own, and the explanation's that it is about */
+    int64_t created_ms, expires_ms;
+    char owner[64];
+    char *text; /* JSON */
+} store_quiz;
+
+void store_quiz_clear(store_quiz *quiz);
+
+/* An answer. It says nothing of who or which picture, and is kept when the quiz has expired. */
+typedef struct store_answer {
+    char quiz[STORE_ID_SIZE];
+    int pair;           /* of the quiz, from 0 */
+    char condition[64]; /* what the person was shown */
+    bool misleading, correct;
+    int64_t created_ms;
+} store_answer;
+
+typedef struct store_tally { /* answers of one sort */
+    char condition[64];
+    bool misleading;
+    int64_t answers, correct;
+} store_tally;
+
 typedef struct store store;
 
 typedef struct store_table {
@@ -64,14 +89,25 @@ typedef struct store_table {
     xai_status (*finish)(store *self, const char *id, store_state state, int64_t expires_ms, const void *result,
                          size_t size, xai_error *err);
 
-    /* Deletes request, result, and the image if no other job needs it. */
+    /* Deletes request, result, quizzes, and the image if no other job needs it; also quizzes of a job that is not here. */
     xai_status (*remove)(store *self, const char *id, xai_error *err);
 
     /* Calls `each`, which must not call the store, for every unfinished job, the oldest first. */
     xai_status (*unfinished)(store *self, void (*each)(void *user, const store_job *job), void *user, xai_error *err);
 
-    /* Removes finished jobs whose time is over, and forgets those that went before `forget_ms`. */
+    /* Removes finished jobs and quizzes whose time is over, and forgets those that went before `forget_ms`. */
     xai_status (*sweep)(store *self, int64_t now_ms, int64_t forget_ms, int *count, xai_error *err);
+
+    /* A new quiz; the quiz by its id, *found false if there is none (any more). The caller clears *quiz. */
+    xai_status (*add_quiz)(store *self, const store_quiz *quiz, xai_error *err);
+    xai_status (*quiz)(store *self, const char *id, store_quiz *quiz, bool *found, xai_error *err);
+
+    /* An answer; *fresh false, and nothing happens, if this pair of this quiz has one. */
+    xai_status (*add_answer)(store *self, const store_answer *answer, bool *fresh, xai_error *err);
+
+    /* Calls `each`, which must not call the store, for every sort of answers, by condition and then misleading ones
+     * last. */
+    xai_status (*tally)(store *self, void (*each)(void *user, const store_tally *tally), void *user, xai_error *err);
 
     void (*close)(store *self);
 } store_table;

@@ -6,6 +6,15 @@ import { maskId } from './mask.js';
 
 const PAUSE_MS = 120;
 
+/** The scores of the graph's table, if it has one: [[mask id, {p, rel, top1}]]. Bit k of an index: patches[k] is kept. */
+export function tabulated({ probe_table: table, threshold, regions }) {
+    if (!table) return [];
+    return table.p.map((p, index) => {
+        const kept = table.patches.filter((_, k) => (index >> k) & 1);
+        return [maskId(kept, regions.count), { p, rel: p / threshold.f_all, top1: table.top1[index] }];
+    });
+}
+
 /**
  * @param {string} id     of the finished explanation
  * @param {Object} data   of the graph artifact
@@ -14,6 +23,7 @@ const PAUSE_MS = 120;
 export function liveProbe(id, data) {
     const { threshold, regions, nodes } = data;
     const known = new Map(nodes.map((n) => [n.id, { p: n.p, rel: n.rel, top1: n.top1 }]));
+    for (const [mask, value] of tabulated(data)) known.set(mask, value);
     let timer = 0;
     let control = new AbortController();
 

@@ -164,6 +164,17 @@ def test_pictures_are_written_for_an_image(tmp_path):
     assert (tmp_path / "0-overlay.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
+def test_pictures_of_a_graph_are_written(tmp_path):
+    small = [*SAMPLE, "sag", "--param", "grid=4", "--param", "p_high=0.5", "--param", "max_evals=60"]
+    ask(*small, "--out", tmp_path / "a")
+    ask(*small, "--outputs", "tree,gif", "--out", tmp_path / "b")
+    a, b = ({file.name: file.read_bytes() for file in (tmp_path / part).iterdir()} for part in "ab")
+    assert {"0-dot.dot", "0-picture.png", "0-svg.svg", "0-gif.gif", "0-necessity.npy"} <= set(a)
+    assert set(b) == {"0-dot.dot", "0-tree.png", "0-gif.gif"}
+    assert a["0-gif.gif"] == b["0-gif.gif"] and a["0-gif.gif"].startswith(b"GIF89a")
+    assert a["0-svg.svg"].startswith(b"<svg ")
+
+
 def test_methods_are_listed_with_schemas():
     listed = ask("methods")
     assert {m["id"] for m in listed} >= ALL_METHODS

@@ -5,6 +5,7 @@ import json
 import struct
 import subprocess
 import threading
+import xml.dom.minidom
 import zlib
 
 import numpy as np
@@ -387,6 +388,89 @@ def test_short_work_passes_long_work(server, cleanup):
     server.await_state(id_, "running")
     assert server.explain({"method": "gradcam", "seed": 31}).status == 200
     assert server.state(id_) == "running"
+
+
+def test_pictures_of_a_sag(server):
+    params = {"grid": 4, "p_high": 0.5, "max_evals": 100}
+    outputs = ["overlay", "tree", "svg", "gif"]
+    answer = server.explain({"method": {"id": "sag", "params": params}, "outputs": outputs, "wait_ms": 60000})
+    assert answer.status == 200, answer.body
+    made = {a["name"]: a for a in answer.json["results"][0]["artifacts"]}
+    assert {"sag", "dot", "picture", "tree", "svg", "gif"} <= set(made) and "necessity" not in made
+    artifacts = f"/api/v1/explanations/{answer.json['id']}/artifacts"
+    for name, begin, media_type in [("svg", b"<svg ", "image/svg+xml"), ("gif", b"GIF89a", "image/gif"),
+                                    ("dot", b"digraph", "text/vnd.graphviz; charset=utf-8"),
+                                    ("png", b"\x89PNG", "image/png"), ("json", b"{", "application/json")]:
+        file = server.get(f"{artifacts}/sag.{name}")
+        assert file.status == 200 and file.body.startswith(begin), (name, file.body[:80])
+        assert file.headers["content-type"] == media_type
+    assert server.get(f"{artifacts}/0-svg.svg").body == server.get(f"{artifacts}/sag.svg").body
+    assert made["gif"]["href"] == f"{artifacts}/0-gif.gif"
+    xml.dom.minidom.parseString(server.get(f"{artifacts}/sag.svg").body)
+    graph = made["sag"]["data"]
+    dot = server.get(f"{artifacts}/sag.dot").body.decode()
+    for node in graph["nodes"]:
+        assert f'"{node["id"]}" [label=' in dot
+    for edge in graph["edges"]:
+        assert f'"{edge["from"]}" -> "{edge["to"]}" [label="-P{edge["removed"]}"]' in dot
+    assert dot.count(" -> ") == len(graph["edges"])
+
+    usual = server.explain({"method": {"id": "sag", "params": params}, "wait_ms": 60000})
+    assert not {"svg", "gif", "tree"} & {a["name"] for a in usual.json["results"][0]["artifacts"]}
+    server.get(f"/api/v1/explanations/{usual.json['id']}/artifacts/sag.svg").problem(404, "not-found")
+
+
+def test_a_table_for_switching_patches(server):
+    params = {"grid": 4, "p_high": 0.5, "probe_table": True}
+    answer = server.explain({"method": {"id": "sag", "params": params}, "wait_ms": 60000})
+    graph = next(a["data"] for a in answer.json["results"][0]["artifacts"] if a["kind"] == "graph")
+    table = graph["probe_table"]
+    assert len(table["p"]) == len(table["top1"]) == 2 ** len(table["patches"])
+    covered = set(graph["mses"][0]["patches"])
+    assert covered <= set(table["patches"]) and len(table["patches"]) <= 10
+    probe = f"/api/v1/explanations/{answer.json['id']}/probe"
+    for index in (0, 1, len(table["p"]) - 2, len(table["p"]) - 1):
+        kept = [p for k, p in enumerate(table["patches"]) if index >> k & 1]
+        (value,) = server.post(probe, {"patches": kept}).json["values"]
+        assert value["p"] == pytest.approx(table["p"][index], rel=1e-6) and value["top1"] == table["top1"][index]
+
+
+def test_a_quiz(server):
+    params = {"grid": 5, "p_high": 0.6, "max_evals": 200}
+    answer = server.explain({"method": {"id": "sag", "params": params}, "wait_ms": 60000}, CHELSEA)
+    assert answer.status == 200, answer.body
+    id_ = answer.json["id"]
+    graph = next(a["data"] for a in answer.json["results"][0]["artifacts"] if a["kind"] == "graph")
+    wanted = {"pairs": 4, "seed": 3}
+    first, again = (server.post(f"/api/v1/explanations/{id_}/quiz", wanted) for _ in range(2))
+    assert first.status == 200, first.body
+    quiz = first.json
+    assert quiz["pairs"] == again.json["pairs"] and quiz["condition"] == again.json["condition"]
+    assert quiz["id"] != again.json["id"] and quiz["condition"] in quiz["conditions"]
+    assert {"sag", "gradcam"} <= set(quiz["conditions"])
+    seen = {node["id"] for node in graph["nodes"]} | {mse["id"] for mse in graph["mses"]}
+    asked = [pair[side] for pair in quiz["pairs"] for side in "ab"]
+    assert len({side["id"] for side in asked}) == len(asked) and not seen & {side["id"] for side in asked}
+    judged = server.post(quiz["answers"], {"answers": [{"pair": i, "choice": "a"} for i in range(len(quiz["pairs"]))]})
+    assert judged.status == 200, judged.body
+    masks = [side["id"] for side in asked]
+    scores = {v["id"]: v["p"] for v in server.post(f"/api/v1/explanations/{id_}/probe", {"masks": masks}).json["values"]}
+    misleading = 0
+    for pair, judgement in zip(quiz["pairs"], judged.json["answers"]):
+        a, b = (scores[pair[side]["id"]] for side in "ab")
+        assert len(pair["a"]["patches"]) == len(pair["b"]["patches"]) and abs(a - b) >= 0.3 - 1e-6
+        assert judgement["a"]["p"] == pytest.approx(a, rel=1e-5) and judgement["b"]["p"] == pytest.approx(b, rel=1e-5)
+        assert judgement["correct"] == (a > b) and judgement["counted"]
+        wrong = (judgement["a"]["heat"] > judgement["b"]["heat"]) != (a > b)
+        assert judgement["misleading"] == wrong
+        misleading += wrong
+    assert misleading == len(quiz["pairs"]) / 2
+    conditions = server.get("/api/v1/quizzes/summary").json["conditions"]
+    (mine,) = [c for c in conditions if c["condition"] == quiz["condition"]]
+    assert mine["answers"] == len(quiz["pairs"]) and mine["interval"][0] <= mine["accuracy"] <= mine["interval"][1]
+    for condition in quiz["conditions"]:
+        chosen = server.post(f"/api/v1/explanations/{id_}/quiz", {**wanted, "pairs": 2, "condition": condition})
+        assert chosen.json["condition"] == condition
 
 
 def test_probes_of_a_sag(server):

@@ -12,6 +12,7 @@ SERVER = {"conf": 0, "wire": 1, "store": 2, "jobs": 3, "api": 4, "http": 5, "dec
 LIBRARIES = {
     "png.h": ("engine/image/", "engine/render/"),
     "cairo": ("engine/render/",),
+    "gif_lib.h": ("engine/render/",),
     "stb": ("engine/image/decode.c",),
     "cblas": ("engine/math/", "engine/kernels/"),
     "jansson.h": ("engine/json/", "engine/cli/", "server/"),

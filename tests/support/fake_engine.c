@@ -228,6 +228,19 @@ static xai_status probe(const xai_probe_request *request, xai_pool *pool, xai_to
     return XAI_OK;
 }
 
+/* Every pair: the first mask scores high, the second low; the heat is wrong about every other. */
+static xai_status quiz(const xai_quiz_request *request, xai_pool *pool, xai_token *token, xai_quiz_pair *pairs,
+                       size_t *found, xai_error *err)
+{
+    (void)pool;
+    XAI_TRY(xai_token_check(token, err));
+    *found = request->seed == 404 ? 0 : request->pairs;
+    for (size_t i = 0; i < *found; i++)
+        pairs[i] = (xai_quiz_pair){.id = {"0000000000003", "1000000000001"}, .p = {0.9, 0.1},
+                                   .heat = {i % 2 ? 0.1 : 0.4, 0.2}, .misleading = i % 2};
+    return XAI_OK;
+}
+
 static xai_status decode(void *decoder, const void *bytes, size_t size, const xai_token *token, xai_image **out,
                          xai_error *err)
 {
@@ -242,6 +255,7 @@ jobs_engine fake_engine(void)
     return (jobs_engine){.describe = describe, .find_class = find_class, .method_count = method_count,
                          .method_at = method_at, .method_find = method_find, .served = served, .check = check,
                          .cost = cost, .explain = explain, .result_free = result_free, .probe = probe,
+                         .quiz = quiz,
                          .decode = decode};
 }
 

@@ -210,6 +210,102 @@ START_TEST(the_sweep_removes_what_is_over_and_forgets_what_is_old)
 }
 END_TEST
 
+static bool find_quiz(const char *id, store_quiz *quiz)
+{
+    bool found;
+    OK(s->table->quiz(s, id, quiz, &found, &err));
+    return found;
+}
+
+static bool has_quiz(const char *id)
+{
+    store_quiz quiz;
+    bool found = find_quiz(id, &quiz);
+    if (found) store_quiz_clear(&quiz);
+    return found;
+}
+
+static void add_quiz(const char *id, const char *job, int64_t expires)
+{
+    static char text[] = "{\"pairs\":[]}";
+    store_quiz quiz = {.created_ms = 5, .expires_ms = expires, .owner = "ann", .text = text};
+    snprintf(quiz.id, sizeof quiz.id, "%s", id);
+    snprintf(quiz.job, sizeof quiz.job, "%s", job);
+    OK(s->table->add_quiz(s, &quiz, &err));
+}
+
+static bool answer(const char *quiz, int pair, const char *condition, bool misleading, bool correct)
+{
+    bool fresh;
+    store_answer a = {.pair = pair, .misleading = misleading, .correct = correct, .created_ms = 7};
+    snprintf(a.quiz, sizeof a.quiz, "%s", quiz);
+    snprintf(a.condition, sizeof a.condition, "%s", condition);
+    OK(s->table->add_answer(s, &a, &fresh, &err));
+    return fresh;
+}
+
+typedef struct tallies {
+    store_tally list[8];
+    size_t count;
+} tallies;
+
+static void keep_tally(void *user, const store_tally *tally)
+{
+    tallies *t = user;
+    t->list[t->count++] = *tally;
+}
+
+START_TEST(a_quiz_comes_back_and_goes_with_its_time_or_its_job)
+{
+    store_quiz quiz;
+    int removed;
+    add_quiz(A, B, 100);
+    reopen();
+    ck_assert(find_quiz(A, &quiz));
+    ck_assert_str_eq(quiz.id, A);
+    ck_assert_str_eq(quiz.job, B);
+    ck_assert_str_eq(quiz.owner, "ann");
+    ck_assert_str_eq(quiz.text, "{\"pairs\":[]}");
+    ck_assert_int_eq(quiz.created_ms, 5);
+    ck_assert_int_eq(quiz.expires_ms, 100);
+    store_quiz_clear(&quiz);
+    ck_assert(!has_quiz(B));
+    OK(s->table->sweep(s, 99, 0, &removed, &err));
+    ck_assert(has_quiz(A));
+    OK(s->table->sweep(s, 100, 0, &removed, &err));
+    ck_assert(!has_quiz(A));
+    add_quiz(A, B, 100);
+    OK(s->table->remove(s, A, &err)); /* no job of that name, and no quiz about one */
+    ck_assert(has_quiz(A));
+    OK(s->table->remove(s, B, &err));
+    ck_assert(!has_quiz(A));
+}
+END_TEST
+
+START_TEST(answers_count_once_and_outlive_their_quiz)
+{
+    tallies t = {.count = 0};
+    int removed;
+    add_quiz(A, B, 100);
+    ck_assert(answer(A, 0, "sag", false, true));
+    ck_assert(!answer(A, 0, "sag", false, false));
+    ck_assert(answer(A, 1, "sag", true, false));
+    ck_assert(answer(A, 2, "sag", true, true));
+    ck_assert(answer(B, 0, "gradcam", true, false));
+    OK(s->table->sweep(s, 1000, 0, &removed, &err));
+    reopen();
+    OK(s->table->tally(s, keep_tally, &t, &err));
+    ck_assert_uint_eq(t.count, 3);
+    static const store_tally WANTED[] = {{"gradcam", true, 1, 0}, {"sag", false, 1, 1}, {"sag", true, 2, 1}};
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_str_eq(t.list[i].condition, WANTED[i].condition);
+        ck_assert(t.list[i].misleading == WANTED[i].misleading);
+        ck_assert_int_eq(t.list[i].answers, WANTED[i].answers);
+        ck_assert_int_eq(t.list[i].correct, WANTED[i].correct);
+    }
+}
+END_TEST
+
 START_TEST(nothing_that_was_accepted_is_lost_by_a_kill)
 {
     s->table->close(s);
@@ -246,6 +342,8 @@ TCase *store_conformance(const char *name, store_under_test opener)
     tcase_add_test(tc, unfinished_jobs_are_listed_oldest_first);
     tcase_add_test(tc, removing_takes_the_bytes_and_leaves_a_memory);
     tcase_add_test(tc, the_sweep_removes_what_is_over_and_forgets_what_is_old);
+    tcase_add_test(tc, a_quiz_comes_back_and_goes_with_its_time_or_its_job);
+    tcase_add_test(tc, answers_count_once_and_outlive_their_quiz);
     tcase_add_test(tc, nothing_that_was_accepted_is_lost_by_a_kill);
     return tc;
 }

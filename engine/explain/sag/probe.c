@@ -4,8 +4,8 @@
  *
  * Sets are shown to the model by the same scene as in the search. One thread runs this; the pool does the work.
  */
+#include "eyes.h"
 #include "explain/predict.h"
-#include "scene.h"
 
 typedef struct probe {
     const xai_sag_scene *scene;
@@ -44,16 +44,6 @@ static xai_status read_masks(const xai_probe_request *request, const xai_regions
     return XAI_OK;
 }
 
-/* As `sag` sees it; a class that is not given is the top-1 class. */
-static xai_status aim_at(xai_aim *aim, const xai_context *c, const xai_target *target, xai_error *err)
-{
-    XAI_TRY(xai_aim_init(aim, c, target, err));
-    aim->target.space = XAI_SPACE_PROBABILITY;
-    aim->scale = 1 / aim->total;
-    if (target->class_index < 0) XAI_TRY(xai_context_top_class(c, &aim->target.class_index, err));
-    return XAI_OK;
-}
-
 static xai_status run_probe(const xai_probe_request *request, const xai_target *target, xai_context *c,
                             xai_probe_value *values, xai_error *err)
 {
@@ -69,7 +59,7 @@ static xai_status run_probe(const xai_probe_request *request, const xai_target *
     XAI_TRY(xai_context_reserve(c, sessions, 0, err));
     XAI_TRY(xai_context_base(c, err));
     probe job = {.scene = &scene, .values = values};
-    XAI_TRY(aim_at(&job.aim, c, target, err));
+    XAI_TRY(xai_sag_aim_at(&job.aim, c, target, err));
     job.f_all = (double)(float)xai_aim_value(&job.aim, c->base_logits);
     XAI_TRY(xai_context_lanes(c, &lanes, err));
     return xai_lanes_run(lanes, request->mask_count, run_mask, &job, 1, c->token, NULL, err);

@@ -9,12 +9,12 @@
  * given eyes (the batched evaluation) and a hint where to look (Grad-CAM), and its result is laid out.
  */
 #include "document.h"
+#include "eyes.h"
 #include "evidence.h"
 #include "scene.h"
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { REFERENCE_GRID = 7, REFERENCE_NODES = 4096, REFERENCE_EVALS = 1000000 };
@@ -58,29 +58,10 @@ static const xai_param PARAMS[] = {
     XAI_P_INT(xai_sag_options, max_evals, 1200, 1, 100000, "Images that the model may be shown."),
     XAI_P_INT(xai_sag_options, max_patches, 24, 1, 196, "Patches of the largest set that the beam grows to."),
     XAI_P_INT(xai_sag_options, max_nodes, 60, 1, 1000, "Most nodes that the graph may have."),
+    XAI_P_BOOL(xai_sag_options, probe_table, false,
+               "Also score every choice among the patches of the explanations shown, up to 10 patches and 1024 images, so "
+               "that they can be switched without waiting."),
 };
-
-typedef struct eyes {
-    xai_sag_scene scene;
-    xai_aim aim, versus;
-    bool compares; /* with the class of `versus` */
-} eyes;
-
-static xai_status look(void *user, const xai_mask *masks, size_t n, xai_sag_score *out, xai_error *err)
-{
-    eyes *e = user;
-    float *p = malloc(n * (2 * sizeof *p + sizeof(int32_t)));
-    if (!p) XAI_NO_MEMORY(err);
-    e->scene.masks = masks;
-    xai_scores scores = {.values = p, .versus_values = p + n, .top1 = (int32_t *)(p + 2 * n)};
-    if (e->compares) scores.versus = &e->versus;
-    xai_variants variants = {.count = n, .make = xai_sag_scene_show, .user = &e->scene};
-    xai_status status = xai_evaluate(e->scene.context, &e->aim, &variants, &scores, err);
-    for (size_t i = 0; status == XAI_OK && i < n; i++)
-        out[i] = (xai_sag_score){p[i], scores.top1[i], e->compares ? scores.versus_values[i] : 0};
-    free(p);
-    return status;
-}
 
 /* ---------------------------------------------------------------- what the search is told */
 
@@ -153,6 +134,9 @@ static xai_status warn(xai_task *task, const xai_sag_settings *settings, const x
                               "explanations, and more of them.", result->evals));
     if (result->bounds & XAI_SAG_BOUND_EVALS)
         XAI_TRY(xai_task_warn(task, err, "The search used up its %zu evaluations (max_evals).", settings->max_evals));
+    if (settings->table && result->mse_count && !result->table)
+        XAI_TRY(xai_task_warn(task, err, "There is no probe_table: %s.", result->bounds & XAI_SAG_BOUND_DEADLINE
+                              ? "the deadline came first" : "the first explanation has more than 10 patches"));
     return XAI_OK;
 }
 
@@ -182,9 +166,10 @@ static xai_sag_settings settings_of(const xai_sag_options *o, int regions, const
         .p_high = o->p_high, .p_low = o->p_low, .beam = (int)o->beam, .candidates = (int)o->candidates,
         .patience = (int)o->patience, .compact = (int)o->compact, .max_mses = (int)o->max_mses,
         .exhaustive = (int)o->exhaustive,
-        .max_patches = (int)o->max_patches, .max_nodes = reference ? REFERENCE_NODES : (int)o->max_nodes, .overlap = (int)o->overlap,
-        .shown = (int)o->shown, .counterfactuals = reference ? 0 : (int)o->counterfactuals,
-        .subset_max = (int)o->subset_max, .max_evals = reference ? REFERENCE_EVALS : (size_t)o->max_evals};
+        .max_patches = (int)o->max_patches, .max_nodes = reference ? REFERENCE_NODES : (int)o->max_nodes,
+        .overlap = (int)o->overlap, .shown = (int)o->shown, .counterfactuals = reference ? 0 : (int)o->counterfactuals,
+        .subset_max = (int)o->subset_max, .max_evals = reference ? REFERENCE_EVALS : (size_t)o->max_evals,
+        .table = o->probe_table};
 }
 
 static xai_status check(const xai_model *model, const void *params, xai_error *err)
@@ -206,25 +191,26 @@ static double cost(const xai_model *model, const void *params)
 {
     const xai_sag_options *o = params;
     (void)model;
-    return 5 + fmin((double)o->max_evals, 10.0 * (double)(o->grid * o->grid));
+    double table = o->probe_table ? 1 << XAI_SAG_MAX_TABLE : 0;
+    return 5 + fmin((double)o->max_evals, 10.0 * (double)(o->grid * o->grid)) + table;
 }
 
 static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
     const xai_sag_options *o = params;
-    eyes e = {.aim = task->aim};
+    xai_sag_eyes e = {.aim = task->aim};
     e.aim.scale = 1 / e.aim.total; /* of many cells the mean: a probability as well */
     XAI_TRY(xai_context_base(task->context, err));
     XAI_TRY(xai_sag_scene_init(&e.scene, task->context, o, task->arena, err));
     xai_sag_settings settings = settings_of(o, e.scene.regions.count, &task->aim.target);
     XAI_TRY(find_evidence(task, o, &e.scene.regions, &settings.evidence, err));
     XAI_TRY(find_versus(task, o->versus, &settings.versus, err));
-    e.versus = e.aim;
-    e.versus.target.class_index = settings.versus;
-    e.compares = settings.versus >= 0;
+    xai_aim versus = e.aim;
+    versus.target.class_index = settings.versus;
+    if (settings.versus >= 0) e.versus = &versus;
     settings.labels = task->context->model->info.labels;
     xai_sag_result result;
-    XAI_TRY(xai_sag_search(&settings, look, &e, task->context->token, task->arena, &result, err));
+    XAI_TRY(xai_sag_search(&settings, xai_sag_look, &e, task->context->token, task->arena, &result, err));
     return lay_out(task, &e.scene, &settings, &result, err);
 }
 

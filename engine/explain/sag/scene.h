@@ -20,7 +20,7 @@ typedef struct xai_sag_options {
     const char *colour; /* "#rrggbb"; NULL: middle gray */
     int64_t grid, segments;
     double sigma, p_high, p_low;
-    bool gradcam;
+    bool gradcam, probe_table;
     int64_t beam, candidates, patience, compact, exhaustive, overlap, shown, subset_max, counterfactuals;
     int64_t max_evals, max_patches, max_nodes, max_mses;
 } xai_sag_options;

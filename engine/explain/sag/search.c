@@ -181,6 +181,15 @@ static size_t count_violations(const xai_sag_state *state)
     return violations;
 }
 
+/* After everything else, which does not depend on it. */
+static xai_status tabulate(xai_sag_state *state, xai_sag_result *result, xai_error *err)
+{
+    if (state->bounds & XAI_SAG_BOUND_DEADLINE) return XAI_OK;
+    XAI_TRY(tolerate(state, xai_sag_tabulate(state, result, err)));
+    if (state->bounds & XAI_SAG_BOUND_DEADLINE) result->outcome = XAI_SAG_PARTIAL;
+    return XAI_OK;
+}
+
 static xai_status search(xai_sag_state *state, xai_sag_result *result, xai_error *err)
 {
     XAI_TRY(run_stage(state, score_ends, 1, err));
@@ -198,7 +207,8 @@ static xai_status search(xai_sag_state *state, xai_sag_result *result, xai_error
     if (state->settings->dialect == XAI_SAG_REFERENCE)
         result->reference.tree = xai_sag_reference_tree(result, state->arena);
     result->violations = count_violations(state);
-    return tell_necessity(state, result, err);
+    XAI_TRY(tell_necessity(state, result, err));
+    return state->settings->table ? tabulate(state, result, err) : XAI_OK;
 }
 
 xai_status xai_sag_search(const xai_sag_settings *settings, xai_sag_evaluate_fn evaluate, void *user,

@@ -44,11 +44,12 @@ typedef struct xai_sag_settings {
     int shown;         /* roots wanted, 1 to XAI_SAG_MAX_SHOWN */
     int counterfactuals; /* sets wanted whose removal makes another class win; 0: none */
     int subset_max;    /* roots of at most so many regions are checked against all their subsets, 0 to 12 */
-    size_t max_evals;  /* sets to evaluate, at least 1 */
+    size_t max_evals;  /* sets to evaluate, at least 1; the table's come on top */
+    bool table;        /* make one */
     const double *evidence; /* [count], larger = more promising, finite; or NULL */
 } xai_sag_settings;
 
-enum { XAI_SAG_MAX_SHOWN = 16, XAI_SAG_MAX_POOL = 20, XAI_SAG_MAX_SUBSET = 12 };
+enum { XAI_SAG_MAX_SHOWN = 16, XAI_SAG_MAX_POOL = 20, XAI_SAG_MAX_SUBSET = 12, XAI_SAG_MAX_TABLE = 10 };
 
 typedef enum xai_sag_truth { XAI_SAG_UNKNOWN, XAI_SAG_FALSE, XAI_SAG_TRUE } xai_sag_truth;
 
@@ -99,6 +100,11 @@ typedef struct xai_sag_forwards {
     double search, minimise; /* successors scored; single removals tried */
     double tree;             /* nodes, those that several branches share once for each */
 } xai_sag_forwards;
+/* The scores of all subsets of some regions. */
+typedef struct xai_sag_table {
+    int count, regions[XAI_SAG_MAX_TABLE]; /* ascending */
+    const xai_sag_score *scores; /* [1 << count]; bit k of the index: regions[k] is kept */
+} xai_sag_table;
 
 /* Everything lies in the arena of the search. */
 typedef struct xai_sag_result {
@@ -120,6 +126,7 @@ typedef struct xai_sag_result {
     /* Sets that were removed, the smallest first, with what the rest scores; `root` and `subset` mean nothing. */
     const xai_sag_mse *counterfactuals;
     size_t counterfactual_count;
+    const xai_sag_table *table; /* NULL: not asked for, or the first root alone has too many regions */
     size_t evals, hits;
     size_t violations; /* pairs of evaluated sets, S within T, where S reaches the threshold and T does not */
     size_t smallest_at; /* evaluations made when the smallest MSE was found */

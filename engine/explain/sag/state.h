@@ -92,4 +92,7 @@ xai_status xai_sag_counterfactuals(xai_sag_state *state, xai_sag_result *result,
 /* dag.c: the graph below the roots. */
 xai_status xai_sag_dag(xai_sag_state *state, xai_sag_result *result, xai_error *err);
 
+/* table.c: all subsets of the roots' regions. */
+xai_status xai_sag_tabulate(xai_sag_state *state, xai_sag_result *result, xai_error *err);
+
 #endif

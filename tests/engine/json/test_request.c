@@ -75,12 +75,24 @@ START_TEST(long_and_short_spelling_are_the_same_request)
 }
 END_TEST
 
+START_TEST(outputs_are_bits)
+{
+    ck_assert_int_eq(bind("{\"method\":\"m\"}"), XAI_OK);
+    ck_assert_uint_eq(bound.outputs, 0);
+    ck_assert_int_eq(bind("{\"method\":\"m\",\"outputs\":[\"overlay\",\"tree\"]}"), XAI_OK);
+    ck_assert_uint_eq(bound.outputs, XAI_OUTPUT_OVERLAY | XAI_OUTPUT_TREE);
+    ck_assert_int_eq(bind("{\"method\":\"m\",\"outputs\":[\"gif\",\"map\",\"svg\"]}"), XAI_OK);
+    ck_assert_uint_eq(bound.outputs, XAI_OUTPUT_MAP | XAI_OUTPUT_SVG | XAI_OUTPUT_GIF);
+}
+END_TEST
+
 START_TEST(canonical_text_knows_defaults_and_differences)
 {
     static const char *const SAME[] = {"{\"method\":\"m\"}", "{\"method\":\"m\",\"params\":{\"window\":32}}",
                                        "{\"method\":{\"id\":\"m\"},\"outputs\":[\"overlay\",\"map\"],\"top\":5,\"precision\":\"f32\"}"};
     static const char *const OTHER[] = {"{\"method\":\"m\",\"params\":{\"window\":31}}", "{\"method\":\"m\",\"seed\":1}",
                                         "{\"method\":\"m\",\"outputs\":[\"map\"]}", "{\"method\":\"m\",\"target\":1}",
+                                        "{\"method\":\"m\",\"outputs\":[\"map\",\"overlay\",\"svg\"]}",
                                         "{\"method\":\"m\",\"target\":{\"contrast\":1}}", "{\"method\":\"m\",\"top\":4}",
                                         "{\"method\":\"m\",\"target\":{\"space\":\"logit\"}}",
                                         "{\"method\":\"m\",\"precision\":\"bf16\"}", "{}"};
@@ -240,6 +252,7 @@ int main(void)
     TCase *tc = tcase_create("request");
     tcase_add_checked_fixture(tc, setup, teardown);
     tcase_add_test(tc, long_and_short_spelling_are_the_same_request);
+    tcase_add_test(tc, outputs_are_bits);
     tcase_add_test(tc, canonical_text_knows_defaults_and_differences);
     tcase_add_test(tc, pairs_give_the_same_request);
     tcase_add_test(tc, pairs_address_one_of_several_methods);

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/param.h"
-#include "json/base64.h"
+#include "base/base64.h"
 #include "json/result.h"
 #include "json/schema.h"
 

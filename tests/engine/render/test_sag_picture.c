@@ -1,5 +1,7 @@
-/* The picture of a graph: where things stand, what is bright, what is outlined, and graphs that cannot be drawn. */
+/* The pictures of a graph: where things stand, what is bright, what is outlined, and graphs that cannot be drawn; the
+ * tree, SVG and GIF beside the picture. */
 #include <check.h>
+#include <gif_lib.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -151,7 +153,7 @@ START_TEST(boxes_stand_under_their_parents_without_touching)
 {
     xai_sag_layout l;
     for (int size = 1; size <= 6; size++) {
-        ck_assert_int_eq(xai_sag_layout_make(lattice("tent", size), 49, 34, 16, arena, &l, NULL), XAI_OK);
+        ck_assert_int_eq(xai_sag_layout_make(lattice("tent", size), 49, false, 34, 16, arena, &l, NULL), XAI_OK);
         size_t drawn = 0;
         for (size_t i = 0; i < l.box_count; i++) {
             const xai_sag_box *a = &l.boxes[i];
@@ -207,6 +209,135 @@ START_TEST(other_documents_are_refused)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- the tree */
+
+START_TEST(tree_repeats_what_the_graph_shares)
+{
+    xai_sag_layout graph, tree;
+    ck_assert_int_eq(xai_sag_layout_make(lattice("tent", 3), 49, false, 34, 16, arena, &graph, NULL), XAI_OK);
+    ck_assert_int_eq(xai_sag_layout_make(lattice("tent", 3), 49, true, 34, 16, arena, &tree, NULL), XAI_OK);
+    ck_assert_uint_eq(graph.drawn, 7); /* the sets of three regions but for the empty one */
+    ck_assert_uint_eq(tree.drawn, 1 + 3 + 3 * 2);
+    for (size_t i = 0; i < tree.box_count; i++) {
+        size_t parents = 0;
+        for (size_t k = 0; k < tree.line_count; k++) parents += tree.lines[k].to == i;
+        ck_assert_uint_eq(parents, tree.boxes[i].layer != 0);
+        ck_assert_int_eq(xai_mask_count(tree.boxes[i].removed), tree.boxes[i].layer != 0);
+        ck_assert_int_eq(xai_mask_count(tree.boxes[i].mask), 3 - tree.boxes[i].layer);
+    }
+    ck_assert_uint_eq(tree.left_out, 0);
+    ck_assert_int_eq(xai_sag_layout_make(lattice("tent", 9), 49, true, 34, 16, arena, &tree, NULL), XAI_OK);
+    ck_assert_uint_eq(tree.drawn, 1 + 9 + 3 * 10); /* rooms of ten */
+    ck_assert_uint_ge(tree.left_out, 511 - tree.drawn);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- SVG */
+
+static size_t occurrences(const char *text, const char *what)
+{
+    size_t n = 0;
+    for (const char *p = text; (p = strstr(p, what)) != NULL; p++) n++;
+    return n;
+}
+
+START_TEST(svg_holds_every_drawn_node_once)
+{
+    const xai_doc *graph = lattice("tent", 4);
+    xai_artifact a = {0}, b = {0};
+    ck_assert_int_eq(xai_render_sag_svg(graph, view, SIDE, SIDE, arena, &a, NULL), XAI_OK);
+    ck_assert_int_eq(xai_render_sag_svg(graph, view, SIDE, SIDE, arena, &b, NULL), XAI_OK);
+    ck_assert_str_eq(a.media_type, "image/svg+xml");
+    ck_assert(a.size == b.size && memcmp(a.bytes, b.bytes, a.size) == 0);
+    const char *text = (const char *)a.bytes;
+    ck_assert_uint_eq(strlen(text), a.size);
+    ck_assert_uint_eq(occurrences(text, "<mask "), 15);
+    ck_assert_uint_eq(occurrences(text, "class=\"node"), 15);
+    ck_assert_uint_eq(occurrences(text, "class=\"node root\""), 1);
+    ck_assert_uint_eq(occurrences(text, "<path "), 28); /* edges of the lattice of four, less those to the empty set */
+    ck_assert_uint_eq(occurrences(text, "<title>P0 P1 P2 P3 0.90"), 1);
+    ck_assert_uint_eq(occurrences(text, "class=\"removed\""), 28);
+    ck_assert_uint_eq(occurrences(text, "<g"), occurrences(text, "</g>"));
+    ck_assert_ptr_nonnull(strstr(text, "</svg>\n"));
+}
+END_TEST
+
+/* ---------------------------------------------------------------- GIF */
+
+typedef struct source {
+    const uint8_t *bytes;
+    size_t left;
+} source;
+
+static int read_bytes(GifFileType *file, GifByteType *to, int count)
+{
+    source *s = file->UserData;
+    size_t n = (size_t)count < s->left ? (size_t)count : s->left;
+    memcpy(to, s->bytes, n);
+    s->bytes += n;
+    s->left -= n;
+    return (int)n;
+}
+
+/* Lays a frame over the pixels shown so far. */
+static void lay(const GifFileType *gif, const SavedImage *frame, uint8_t *rgb)
+{
+    for (int y = 0; y < frame->ImageDesc.Height; y++)
+        for (int x = 0; x < frame->ImageDesc.Width; x++) {
+            const GifColorType *c = &gif->SColorMap->Colors[frame->RasterBits[y * frame->ImageDesc.Width + x]];
+            uint8_t *to = rgb + 3 * ((frame->ImageDesc.Top + y) * gif->SWidth + frame->ImageDesc.Left + x);
+            to[0] = c->Red, to[1] = c->Green, to[2] = c->Blue;
+        }
+}
+
+START_TEST(gif_ends_with_the_picture)
+{
+    const xai_doc *graph = lattice("tent", 4);
+    xai_artifact a = {0}, b = {0};
+    ck_assert_int_eq(xai_render_sag_gif(graph, view, SIDE, SIDE, arena, &a, NULL), XAI_OK);
+    ck_assert_int_eq(xai_render_sag_gif(graph, view, SIDE, SIDE, arena, &b, NULL), XAI_OK);
+    ck_assert(a.size == b.size && memcmp(a.bytes, b.bytes, a.size) == 0);
+    source s = {a.bytes, a.size};
+    int code = 0;
+    GifFileType *gif = DGifOpen(&s, read_bytes, &code);
+    ck_assert_ptr_nonnull(gif);
+    ck_assert_int_eq(DGifSlurp(gif), GIF_OK);
+    ck_assert_int_eq(gif->ImageCount, 15); /* a frame for each set */
+    ck_assert_int_eq(gif->SWidth, a.width);
+    xai_image *still = draw(graph);
+    size_t bytes = 3 * (size_t)a.width * (size_t)a.height, shown_red = 0;
+    uint8_t *rgb = malloc(bytes);
+    for (int i = 0; i < gif->ImageCount; i++) {
+        size_t red = 0;
+        GraphicsControlBlock control;
+        lay(gif, &gif->SavedImages[i], rgb);
+        for (size_t k = 0; k < bytes; k += 3) red += is_red(rgb + k);
+        ck_assert(i ? red > shown_red : red == 0); /* one more patch outlined in each */
+        shown_red = red;
+        ck_assert_int_eq(DGifSavedExtensionToGCB(gif, i, &control), GIF_OK);
+        ck_assert_int_ge(control.DelayTime, 50);
+    }
+    double sum = 0;
+    for (size_t k = 0; k < bytes; k++) sum += abs(rgb[k] - still->rgb[k]);
+    ck_assert_double_le(sum / (double)bytes, 1);
+    free(rgb);
+    xai_image_free(still);
+    DGifCloseFile(gif, &code);
+}
+END_TEST
+
+START_TEST(no_explanation_is_a_file_of_every_kind)
+{
+    xai_artifact out;
+    xai_sag_renderer *const ALL[] = {xai_render_sag_tree, xai_render_sag_svg, xai_render_sag_gif};
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(ALL[i](empty_graph("hard"), view, SIDE, SIDE, arena, &out, NULL), XAI_OK);
+        ck_assert_uint_gt(out.size, 100);
+        ck_assert_int_eq(ALL[i](xai_doc_object(arena), view, SIDE, SIDE, arena, &out, NULL), XAI_E_BAD_PARAM);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sag picture");
@@ -219,6 +350,10 @@ int main(void)
     tcase_add_test(all, large_graphs_stay_drawable);
     tcase_add_test(all, no_explanation_is_a_picture_too);
     tcase_add_test(all, other_documents_are_refused);
+    tcase_add_test(all, tree_repeats_what_the_graph_shares);
+    tcase_add_test(all, svg_holds_every_drawn_node_once);
+    tcase_add_test(all, gif_ends_with_the_picture);
+    tcase_add_test(all, no_explanation_is_a_file_of_every_kind);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

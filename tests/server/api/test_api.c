@@ -433,7 +433,11 @@ START_TEST(artifacts_come_as_files)
     ck_assert_int_eq(run(c), 200);
     ck_assert(memmem(c->response.body, c->response.size, "P1 & P2", 7));
     end(c);
-    static const char *const NONE[] = {"/artifacts/0-map.png", "/artifacts/1-map.npy", "/artifacts/map.npy",
+    c = about("GET", id, "/artifacts/quick.json"); /* by its method: the first of that extension */
+    ck_assert_int_eq(run(c), 200);
+    ck_assert(memmem(c->response.body, c->response.size, "P1 & P2", 7));
+    end(c);
+    static const char *const NONE[] = {"/artifacts/quick.svg", "/artifacts/slow.npy", "/artifacts/0-map.png", "/artifacts/1-map.npy", "/artifacts/map.npy",
                                        "/artifacts/0-.npy", "/artifacts/99999999999999999999-map.npy"};
     for (size_t i = 0; i < sizeof NONE / sizeof NONE[0]; i++)
         expect_problem(about("GET", id, NONE[i]), 404, "not-found", "");
@@ -507,6 +511,98 @@ START_TEST(a_model_says_what_it_serves_and_why_not)
     ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(model, "operators"), "Conv")), 1);
     json_decref(model);
     end(c);
+}
+END_TEST
+
+/* ---------------------------------------------------------------- quizzes */
+
+static call *post(const char *path, const char *body)
+{
+    call *c = new_call("POST", path);
+    put_body(c, "application/json", body);
+    return c;
+}
+
+static json_t *json_after(call *c)
+{
+    ck_assert_int_eq(run(c), 200);
+    json_t *json = json_of(c);
+    end(c);
+    return json;
+}
+
+static json_int_t count_of(const json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+START_TEST(quizzes_ask_without_telling_and_judge)
+{
+    char *id = id_of(explain("{\"method\":\"sag\",\"target\":5}"), 200), path[96];
+    snprintf(path, sizeof path, "/api/v1/explanations/%s/quiz", id);
+    json_t *quiz = json_after(post(path, "{\"pairs\":4,\"seed\":7}"));
+    ck_assert_str_eq(json_string_value(json_object_get(quiz, "condition")), "sag"); /* no other is served here */
+    ck_assert_str_eq(json_string_value(json_object_get(quiz, "explanation")), id);
+    ck_assert_int_eq(count_of(quiz, "seed"), 7);
+    const json_t *pairs = json_object_get(quiz, "pairs"), *first = json_array_get(pairs, 0);
+    ck_assert_uint_eq(json_array_size(pairs), 4);
+    ck_assert_uint_eq(json_object_size(first), 3); /* pair, a, b: no score, no hint */
+    ck_assert_uint_eq(json_object_size(json_object_get(first, "a")), 2);
+    const json_t *patches = json_object_get(json_object_get(first, "b"), "patches");
+    ck_assert_int_eq(json_integer_value(json_array_get(patches, 0)), 0);
+    ck_assert_int_eq(json_integer_value(json_array_get(patches, 1)), 48);
+
+    const char *answers = json_string_value(json_object_get(quiz, "answers"));
+    json_t *judged = json_after(post(answers, "{\"answers\":[{\"pair\":1,\"choice\":\"a\"},"
+                                              "{\"pair\":0,\"choice\":\"b\"},{\"pair\":1,\"choice\":\"b\"}]}"));
+    static const bool CORRECT[] = {true, false, false}, COUNTED[] = {true, true, false}, MISLEADING[] = {true, false, true};
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *one = json_array_get(json_object_get(judged, "answers"), i);
+        ck_assert(json_is_true(json_object_get(one, "correct")) == CORRECT[i]);
+        ck_assert(json_is_true(json_object_get(one, "counted")) == COUNTED[i]);
+        ck_assert(json_is_true(json_object_get(one, "misleading")) == MISLEADING[i]);
+        ck_assert_double_eq(json_number_value(json_object_get(json_object_get(one, "a"), "p")), 0.9);
+    }
+    json_decref(judged);
+
+    json_t *summary = json_after(new_call("GET", "/api/v1/quizzes/summary"));
+    const json_t *sag = json_array_get(json_object_get(summary, "conditions"), 0);
+    ck_assert_str_eq(json_string_value(json_object_get(sag, "condition")), "sag");
+    ck_assert_int_eq(count_of(sag, "answers"), 2);
+    ck_assert_int_eq(count_of(sag, "correct"), 1);
+    ck_assert_double_eq(json_number_value(json_object_get(sag, "accuracy")), 0.5);
+    ck_assert_double_eq_tol(json_number_value(json_array_get(json_object_get(sag, "interval"), 0)), 0.0945312057, 1e-9);
+    ck_assert_int_eq(count_of(json_object_get(sag, "misleading"), "correct"), 1);
+    ck_assert_int_eq(count_of(json_object_get(sag, "plain"), "correct"), 0);
+    json_decref(summary);
+
+    expect_problem(post(answers, "{\"answers\":[{\"pair\":4,\"choice\":\"a\"}]}"), 422, "bad-parameter", "/answers/0/pair");
+    expect_problem(post(answers, "{\"answers\":[{\"pair\":0,\"choice\":\"c\"}]}"), 422, "bad-parameter",
+                   "/answers/0/choice");
+    expect_problem(post(answers, "{\"answers\":[{\"pair\":0}]}"), 422, "bad-parameter", "/answers/0/choice");
+    expect_problem(post(answers, "{\"answers\":[]}"), 422, "bad-parameter", "/answers");
+    expect(about("DELETE", id, ""), 204);
+    expect_problem(post(answers, "{\"answers\":[{\"pair\":2,\"choice\":\"a\"}]}"), 404, "not-found", "");
+    json_decref(quiz);
+    free(id);
+}
+END_TEST
+
+START_TEST(quizzes_that_cannot_be_are_refused)
+{
+    char *id = id_of(explain("{\"method\":\"sag\",\"target\":5}"), 200), path[96];
+    snprintf(path, sizeof path, "/api/v1/explanations/%s/quiz", id);
+    json_decref(json_after(new_call("POST", path))); /* everything is optional */
+    expect_problem(post(path, "{\"pairs\":3}"), 422, "bad-parameter", "/pairs");
+    expect_problem(post(path, "{\"pairs\":22}"), 422, "bad-parameter", "/pairs");
+    expect_problem(post(path, "{\"condition\":\"gradcam\"}"), 422, "bad-parameter", "/condition");
+    expect_problem(post(path, "{\"seed\":404}"), 422, "unsupported", ""); /* no pair was found */
+    free(id);
+    id = id_of(explain("{\"method\":\"slow\",\"params\":{\"ms\":1}}"), 200);
+    snprintf(path, sizeof path, "/api/v1/explanations/%s/quiz", id);
+    expect_problem(post(path, "{}"), 422, "bad-parameter", "");
+    expect_problem(post("/api/v1/quizzes/0123456789abcdef0123456789abcdef/answers", "{}"), 404, "not-found", "");
+    free(id);
 }
 END_TEST
 
@@ -592,6 +688,8 @@ int main(void)
     tcase_add_test(tc, a_job_is_followed_deleted_and_gone);
     tcase_add_test(tc, artifacts_come_as_files);
     tcase_add_test(tc, probes_speak_of_the_patches_of_their_sag);
+    tcase_add_test(tc, quizzes_ask_without_telling_and_judge);
+    tcase_add_test(tc, quizzes_that_cannot_be_are_refused);
     tcase_add_test(tc, the_openapi_document_names_every_handler_and_method);
     tcase_add_test(tc, a_model_says_what_it_serves_and_why_not);
     tcase_add_test(tc, key_files_are_checked);

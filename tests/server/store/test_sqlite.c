@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -120,6 +121,35 @@ START_TEST(the_file_is_private_and_used_by_one_process_only)
 }
 END_TEST
 
+/* A file of version 1: what was in it is still there, and quizzes can be kept. */
+START_TEST(an_older_file_is_brought_up)
+{
+    store *s = open_file(true);
+    char id[STORE_ID_SIZE];
+    numbered(id, 1);
+    store_job job = job_of(id);
+    ck_assert_int_eq(s->table->add(s, &job, "x", 1, &err), XAI_OK);
+    s->table->close(s);
+    sqlite3 *db;
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_exec(db, "DROP TABLE quizzes; DROP TABLE answers; PRAGMA user_version = 1", NULL, NULL, NULL),
+                     SQLITE_OK);
+    sqlite3_close(db);
+    for (int round = 0; round < 2; round++) {
+        bool found;
+        store_job back;
+        store_quiz quiz = {.expires_ms = 1, .text = id};
+        s = open_file(false);
+        ck_assert_int_eq(s->table->get(s, id, &back, &found, &err), XAI_OK);
+        ck_assert(found);
+        store_job_clear(&back);
+        snprintf(quiz.id, sizeof quiz.id, "%032d", round);
+        ck_assert_int_eq(s->table->add_quiz(s, &quiz, &err), XAI_OK);
+        s->table->close(s);
+    }
+}
+END_TEST
+
 START_TEST(what_is_not_a_store_is_refused)
 {
     store *s = NULL;
@@ -173,6 +203,7 @@ int main(void)
     tcase_add_test(tc, a_full_disk_is_said_so_and_loses_nothing);
     tcase_add_test(tc, removed_bytes_are_gone_from_the_disk);
     tcase_add_test(tc, the_file_is_private_and_used_by_one_process_only);
+    tcase_add_test(tc, an_older_file_is_brought_up);
     tcase_add_test(tc, what_is_not_a_store_is_refused);
     tcase_add_test(tc, many_threads_may_call);
     suite_add_tcase(suite, tc);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "json/base64.h"
+#include "base/base64.h"
 
 START_TEST(rfc_4648_examples)
 {
@@ -11,8 +11,8 @@ START_TEST(rfc_4648_examples)
                                            {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="}, {"foobar", "Zm9vYmFy"}};
     for (size_t i = 0; i < sizeof PAIRS / sizeof PAIRS[0]; i++) {
         char text[16];
-        size_t n = strlen(PAIRS[i][0]), length = xai_json_base64_length(n);
-        xai_json_base64_encode(PAIRS[i][0], n, text);
+        size_t n = strlen(PAIRS[i][0]), length = xai_base64_length(n);
+        xai_base64_encode(PAIRS[i][0], n, text);
         ck_assert_uint_eq(length, strlen(PAIRS[i][1]));
         ck_assert_mem_eq(text, PAIRS[i][1], length);
     }
@@ -25,10 +25,10 @@ START_TEST(every_length_round_trips)
     char text[352];
     for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)(i * 167 + 13);
     for (size_t n = 0; n <= sizeof bytes; n++) {
-        size_t got, length = xai_json_base64_length(n);
-        xai_json_base64_encode(bytes, n, text);
-        ck_assert_uint_ge(xai_json_base64_room(length), n);
-        ck_assert(xai_json_base64_decode(text, length, back, &got));
+        size_t got, length = xai_base64_length(n);
+        xai_base64_encode(bytes, n, text);
+        ck_assert_uint_ge(xai_base64_room(length), n);
+        ck_assert(xai_base64_decode(text, length, back, &got));
         ck_assert_uint_eq(got, n);
         ck_assert_mem_eq(back, bytes, n);
     }
@@ -42,7 +42,7 @@ START_TEST(what_is_not_base64_is_refused)
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         uint8_t out[16];
         size_t size;
-        ck_assert_msg(!xai_json_base64_decode(BAD[i], strlen(BAD[i]), out, &size), "accepted %s", BAD[i]);
+        ck_assert_msg(!xai_base64_decode(BAD[i], strlen(BAD[i]), out, &size), "accepted %s", BAD[i]);
     }
 }
 END_TEST

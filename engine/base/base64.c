@@ -7,15 +7,15 @@ static const char DIGITS[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx
 
 enum { INVALID = 64 };
 
-size_t xai_json_base64_length(size_t size)
+size_t xai_base64_length(size_t size)
 {
     assert(size <= SIZE_MAX / 2);
     return (size + 2) / 3 * 4;
 }
 
-size_t xai_json_base64_room(size_t length) { return length / 4 * 3; }
+size_t xai_base64_room(size_t length) { return length / 4 * 3; }
 
-void xai_json_base64_encode(const void *bytes, size_t size, char *out)
+void xai_base64_encode(const void *bytes, size_t size, char *out)
 {
     const uint8_t *in = bytes;
     for (; size >= 3; size -= 3, in += 3, out += 4) {
@@ -52,7 +52,7 @@ static bool decode_last(const char *t, uint8_t *out, size_t *size)
     return (c & 3) == 0;
 }
 
-bool xai_json_base64_decode(const char *text, size_t length, uint8_t *out, size_t *size)
+bool xai_base64_decode(const char *text, size_t length, uint8_t *out, size_t *size)
 {
     *size = 0;
     if (length % 4 != 0) return false;
