@@ -67,7 +67,7 @@ static void run_piece(void *context, size_t index, int thread)
     size_t image = index / j->groups / j->strips, row = index / j->groups % j->strips * j->rows;
     size_t at = index % j->groups * j->vecs * j->kernels->width, left = j->channels - at, pitch = j->channels;
     size_t rows = (size_t)l->rows - row < j->rows ? (size_t)l->rows - row : j->rows;
-    size_t y = (image * (size_t)run->to.h + (size_t)l->origin[0] + row * (size_t)l->pitch[0]) * (size_t)run->to.w;
+    size_t y = image * (size_t)run->to.h + (size_t)(l->origin[0] - run->target_top) + row * (size_t)l->pitch[0];
     j->kernels->pixel_windows(&(xai_pixel_windows){
         .channels = left < j->vecs * j->kernels->width ? left : j->vecs * j->kernels->width,
         .rows = (int)rows,
@@ -79,11 +79,12 @@ static void run_piece(void *context, size_t index, int thread)
         .high = (int)run->from.h,
         .wide = (int)run->from.w,
         .x = run->source + image * (size_t)(run->from.h * run->from.w) * pitch + at,
+        .top = (int)run->source_top,
         .x_row = (size_t)run->from.w * pitch,
         .x_pixel = pitch,
         .w = part->packed + at,
         .w_tap = pitch,
-        .y = run->target + (y + (size_t)l->origin[1]) * pitch + at,
+        .y = run->target + (y * (size_t)run->to.w + (size_t)l->origin[1]) * pitch + at,
         .y_row = (size_t)(l->pitch[0] * run->to.w) * pitch,
         .y_pixel = (size_t)l->pitch[1] * pitch,
         .bias = part->bias && !run->backward ? part->bias + at : NULL,
@@ -96,7 +97,8 @@ static void cut(job *j)
 {
     const xai_lattice *l = &j->part->lattice;
     size_t threads = (size_t)xai_par_threads(j->run->exec->par), images = (size_t)j->run->from.n, rows = (size_t)l->rows;
-    bool near = (size_t)(j->run->from.h * j->run->from.w) * j->channels <= NEAR_FLOATS;
+    size_t seen = rows * (size_t)l->step[0], high = (size_t)j->run->from.h, wide = (size_t)j->run->from.w;
+    bool near = (seen < high ? seen : high) * wide * j->channels <= NEAR_FLOATS;
     j->rows = near ? ceil_div(rows, images < threads ? ceil_div(threads, images) : 1) : 1;
     j->strips = ceil_div(rows, j->rows);
     size_t all = ceil_div(j->channels, j->kernels->width), pieces = images * j->strips;

@@ -40,6 +40,7 @@ typedef struct xai_conv_run {
     bool backward;
     bool add; /* forward: to what the target holds; without bias and clamp */
     xai_plane from, to;
+    int64_t source_top, target_top; /* channels last: the row of an image that `source` and `target` begin with */
     const float *source;
     const float *bias; /* NULL: none */
     const float *residual; /* forward, channels last: added before the clamp; or NULL */
