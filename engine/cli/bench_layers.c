@@ -108,19 +108,39 @@ static double bytes_moved(const xai_node *node)
     return bytes;
 }
 
+/* The last of the nodes that run as one from this position on. */
+static const xai_node *last_of(const layers *l, int pass, int at)
+{
+    return l->p.program->nodes[pass == FORWARD ? at + xai_session_together(l->session, at) - 1 : at];
+}
+
+/* What lies between nodes that run as one need not move. */
 static verdict judge(const layers *l, int pass, int at)
 {
-    const xai_node *node = l->p.program->nodes[at];
-    verdict v = {.us = l->best[pass][at], .gflop = 2e-9 * node->macs, .bytes = bytes_moved(node)};
-    v.least_us = roofline_us(&l->roof, node->macs, v.bytes);
-    v.memory = roofline_is_memory(&l->roof, node->macs, v.bytes);
+    verdict v = {.us = l->best[pass][at]};
+    double macs = 0;
+    if (v.us == 0) return v;
+    for (int i = at;; i++) {
+        const xai_node *node = l->p.program->nodes[i];
+        macs += node->macs;
+        v.bytes += bytes_moved(node);
+        if (node == last_of(l, pass, at)) break;
+        v.bytes -= 2 * (double)xai_value_count(node->out[0]) * sizeof(float);
+    }
+    v.gflop = 2e-9 * macs;
+    v.least_us = roofline_us(&l->roof, macs, v.bytes);
+    v.memory = roofline_is_memory(&l->roof, macs, v.bytes);
     return v;
 }
 
-static void describe_kernel(const xai_node *node, int pass, char text[KERNEL_SIZE])
+static void describe_kernel(const layers *l, int pass, int at, char text[KERNEL_SIZE])
 {
+    const xai_node *node = l->p.program->nodes[at];
     text[0] = 0;
-    if (pass == FORWARD && node->op->describe) node->op->describe(node, text, KERNEL_SIZE);
+    if (pass != FORWARD) return;
+    if (xai_session_together(l->session, at) > 1)
+        snprintf(text, KERNEL_SIZE, "channels last, %d as one", xai_session_together(l->session, at));
+    else if (node->op->describe) node->op->describe(node, text, KERNEL_SIZE);
 }
 
 /* ---------------------------------------------------------------- tell */
@@ -140,10 +160,10 @@ static json_t *verdict_json(const verdict *v)
 
 static json_t *layer_json(const layers *l, int pass, int at, const verdict *v)
 {
-    const xai_node *node = l->p.program->nodes[at];
+    const xai_node *node = last_of(l, pass, at);
     char kernel[KERNEL_SIZE], shape[SHAPE_SIZE];
     json_t *json = verdict_json(v);
-    describe_kernel(node, pass, kernel);
+    describe_kernel(l, pass, at, kernel);
     json_object_set_new(json, "pass", json_string(PASS_NAMES[pass]));
     json_object_set_new(json, "operator", json_string(node->op->type));
     json_object_set_new(json, "node", xai_json_text(node->name));
@@ -162,9 +182,9 @@ static void print_numbers(const verdict *v, const char *bound)
 
 static void print_layer(const layers *l, int pass, int at, const verdict *v)
 {
-    const xai_node *node = l->p.program->nodes[at];
+    const xai_node *node = last_of(l, pass, at);
     char kernel[KERNEL_SIZE], shape[SHAPE_SIZE];
-    describe_kernel(node, pass, kernel);
+    describe_kernel(l, pass, at, kernel);
     printf("%3d %-20s %-18s %-30s", at, node->op->type, xai_shape_text(&node->out[0]->shape, shape, sizeof shape),
            kernel);
     print_numbers(v, v->memory ? "memory" : "compute");

@@ -37,22 +37,44 @@ size_t xai_plan_step(const xai_value *v)
     return (bytes + ALIGN) / ALIGN * ALIGN; /* at least one line: empty tensors have an address too */
 }
 
-/* First and last use of every value; `root` NULL: no sharing. UNUSED where the part does not know the value. */
-static void find_lifetimes(const xai_program *p, const xai_part *part, const int *root, interval *spans)
+typedef struct planner {
+    const xai_program *program;
+    const xai_part *part;
+    const bool *kept;
+    const int *root, *together;
+    interval *spans, *chosen;
+    const interval **placed; /* sorted by offset */
+    xai_plan *plan;
+} planner;
+
+/* First and last use of every value; `root` NULL: no sharing. UNUSED where the part does not know the value. Nodes that
+ * run as one begin with the first and end with the last of them. */
+static void find_lifetimes(const planner *pl, const int *root, interval *spans)
 {
+    const xai_program *p = pl->program;
+    const xai_part *part = pl->part;
     for (int i = 0; i < p->value_count; i++) spans[i] = (interval){.id = i, .first = -1, .last = UNUSED};
     for (int i = 0; i < part->input_count; i++) spans[part->inputs[i]->id].last = -1;
-    for (int i = 0; i < part->node_count; i++) {
+    for (int i = 0, first = 0; i < part->node_count; i++) {
         const xai_node *n = part->nodes[i];
+        if (pl->together[i] > 0) first = i;
+        int last = first + pl->together[first] - 1;
         for (int k = 0; k < n->out_count; k++) {
             if (!n->out[k]) continue;
             int id = n->out[k]->id;
-            if (!root || root[id] == id) spans[id].first = i;
-            spans[root ? root[id] : id].last = i;
+            if (!root || root[id] == id) spans[id].first = first;
+            spans[root ? root[id] : id].last = last;
         }
         for (int k = 0; k < n->in_count; k++)
-            if (xai_value_runs(n->in[k])) spans[root ? root[n->in[k]->id] : n->in[k]->id].last = i;
+            if (xai_value_runs(n->in[k])) spans[root ? root[n->in[k]->id] : n->in[k]->id].last = last;
     }
+}
+
+/* What only passes from one node to the next within one run of them. */
+static void leave_out_inner(const planner *pl, interval *spans)
+{
+    for (int i = 0; i < pl->part->node_count; i += pl->together[i])
+        for (int k = 0; k + 1 < pl->together[i]; k++) spans[pl->part->nodes[i + k]->out[0]->id].last = UNUSED;
 }
 
 static int by_size(const void *a, const void *b)
@@ -89,16 +111,6 @@ static void insert(const interval **placed, int n, const interval *s)
     placed[low] = s;
 }
 
-typedef struct planner {
-    const xai_program *program;
-    const xai_part *part;
-    const bool *kept;
-    const int *root;
-    interval *spans, *chosen;
-    const interval **placed; /* sorted by offset */
-    xai_plan *plan;
-} planner;
-
 /* Places the `n` chosen intervals behind the plan's bytes and adds theirs. Ends as soon as the block is too large, so
  * that no sum overflows: one value has at most 2^43 bytes. */
 static xai_status place(planner *pl, int n, size_t *offsets, xai_error *err)
@@ -123,7 +135,8 @@ static int choose_data(planner *pl, xai_plan_mode mode)
     const xai_program *p = pl->program;
     int n = 0, shared = xai_part_first_shared(pl->part);
     bool partial = pl->part->nodes != p->nodes; /* then a base run fills the inputs once, for all runs */
-    find_lifetimes(p, pl->part, pl->root, pl->spans);
+    find_lifetimes(pl, pl->root, pl->spans);
+    leave_out_inner(pl, pl->spans);
     for (int i = 0; i < p->value_count; i++)
         if (pl->kept[i] || (p->values[i]->initial && (!partial || pl->spans[i].last != UNUSED)))
             pl->spans[pl->root[i]].last = p->node_count;
@@ -146,7 +159,7 @@ static int choose_grads(planner *pl)
 {
     const xai_program *p = pl->program;
     int n = 0;
-    find_lifetimes(p, pl->part, NULL, pl->spans);
+    find_lifetimes(pl, NULL, pl->spans);
     for (int i = 0; i < p->value_count; i++) {
         interval s = pl->spans[i];
         if (p->values[i]->constant || p->values[i]->dtype != XAI_F32 || s.last == UNUSED) continue;
@@ -157,10 +170,10 @@ static int choose_grads(planner *pl)
 }
 
 xai_status xai_plan_make(const xai_program *p, const xai_part *part, xai_plan_mode mode, const bool *kept,
-                         xai_arena *arena, xai_plan *out, xai_error *err)
+                         const int *together, xai_arena *arena, xai_plan *out, xai_error *err)
 {
     size_t n = (size_t)p->value_count;
-    planner pl = {.program = p, .part = part, .kept = kept, .plan = out};
+    planner pl = {.program = p, .part = part, .kept = kept, .together = together, .plan = out};
     pl.root = find_roots(p, part, arena);
     pl.spans = XAI_NEW(arena, interval, n);
     pl.chosen = XAI_NEW(arena, interval, n);

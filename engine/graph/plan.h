@@ -25,8 +25,10 @@ typedef struct xai_plan {
 size_t xai_plan_step(const xai_value *value);
 
 /* A plan for a part of the program, whose inputs survive every run, with as many slots as the caller has set in
- * out->slots. `kept` by value id; the arrays of the plan live in the arena. TOO_LARGE beyond the memory limit. */
+ * out->slots. `kept` by value id; `together` by position in the part: how many nodes run as one from there on (0:
+ * within such); what lies between those has no place. The arrays of the plan live in the arena. TOO_LARGE beyond the
+ * memory limit. */
 xai_status xai_plan_make(const xai_program *program, const xai_part *part, xai_plan_mode mode, const bool *kept,
-                         xai_arena *arena, xai_plan *out, xai_error *err);
+                         const int *together, xai_arena *arena, xai_plan *out, xai_error *err);
 
 #endif

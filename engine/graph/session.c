@@ -8,6 +8,7 @@
 #include "session_inside.h"
 
 #include "base/memory.h"
+#include "ops/conv_chain.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -33,8 +34,11 @@ static xai_status plan(xai_session *s, const xai_session_spec *spec, xai_error *
     if (spec->mode == XAI_PLAN_GRADIENT)
         XAI_TRY(xai_program_prepare_backward(s->program, s->part.nodes, s->part.node_count, err));
     XAI_TRY(mark_kept(s, spec, err));
-    XAI_TRY(xai_plan_make(s->program, &s->part, spec->mode, s->mark, s->arena, &s->plan, err));
+    XAI_TRY(xai_session_find_chains(s, err));
+    XAI_TRY(xai_plan_make(s->program, &s->part, spec->mode, s->mark, s->together, s->arena, &s->plan, err));
     size_t shared, scratch = xai_program_scratch(s->program, s->part.nodes, s->part.node_count, &shared);
+    size_t chains = xai_session_chain_scratch(s);
+    if (chains > scratch) scratch = chains;
     XAI_TRY(xai_memory_check(scratch, "the scratch memory of a layer", err));
     XAI_TRY(xai_memory_check(shared, "the scratch memory of a layer", err));
     s->scratch_stride = (scratch + ALIGN) / ALIGN * ALIGN;
@@ -187,11 +191,28 @@ void xai_session_run_node(const xai_session *s, const xai_node *node, const xai_
     tell(s, node, false, false);
 }
 
+/* The nodes before position `end`. */
+static void run_nodes(const xai_session *s, int end, const xai_exec *exec)
+{
+    for (int i = 0; i < end; i += s->together[i]) {
+        xai_node *const *nodes = s->part.nodes + i;
+        if (s->together[i] == 1) {
+            xai_session_run_node(s, nodes[0], exec);
+            continue;
+        }
+        tell(s, nodes[0], false, true);
+        xai_conv_chain_run(nodes, s->together[i], exec);
+        tell(s, nodes[0], false, false);
+    }
+}
+
 void xai_session_forward(xai_session *s, const xai_par *par)
 {
     xai_exec exec = xai_session_exec(s, XAI_POLICY_PLAIN, par);
-    for (int i = 0; i < s->part.node_count; i++) xai_session_run_node(s, s->part.nodes[i], &exec);
+    run_nodes(s, s->part.node_count, &exec);
 }
+
+int xai_session_together(const xai_session *s, int position) { return s->together[position]; }
 
 /* ---------------------------------------------------------------- several slots */
 
@@ -205,7 +226,7 @@ void xai_session_forward_slot(xai_session *s, int slot, const xai_par *par)
 {
     assert((size_t)slot < s->plan.slots);
     set_slot(s, slot, par);
-    for (int i = 0; i < s->first_shared; i++) xai_session_run_node(s, s->part.nodes[i], &s->execs[slot]);
+    run_nodes(s, s->first_shared, &s->execs[slot]);
 }
 
 void xai_session_forward_slots(xai_session *s, int count, const xai_par *par)

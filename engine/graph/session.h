@@ -44,12 +44,16 @@ size_t xai_session_bytes(const xai_session *session);
 float *xai_session_data(xai_session *session, const char *name);
 void *xai_session_value_data(xai_session *session, const xai_value *value);
 
-/* Told of every node that runs, just before (`begins`) and just after; for measuring. */
+/* Told of every node that runs, just before (`begins`) and just after; for measuring. Of several that run as one it
+ * is told the first. */
 typedef struct xai_observer {
     void (*tell)(void *user, const xai_node *node, bool backward, bool begins); /* NULL: nobody listens */
     void *user;
 } xai_observer;
 void xai_session_observe(xai_session *session, const xai_observer *observer);
+
+/* How many nodes of the program or part run as one from this position on; 0: it runs with one before it. */
+int xai_session_together(const xai_session *session, int position);
 
 /* Runs every node of the program or part. `par` spreads one run over threads; serial inside a lane. */
 void xai_session_forward(xai_session *session, const xai_par *par);

@@ -25,6 +25,7 @@ struct xai_session {
     xai_session *base;
     xai_plan plan;
     xai_plan_mode mode;
+    int *together; /* by position in the part: how many nodes run as one from here on; 0 within such */
     bool fast; /* see xai_exec; what follows a base computes as that did */
     unsigned char *block;
     size_t block_bytes;
@@ -47,6 +48,10 @@ struct xai_session {
 
 /* forward of one node, unless it is a view. */
 void xai_session_run_node(const xai_session *session, const xai_node *node, const xai_exec *exec);
+
+/* chain.c: says what runs together; s->mark has what is kept. Then the scratch bytes a thread that it takes. */
+xai_status xai_session_find_chains(xai_session *session, xai_error *err);
+size_t xai_session_chain_scratch(const xai_session *session);
 
 xai_exec xai_session_exec(xai_session *session, xai_policy policy, const xai_par *par);
 

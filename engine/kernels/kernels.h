@@ -103,19 +103,26 @@ typedef struct xai_pixel_panel {
 } xai_pixel_panel;
 
 /*
- * Channels last, every channel by itself: y[i][c] = clamp(start + sum over t of x[t][i * x_step + c] * w[t][c]) for
- * `count` pixels in one row.
+ * Channels last, every channel by itself: y[row][col][c] = clamp(start + sum over taps (a, b) of x[first + (row, col) *
+ * step + (a, b) * gap][c] * w[a][b][c]) for a grid of pixels; a tap outside of `high` x `wide` pixels is left out.
  */
-typedef struct xai_pixel_taps {
-    size_t count, channels, taps;
-    const float *const *x; /* first pixel of each tap */
-    const float *const *w; /* `channels` floats of each tap */
-    size_t x_step, y_step; /* floats from pixel to pixel */
+typedef struct xai_pixel_windows {
+    size_t channels;
+    int rows, cols;           /* of the grid */
+    int taps[2], gap[2];      /* rows and columns of the window, and the distance between neighbours */
+    int first[2], step[2];    /* where in the source the first tap of the first output is, and of the next output */
+    int high, wide;           /* of the source */
+    const float *x;           /* row `top` of it */
+    int top;
+    size_t x_row, x_pixel;    /* floats from one to the next */
+    const float *w;           /* rows x columns of taps, w_tap floats apart */
+    size_t w_tap;
     float *y;
-    const float *bias; /* `channels` floats, or NULL */
-    bool accumulate;
+    size_t y_row, y_pixel;
+    const float *bias;        /* or NULL */
+    bool accumulate;          /* the start is what y holds; no bias then */
     xai_clamp clamp;
-} xai_pixel_taps;
+} xai_pixel_windows;
 
 /* B' d B of the 6 x 6 pixels x (row by row), `channels` floats each, to 36 vectors `pitch` floats apart. */
 typedef struct xai_winograd_in {

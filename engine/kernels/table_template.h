@@ -12,6 +12,8 @@
 
 #include "pixels_template.h"
 
+#include "windows_template.h"
+
 #include "winograd_template.h"
 
 #include "map_template.h"

@@ -233,35 +233,63 @@ static desk desk_of(const job *j, int thread)
     return (desk){.held = (size_t *)(void *)head, .x = x, .add = add, .y = y, .canvas = (float *)(void *)(y + j->pixels)};
 }
 
+/* `count` pixels, `step` floats apart. */
+static void list_pixels(const float **x, const float *at, size_t step, size_t count)
+{
+    for (size_t i = 0; i < count; i++) x[i] = at + i * step;
+}
+
+/* Pixels that are left in row `col` is in, `count` at most. */
+static size_t rest_of_row(const xai_lattice *l, size_t col, size_t count)
+{
+    return (size_t)l->cols - col < count ? (size_t)l->cols - col : count;
+}
+
 /* Where the piece's pixels lie in the target (and in what is added to it). */
 static void find_targets(const job *j, desk *d, size_t image, size_t first, size_t count)
 {
     const xai_conv_run *run = j->run;
     const xai_lattice *l = &j->part->lattice;
-    size_t row = first / (size_t)l->cols, col = first % (size_t)l->cols, high = (size_t)run->to.h;
-    for (size_t i = 0; i < count; i++) {
-        size_t y = (size_t)l->origin[0] + row * (size_t)l->pitch[0], x = (size_t)l->origin[1] + col * (size_t)l->pitch[1];
-        size_t at = ((image * high + y) * (size_t)run->to.w + x) * j->sides.target;
-        d->y[i] = run->target + at;
-        if (run->residual) d->add[i] = run->residual + at;
-        if (++col == (size_t)l->cols) col = 0, row++;
+    size_t row = first / (size_t)l->cols, col = first % (size_t)l->cols, pixel = j->sides.target, n;
+    size_t skipped = (size_t)(run->target_top * run->to.w) * pixel, step = (size_t)l->pitch[1] * pixel;
+    for (size_t i = 0; i < count; i += n, col = 0, row++) {
+        n = rest_of_row(l, col, count - i);
+        size_t y = image * (size_t)run->to.h + (size_t)l->origin[0] + row * (size_t)l->pitch[0];
+        size_t at = (y * (size_t)run->to.w + (size_t)l->origin[1]) * pixel + col * step;
+        for (size_t k = 0; k < n; k++) d->y[i + k] = run->target + at - skipped + k * step;
+        if (run->residual) list_pixels(d->add + i, run->residual + at, step, n);
     }
+}
+
+/* The `count` columns of a source row from `col` on, `step` apart; what lies outside is zeros. */
+static void find_row(const job *j, const float *row, int64_t col, int64_t step, size_t count, const float **x)
+{
+    int64_t n = (int64_t)count, wide = j->run->from.w, low = col < 0 ? (step - 1 - col) / step : 0;
+    int64_t end = col < wide ? (wide - 1 - col) / step + 1 : 0;
+    if (end > n) end = n;
+    if (low > end) low = end;
+    list_pixels(x, j->part->zeros, 0, (size_t)low);
+    if (low < end)
+        list_pixels(x + low, row + (col + low * step) * (int64_t)j->sides.source, (size_t)step * j->sides.source,
+                    (size_t)(end - low));
+    list_pixels(x + end, j->part->zeros, 0, (size_t)(n - end));
 }
 
 static void find_sources(const job *j, desk *d, size_t image, size_t first, size_t count)
 {
     const xai_conv_run *run = j->run;
     const xai_lattice *l = &j->part->lattice;
-    const int high = (int)run->from.h, wide = (int)run->from.w;
-    const float *base = run->source + image * (size_t)(run->from.h * run->from.w) * j->sides.source;
-    for (size_t t = 0; t < j->part->taps; t++) {
-        const float **x = d->x + t * j->pixels;
-        int col = (int)(first % (size_t)l->cols), row = (int)(first / (size_t)l->cols);
-        for (size_t i = 0; i < count; i++) {
-            int sy = l->first[0] + row * l->step[0] + l->shift[t][0], sx = l->first[1] + col * l->step[1] + l->shift[t][1];
-            bool inside = sy >= 0 && sy < high && sx >= 0 && sx < wide;
-            x[i] = inside ? base + (size_t)(sy * wide + sx) * j->sides.source : j->part->zeros;
-            if (++col == l->cols) col = 0, row++;
+    size_t row = first / (size_t)l->cols, col = first % (size_t)l->cols, n;
+    size_t line = (size_t)run->from.w * j->sides.source;
+    const float *base = run->source + image * (size_t)run->from.h * line;
+    for (size_t i = 0; i < count; i += n, col = 0, row++) {
+        n = rest_of_row(l, col, count - i);
+        for (size_t t = 0; t < j->part->taps; t++) {
+            int64_t y = l->first[0] + (int64_t)row * l->step[0] + l->shift[t][0];
+            int64_t x = l->first[1] + (int64_t)col * l->step[1] + l->shift[t][1];
+            const float **to = d->x + t * j->pixels + i;
+            if (y < 0 || y >= run->from.h) list_pixels(to, j->part->zeros, 0, n);
+            else find_row(j, base + (y - run->source_top) * (int64_t)line, x, l->step[1], n, to);
         }
     }
 }
@@ -286,7 +314,7 @@ static void copy_row(const job *j, size_t image, int64_t row, int64_t left, floa
     int64_t count = wide > skip ? wide - skip : 0;
     if (count > all - before) count = all - before;
     size_t pixel = canvas_pixel(j->part, j->sides.source), end = (size_t)(before + count) * pixel;
-    int64_t at = ((int64_t)image * run->from.h + row) * wide + skip;
+    int64_t at = ((int64_t)image * run->from.h + row - run->source_top) * wide + skip;
     memset(out, 0, (size_t)before * pixel * sizeof *out);
     if (count > 0)
         copy_pixels(j, run->source + (size_t)at * j->sides.source, out + (size_t)before * pixel, (size_t)count);
@@ -304,10 +332,11 @@ static void fill_canvas(const job *j, desk *d, size_t image, size_t first, size_
     size_t rows = canvas_rows(conv, j->part, count / cols), across = j->part->joined ? 1 : (size_t)conv->window.kernel[1];
     for (size_t r = 0; r < rows; r++) copy_row(j, image, top + (int64_t)r, left, d->canvas + r * wide * pixel, wide);
     for (size_t t = 0; t < j->part->taps; t++)
-        for (size_t i = 0; i < count; i++) {
+        for (size_t i = 0; i < count; i += cols) {
             size_t row = i / cols * (size_t)l->step[0] + t / across * (size_t)conv->window.dilation[0];
-            size_t col = i % cols * (size_t)l->step[1] + t % across * (size_t)conv->window.dilation[1];
-            d->x[t * j->pixels + i] = d->canvas + (row * wide + col) * pixel;
+            size_t col = t % across * (size_t)conv->window.dilation[1];
+            list_pixels(d->x + t * j->pixels + i, d->canvas + (row * wide + col) * pixel, (size_t)l->step[1] * pixel,
+                        cols);
         }
 }
 

@@ -19,6 +19,7 @@ typedef struct xai_conv_part {
     size_t taps, k;     /* dense: floats that each tap contributes; in bfloat16 pairs of them */
     const struct xai_bf16 *bf16; /* dense: the products are taken in bfloat16; or NULL */
     bool joined;        /* dense: a tap is a row of the window */
+    int low[2], gap[2], across[2]; /* depthwise: shift of the first tap, distance of taps, how many, down and across */
 } xai_conv_part;
 
 typedef struct xai_conv_plan {
@@ -39,6 +40,7 @@ typedef struct xai_conv_run {
     bool backward;
     bool add; /* forward: to what the target holds; without bias and clamp */
     xai_plane from, to;
+    int64_t source_top, target_top; /* channels last: the row of an image that `source` and `target` begin with */
     const float *source;
     const float *bias; /* NULL: none */
     const float *residual; /* forward, channels last: added before the clamp; or NULL */

@@ -1,4 +1,4 @@
-/* The kernels on planes, gather, spread and depthwise, of every instruction set, against their definitions. */
+/* The kernels on planes, gather, spread, depthwise and windows, of every instruction set, against their definitions. */
 #include "tables.h"
 
 /* ---- gather */
@@ -159,10 +159,100 @@ START_TEST(depthwise_has_the_bytes_of_a_chain_of_fused_products)
 }
 END_TEST
 
+/* ---- windows, channels last */
+
+typedef struct windows_case {
+    int taps[2], gap[2], step[2], first[2];
+} windows_case;
+
+static const windows_case WINDOWS[] = {
+    {{3, 3}, {1, 1}, {1, 1}, {-1, -1}}, {{3, 3}, {1, 1}, {2, 2}, {0, -1}}, {{5, 5}, {1, 1}, {1, 1}, {-2, -2}},
+    {{5, 5}, {1, 1}, {2, 2}, {-1, -2}}, {{7, 7}, {1, 1}, {1, 1}, {-3, -3}}, {{2, 1}, {1, 1}, {1, 1}, {0, 1}},
+    {{1, 2}, {1, 1}, {1, 1}, {-1, 0}},  {{3, 2}, {2, 3}, {1, 1}, {-2, -1}}, {{2, 4}, {1, 1}, {3, 3}, {-1, -4}},
+};
+enum { WINDOWS_COUNT = sizeof WINDOWS / sizeof WINDOWS[0], HIGH = 6, WIDE = 9, TOP = 1, MOST_ROWS = 3 };
+
+/* One output, as the definition has it: in double and, fused, as a chain of fused products. */
+static void window_sum(const xai_pixel_windows *p, int row, int col, size_t c, float start, double *sum, double *size,
+                       float *chain)
+{
+    *sum = (double)start;
+    *size = fabs((double)start);
+    *chain = start;
+    for (int a = 0; a < p->taps[0]; a++)
+        for (int b = 0; b < p->taps[1]; b++) {
+            int y = p->first[0] + row * p->step[0] + a * p->gap[0], x = p->first[1] + col * p->step[1] + b * p->gap[1];
+            if (y < 0 || y >= HIGH || x < 0 || x >= WIDE) continue;
+            float in = p->x[(size_t)(y - p->top) * p->x_row + (size_t)x * p->x_pixel + c];
+            float weight = p->w[(size_t)(a * p->taps[1] + b) * p->w_tap + c];
+            *sum += (double)in * (double)weight;
+            *size += fabs((double)in * (double)weight);
+            *chain = fmaf(in, weight, *chain);
+        }
+}
+
+static void check_windows(const xai_kernels *t, const windows_case *w, int rows, int cols, size_t channels, bool add)
+{
+    size_t pixel = channels + 3, in_count = HIGH * WIDE * pixel, w_tap = channels + 1;
+    size_t w_count = (size_t)(w->taps[0] * w->taps[1]) * w_tap, y_pixel = channels + 2;
+    size_t y_row = y_pixel * (size_t)cols + 4, out_count = (size_t)rows * y_row;
+    float *in = new_floats(in_count, 1), *weight = new_floats(w_count, 2), *bias = new_floats(channels, 4);
+    float *out = new_floats(out_count, 3), *old = new_floats(out_count, 3);
+    bool fused = strcmp(t->isa, "scalar") != 0;
+    /* The source is held from row TOP on where the window needs no more of it. */
+    int top = w->first[0] >= TOP ? TOP : 0;
+    xai_pixel_windows p = {.channels = channels, .rows = rows, .cols = cols, .taps = {w->taps[0], w->taps[1]},
+                           .gap = {w->gap[0], w->gap[1]}, .first = {w->first[0], w->first[1]},
+                           .step = {w->step[0], w->step[1]}, .high = HIGH, .wide = WIDE, .x = in, .top = top,
+                           .x_row = WIDE * pixel, .x_pixel = pixel, .w = weight, .w_tap = w_tap, .y = out,
+                           .y_row = y_row, .y_pixel = y_pixel, .bias = add ? NULL : bias, .accumulate = add,
+                           .clamp = {-1, 1.5f}};
+    t->pixel_windows(&p);
+    for (int r = 0; r < rows; r++)
+        for (int c = 0; c < cols; c++)
+            for (size_t k = 0; k < y_pixel; k++) {
+                size_t at = (size_t)r * y_row + (size_t)c * y_pixel + k;
+                double sum, size;
+                float chain;
+                if (k >= channels) {
+                    ck_assert(out[at] == old[at]);
+                    continue;
+                }
+                window_sum(&p, r, c, k, add ? old[at] : bias[k], &sum, &size, &chain);
+                if (fused) ck_assert(out[at] == xai_clamp_apply(p.clamp, chain));
+                else check_near(out[at], fmin(fmax(sum, -1), 1.5), size, 49);
+            }
+    check_guards(out, out_count);
+    free_floats(in), free_floats(weight), free_floats(bias), free_floats(out), free_floats(old);
+}
+
+START_TEST(windows_are_chains_of_their_taps_in_every_tile)
+{
+    const xai_kernels *t = table_at(_i);
+    if (!t) return;
+    for (int w = 0; w < WINDOWS_COUNT; w++)
+        for (int rows = 1; rows <= MOST_ROWS; rows += 2)
+            for (int cols = 1; cols <= 16; cols++)
+                for (size_t channels = 5; channels <= 37; channels += 16)
+                    check_windows(t, &WINDOWS[w], rows, cols, channels, cols % 2);
+}
+END_TEST
+
+START_TEST(windows_take_a_source_that_begins_below_its_first_row)
+{
+    const xai_kernels *t = table_at(_i);
+    if (!t) return;
+    windows_case below = {{3, 3}, {1, 1}, {1, 1}, {TOP, -1}};
+    check_windows(t, &below, MOST_ROWS, 7, 16, false);
+}
+END_TEST
+
 int main(void)
 {
     const TTest *const tests[] = {gather_takes_shifted_columns_and_zeros_outside, spread_sorts_columns_by_remainder,
                                   depthwise_agrees_with_double_at_every_size,
-                                  depthwise_has_the_bytes_of_a_chain_of_fused_products};
+                                  depthwise_has_the_bytes_of_a_chain_of_fused_products,
+                                  windows_are_chains_of_their_taps_in_every_tile,
+                                  windows_take_a_source_that_begins_below_its_first_row};
     return run_suite("planes", tests, sizeof tests / sizeof tests[0]);
 }
