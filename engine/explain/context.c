@@ -232,6 +232,23 @@ xai_status xai_context_kept_base(xai_context *c, xai_session **session, xai_erro
     return XAI_OK;
 }
 
+void xai_context_turn(xai_context *c, float *input)
+{
+    if (!c->turned_from) {
+        c->turned_from = c->input;
+        c->turned_logits = c->base_logits;
+    }
+    c->input = input ? input : c->turned_from;
+    c->base_logits = input ? NULL : c->turned_logits;
+    if (!input) c->turned_from = NULL;
+    for (int mode = 0; mode < XAI_PLAN_MODES; mode++) c->ready[mode] = false;
+    /* they begin as the base run had it */
+    for (xai_context_part *p = c->parts; p; p = p->next) xai_lanes_free(p->lanes);
+    c->parts = NULL;
+    for (int kind = 0; kind < XAI_PLAIN_KINDS; kind++) c->plain[kind].session = NULL;
+    xai_shared_forget_gradients(c->shared);
+}
+
 /* ---------------------------------------------------------------- parts */
 
 enum { SLOTS = 16 };

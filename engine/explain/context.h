@@ -47,6 +47,7 @@ typedef struct xai_context {
     xai_value *in;
     const xai_value *logits;
     float *base_logits; /* of the unperturbed input; after xai_context_base */
+    float *turned_from, *turned_logits; /* the picture's own, while another input is in its place; or NULL */
 
     xai_lanes *lanes[XAI_PLAN_MODES]; /* of the whole program, by mode; NULL: not needed yet */
     xai_lanes *varied;                /* the same of mode GRADIENT, for variants: the base run stays as it is */
@@ -109,6 +110,10 @@ xai_status xai_context_plain_run(xai_context *context, xai_plain_kind kind, cons
 /* Adds the bytes that plain sessions of these kinds will take; builds their programs. SIZE_MAX: too many to count. */
 xai_status xai_context_plain_bytes(xai_context *context, unsigned kinds, size_t *sum, xai_error *err);
 void xai_context_plain_deinit(xai_context *context);
+
+/* Another input in the picture's place, until it is turned back: all that rests on the base forward is done anew when it is
+ * asked for next. NULL turns back: predictions are then what they were. */
+void xai_context_turn(xai_context *context, float *input);
 
 /* Lanes for many variants of the input: forward alone, or with gradients. */
 xai_status xai_context_lanes(xai_context *context, xai_lanes **out, xai_error *err);

@@ -25,7 +25,7 @@ typedef struct job {
     xai_value *of;
     size_t first;      /* variant of the block */
     size_t block;      /* samples in one */
-    size_t *offset;    /* of each wanted value in a sample's floats; then the seed's; then the sum */
+    size_t *offset;    /* of each wanted value in a sample's floats; then of seed and passage; then the sum */
     float *floats;     /* block x offset[by_count + 1] */
     xai_wanted *wanted; /* block x by_count */
     const float **lists; /* block x 2 by_count: gradients, data */
@@ -51,6 +51,22 @@ static xai_status run_other(const job *j, xai_sample_record *r, size_t index, xa
     return xai_session_backward(session, &(xai_seed){from, seed}, 1, wanted, n, j->g->policy, par, err);
 }
 
+/* Back to the passage, of which only its elements count, and on from there. */
+static xai_status run_through(const job *j, const float *seed, const xai_wanted *wanted, xai_session *session,
+                              const xai_par *par, xai_error *err)
+{
+    const xai_passage *p = j->g->through;
+    const xai_value *from = j->aim->value;
+    size_t count = (size_t)xai_value_count(p->of);
+    float *slope = (float *)(uintptr_t)seed + xai_value_count(from);
+    XAI_TRY(xai_session_backward(session, &(xai_seed){from, seed}, 1, &(xai_wanted){p->of, slope}, 1, j->g->policy, par,
+                                 err));
+    for (size_t i = 0; i < count; i++)
+        if (i < p->first || i >= p->first + p->count) slope[i] = 0;
+    XAI_TRY(xai_token_check(j->context->token, err)); /* a pass more than other samples: a batch is no longer for it */
+    return xai_session_backward(session, &(xai_seed){p->of, slope}, 1, wanted, j->g->by_count, j->g->policy, par, err);
+}
+
 static xai_status run_sample(void *user, size_t index, xai_session *session, const xai_par *par, xai_error *err)
 {
     job *j = user;
@@ -73,6 +89,7 @@ static xai_status run_sample(void *user, size_t index, xai_session *session, con
     }
     if (j->g->forward_only) return XAI_OK;
     const xai_wanted *wanted = j->wanted + index * n;
+    if (j->g->through) return run_through(j, seed, wanted, session, par, err);
     XAI_TRY(xai_session_backward(session, &(xai_seed){from, seed}, 1, wanted, n, j->g->policy, par, err));
     for (size_t i = 0; i < j->other_count; i++)
         if (j->others[i]) XAI_TRY(run_other(j, j->others[i], index, session, par, err));
@@ -89,6 +106,7 @@ static bool lay_out(job *j)
     for (size_t i = 0; i <= n + 1; i++) {
         size_t count = i > n ? 0 : (size_t)xai_value_count(i < n ? j->g->by[i] : j->aim->value);
         if (i < n && j->g->data) count *= 2;
+        if (i == n && j->g->through) count += (size_t)xai_value_count(j->g->through->of);
         j->offset[i] = at;
         fits = fits && !__builtin_add_overflow(at, count, &at);
     }
@@ -151,7 +169,7 @@ static void close_block(job *j)
 /* Whether a backward pass for a target to come can follow the same forward. */
 static bool can_share(const job *j, const xai_aim *other)
 {
-    return !j->g->forward_only && j->g->by_count <= MOST_SHARED && other->value == j->aim->value;
+    return !j->g->forward_only && !j->g->through && j->g->by_count <= MOST_SHARED && other->value == j->aim->value;
 }
 
 static xai_status open_others(job *j, xai_error *err)

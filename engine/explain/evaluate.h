@@ -58,12 +58,19 @@ typedef struct xai_sample {
  * no trace in the sums. `par` spreads the taking over threads. Called by the thread that called. */
 typedef void (*xai_take_fn)(void *user, const xai_sample *samples, size_t count, const xai_par *par);
 
+/* Elements of a tensor: a neuron, or a channel of them. */
+typedef struct xai_passage {
+    xai_value *of;
+    size_t first, count;
+} xai_passage;
+
 typedef struct xai_gradients {
     xai_value *const *by; /* wanted: the varied tensor itself, or what depends on it */
     size_t by_count;
     bool data;         /* samples come with the data of the wanted values */
     bool forward_only; /* and without gradients */
     xai_policy policy; /* of the backward passes */
+    const xai_passage *through; /* only what goes through these elements; NULL: all */
     xai_take_fn take;
     void *user;
     size_t enough; /* > 0: once so many are taken, a deadline is no error; it sets `partial` */

@@ -16,12 +16,19 @@ static void free_samples(xai_shared *s)
     s->samples = NULL;
 }
 
-void xai_shared_deinit(xai_shared *s)
+void xai_shared_forget_gradients(xai_shared *s)
 {
     for (xai_gradient_record *r = s->gradients, *next; r; r = next) {
         next = r->next;
+        s->bytes -= (size_t)xai_value_count(r->by) * sizeof *r->values;
         free(r);
     }
+    s->gradients = NULL;
+}
+
+void xai_shared_deinit(xai_shared *s)
+{
+    xai_shared_forget_gradients(s);
     free(s->variants.data);
     free_samples(s);
     *s = (xai_shared){0};

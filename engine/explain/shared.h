@@ -61,6 +61,9 @@ const float *xai_shared_gradient(const xai_shared *shared, const xai_aim *aim, x
 xai_status xai_shared_add_gradient(xai_shared *shared, const xai_aim *aim, xai_policy policy, const xai_value *by,
                                    const float *values, xai_error *err);
 
+/* The base input is another. */
+void xai_shared_forget_gradients(xai_shared *shared);
+
 /* A method begins with another target. `again`: with the variants that it has just run for the one before; `others`: the
  * targets that will follow and run the same. */
 void xai_shared_next_target(xai_shared *shared, bool again, const xai_aim *others, size_t other_count);

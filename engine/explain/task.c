@@ -35,6 +35,8 @@ xai_status xai_task_warn(xai_task *task, xai_error *err, const char *format, ...
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     xai_explanation *r = task->result;
+    for (size_t i = 0; i < r->warning_count; i++)
+        if (strcmp(r->warnings[i], text) == 0) return XAI_OK; /* of another layer, or another variant of the picture */
     const char **list = with_room(task->arena, (const void *)r->warnings, r->warning_count, sizeof *list);
     if (!list || !(list[r->warning_count] = xai_arena_strdup(task->arena, text))) XAI_NO_MEMORY(err);
     r->warning_count++;

@@ -21,15 +21,21 @@ typedef struct ablationcam_params {
 static const xai_param PARAMS[] = {
     XAI_CAM_PARAMS(false),
     XAI_CAM_SMOOTH,
+    XAI_CAM_FUSE,
     XAI_P_CHANNELS(ablationcam_params, channels),
 };
 
 static double cost(const xai_model *model, const void *params)
 {
     const ablationcam_params *p = params;
-    if (xai_model_affine_after(model, p->cam.layer, model->logits)) return 3;
-    return 1 + (double)xai_channel_list_count(model, p->cam.layer, p->channels) *
-                   xai_model_share_after(model, p->cam.layer);
+    xai_layer_list list = xai_cam_layers(&p->cam);
+    double more = 0;
+    for (size_t i = 0; i < list.count; i++)
+        more += xai_model_affine_after(model, list.names[i], model->logits)
+                    ? 2
+                    : (double)xai_channel_list_count(model, list.names[i], p->channels) *
+                          xai_model_share_after(model, list.names[i]);
+    return xai_cam_cost_with(&p->cam, more);
 }
 
 /* ---------------------------------------------------------------- the drops: y - y_k */

@@ -38,19 +38,18 @@ typedef struct xai_cam_options {
                  "Several layers instead of one: their maps, each scaled to 0 to 1 and resized to the model's "   \
                  "input, become one."),                                                                           \
     XAI_P_ENUM(xai_cam_options, fusion, XAI_CAM_MEAN, "mean|max", "How the maps of several layers become one.")
-#define XAI_CAM_FUSE                                                                                              \
-    XAI_CAM_FUSE_LAYERS,                                                                                          \
+#define XAI_CAM_AUGMENT                                                                                           \
     XAI_P_BOOL(xai_cam_options, aug_smooth, false,                                                                \
                "Average over the picture and its mirror image, each darker, as it is, and brighter: smoother, "   \
                "and six times the work.")
+#define XAI_CAM_FUSE XAI_CAM_FUSE_LAYERS, XAI_CAM_AUGMENT
 
 /* What the methods of the family have in common in their xai_method. */
 #define XAI_CAM_ON_GRADIENTS(check_)                                                                                   \
-    .needs = XAI_NEEDS_GRADIENT | XAI_NEEDS_LAYER, .lanes = 1 << XAI_PLAN_GRADIENT, .varies = xai_cam_varies,     \
-    .space = XAI_SPACE_LOGIT, .check = (check_), .cost = xai_cam_cost_gradient
+    .needs = XAI_NEEDS_GRADIENT | XAI_NEEDS_LAYER, .space = XAI_SPACE_LOGIT, .check = (check_),                   \
+    .cost = xai_cam_cost_gradient
 #define XAI_CAM_ON_ACTIVATIONS(check_)                                                                                 \
-    .needs = XAI_NEEDS_LAYER, .lanes = 1 << XAI_PLAN_GRADIENT, .varies = xai_cam_varies,                          \
-    .space = XAI_SPACE_LOGIT, .check = (check_), .cost = xai_cam_cost
+    .needs = XAI_NEEDS_LAYER, .space = XAI_SPACE_LOGIT, .check = (check_), .cost = xai_cam_cost
 
 /* One layer of one run: channel after channel, each of `area` = height x width cells. */
 typedef struct xai_cam_layer {
@@ -73,6 +72,8 @@ typedef struct xai_cam_rule {
     /* The terms of one channel. NULL: its weight times A. */
     void (*terms)(const xai_cam_layer *layer, int64_t channel, double *terms);
     xai_cam_collapse *collapse; /* NULL: the sum over the channels */
+    /* The map itself, map[area], where it is not made of terms; all of the above is NULL then. */
+    xai_status (*map)(xai_task *task, const xai_cam_layer *layer, const void *params, double *map, xai_error *err);
     bool product;               /* layers are multiplied, whatever the option says */
 } xai_cam_rule;
 
@@ -85,9 +86,10 @@ typedef struct xai_cam_rule {
  */
 xai_status xai_cam_run(xai_task *task, const void *params, const xai_cam_rule *rule, xai_error *err);
 xai_status xai_cam_check(const xai_model *model, const void *params, xai_error *err);
-bool xai_cam_varies(const void *params);
 double xai_cam_cost(const xai_model *model, const void *params);          /* of rules without gradients */
 double xai_cam_cost_gradient(const xai_model *model, const void *params); /* of rules with */
+/* Of any rule, which takes `more` forward-equivalents for a picture beside the base forward. */
+double xai_cam_cost_with(const xai_cam_options *options, double more);
 
 /* The layers that the options name: several, or the one. */
 xai_layer_list xai_cam_layers(const xai_cam_options *options);

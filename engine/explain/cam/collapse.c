@@ -66,6 +66,7 @@ xai_status xai_cam_map(xai_task *task, const void *params, const xai_cam_rule *r
 {
     work w = {.rule = rule, .layer = layer};
     xai_status status = XAI_OK;
+    if (rule->map) return rule->map(task, layer, params, map, err);
     w.row = calloc((size_t)layer->area, sizeof *w.row);
     if (rule->weights) w.weights = calloc((size_t)layer->channels, sizeof *w.weights);
     if (!w.row || (rule->weights && !w.weights)) status = XAI_ERROR_SET(err, NO_MEMORY, "", "out of memory");

@@ -1,10 +1,9 @@
 /*
  * A run of a CAM method: the layers, the passes that they take, the rule's maps, and what becomes of them. One thread;
- * samples of variants come in their order.
+ * variants of the picture come in their order.
  */
 #include "cam.h"
 
-#include "explain/evaluate.h"
 #include "fuse.h"
 
 #include <math.h>
@@ -27,18 +26,21 @@ xai_status xai_cam_check(const xai_model *model, const void *params, xai_error *
     return XAI_OK;
 }
 
-bool xai_cam_varies(const void *params) { return ((const xai_cam_options *)params)->aug_smooth; }
+double xai_cam_cost_with(const xai_cam_options *o, double more)
+{
+    return 1 + (o->aug_smooth ? VARIANTS * (1 + more) : more);
+}
 
 double xai_cam_cost(const xai_model *model, const void *params)
 {
     (void)model;
-    return xai_cam_varies(params) ? 1 + VARIANTS : 1;
+    return xai_cam_cost_with(params, 0);
 }
 
 double xai_cam_cost_gradient(const xai_model *model, const void *params)
 {
     (void)model;
-    return xai_cam_varies(params) ? 1 + 3 * VARIANTS : 3;
+    return xai_cam_cost_with(params, 2);
 }
 
 /* ---------------------------------------------------------------- a run */
@@ -54,8 +56,6 @@ typedef struct work {
     double *sums;   /* area: a rule's map */
     float *map;     /* area: the same as it leaves here */
     xai_cam_canvas canvas;
-    xai_status status; /* of what is done while samples are taken */
-    xai_error *err;
 } work;
 
 static xai_cam_layer layer_of(const xai_value *value)
@@ -154,44 +154,45 @@ static xai_status run_single(work *w, xai_error *err)
 
 /* ---------------------------------------------------------------- of variants of it */
 
-static void make_variant(const void *user, size_t index, float *values)
+static void make_variant(const xai_context *c, const float *picture, int index, float *values)
 {
-    const xai_context *c = ((const work *)user)->task->context;
     float factor = FACTORS[index % SCALES];
     for (int y = 0; y < c->height; y++)
         for (int x = 0; x < c->width; x++)
             for (int ch = 0; ch < c->channels; ch++) {
                 size_t line = (size_t)ch * c->channel_stride + (size_t)y * c->row_stride;
                 int from = index < SCALES ? x : c->width - 1 - x;
-                values[line + (size_t)x * c->x_stride] = factor * c->input[line + (size_t)from * c->x_stride];
+                values[line + (size_t)x * c->x_stride] = factor * picture[line + (size_t)from * c->x_stride];
             }
 }
 
-static void take_samples(void *user, const xai_sample *samples, size_t count, const xai_par *par)
+/* The base run is the variant's, and so is the score. */
+static xai_status run_variant(work *w, int index, xai_error *err)
 {
-    (void)par;
-    work *w = user;
-    for (size_t s = 0; s < count && w->status == XAI_OK; s++) {
-        for (size_t i = 0; i < w->count; i++) {
-            w->layers[i].a = samples[s].data[i];
-            w->layers[i].g = w->rule->gradients ? samples[s].gradients[i] : NULL;
-        }
-        w->status = fuse_layers(w, samples[s].index >= SCALES, w->err);
-    }
+    xai_session *session;
+    xai_task *task = w->task;
+    XAI_TRY(take_base(task, w->params, w->rule, w->layers, w->count, err));
+    XAI_TRY(xai_context_kept_base(task->context, &session, err));
+    task->base = xai_aim_value(&task->aim, xai_session_value_data(session, task->aim.value));
+    return fuse_layers(w, index >= SCALES, err);
 }
 
 static xai_status run_variants(work *w, xai_error *err)
 {
     xai_context *c = w->task->context;
-    xai_value **by = XAI_NEW(w->task->arena, xai_value *, w->count);
-    if (!by) XAI_NO_MEMORY(err);
-    for (size_t i = 0; i < w->count; i++) by[i] = xai_program_find(c->program, w->layers[i].value->name);
-    xai_variants variants = {.count = VARIANTS, .make = make_variant, .user = w};
-    xai_gradients g = {.by = by, .by_count = w->count, .data = true, .forward_only = !w->rule->gradients,
-                       .policy = XAI_POLICY_PLAIN, .take = take_samples, .user = w};
-    w->err = err;
-    XAI_TRY(xai_differentiate(c, &w->task->aim, &variants, &g, err));
-    return w->status;
+    double base = w->task->base;
+    const float *picture = c->input;
+    float *values = XAI_NEW(w->task->arena, float, c->input_count);
+    if (!values) XAI_NO_MEMORY(err);
+    xai_status status = XAI_OK;
+    for (int i = 0; status == XAI_OK && i < VARIANTS; i++) {
+        make_variant(c, picture, i, values);
+        xai_context_turn(c, values);
+        status = run_variant(w, i, err);
+    }
+    xai_context_turn(c, NULL);
+    w->task->base = base;
+    return status;
 }
 
 /* ---------------------------------------------------------------- all */

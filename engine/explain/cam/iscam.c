@@ -15,6 +15,7 @@ typedef struct iscam_params {
 static const xai_param PARAMS[] = {
     XAI_CAM_PARAMS(true),
     XAI_CAM_SMOOTH,
+    XAI_CAM_FUSE,
     XAI_P_CHANNELS(iscam_params, channels),
     XAI_P_INT(iscam_params, samples, 10, 1, 1000, "Steps along the path: more is slower, and reaches further."),
 };
@@ -22,7 +23,7 @@ static const xai_param PARAMS[] = {
 static double cost(const xai_model *model, const void *params)
 {
     const iscam_params *p = params;
-    return xai_masked_cost(model, p->cam.layer, p->channels, p->samples);
+    return xai_masked_cost(model, &p->cam, p->channels, p->samples);
 }
 
 static xai_status weights(xai_task *task, const xai_cam_layer *layer, const void *params, double *w, xai_error *err)

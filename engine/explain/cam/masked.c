@@ -195,7 +195,10 @@ xai_status xai_masked_weights(xai_task *task, const xai_cam_layer *layer, int64_
     return XAI_OK;
 }
 
-double xai_masked_cost(const xai_model *model, const char *layer, int64_t channels, int64_t samples)
+double xai_masked_cost(const xai_model *model, const xai_cam_options *options, int64_t channels, int64_t samples)
 {
-    return 1 + (double)xai_channel_list_count(model, layer, channels) * (double)samples;
+    xai_layer_list list = xai_cam_layers(options);
+    double tried = 0;
+    for (size_t i = 0; i < list.count; i++) tried += (double)xai_channel_list_count(model, list.names[i], channels);
+    return xai_cam_cost_with(options, tried * (double)samples);
 }

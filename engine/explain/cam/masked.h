@@ -32,7 +32,7 @@ typedef struct xai_masked {
 xai_status xai_masked_weights(xai_task *task, const xai_cam_layer *layer, int64_t channels, const xai_masked *masked,
                               double *weights, xai_error *err);
 
-/* Forward-equivalents, at most. */
-double xai_masked_cost(const xai_model *model, const char *layer, int64_t channels, int64_t samples);
+/* Forward-equivalents of a run, at most. */
+double xai_masked_cost(const xai_model *model, const xai_cam_options *options, int64_t channels, int64_t samples);
 
 #endif

@@ -6,34 +6,37 @@
  * neighbours are kept too, by the weights 1/4, 1/8, 1/16 of a 3 x 3 Gaussian that the border cuts, as that library
  * does for transformers and the paper for all.
  */
+#include "cam.h"
+
 #include "explain/evaluate.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct reciprocam_params {
-    const char *layer;
+    xai_cam_options cam;
     bool gaussian;
 } reciprocam_params;
 
 static const xai_param PARAMS[] = {
-    XAI_P_LAYER(reciprocam_params, layer,
+    XAI_P_LAYER(xai_cam_options, layer,
                 "Layer whose cells are kept one by one: a tensor or node with a spatial map; the last one if "
                 "omitted."),
+    XAI_CAM_FUSE,
     XAI_P_BOOL(reciprocam_params, gaussian, false,
                "Keep the eight neighbours too, weighed by a Gaussian: smoother; off: the cell alone."),
 };
 
-static xai_status check(const xai_model *model, const void *params, xai_error *err)
-{
-    return xai_model_check_spatial(model, ((const reciprocam_params *)params)->layer, err);
-}
-
 static double cost(const xai_model *model, const void *params)
 {
     const reciprocam_params *p = params;
-    const int64_t *dim = xai_program_find(model->outline, p->layer)->shape.dim;
-    return 1 + (double)(dim[2] * dim[3]) * xai_model_share_after(model, p->layer);
+    xai_layer_list list = xai_cam_layers(&p->cam);
+    double more = 0;
+    for (size_t i = 0; i < list.count; i++) {
+        const int64_t *dim = xai_program_find(model->outline, list.names[i])->shape.dim;
+        more += (double)(dim[2] * dim[3]) * xai_model_share_after(model, list.names[i]);
+    }
+    return xai_cam_cost_with(&p->cam, more);
 }
 
 typedef struct cells {
@@ -65,21 +68,25 @@ static void keep(const void *user, size_t index, float *values)
         }
 }
 
-static xai_status run(xai_task *task, const void *params, xai_error *err)
+static xai_status map_cells(xai_task *task, const xai_cam_layer *layer, const void *params, double *map, xai_error *err)
 {
     const reciprocam_params *p = params;
-    xai_context *context = task->context;
-    xai_session *session;
-    XAI_TRY(xai_context_kept_base(context, &session, err));
-    xai_value *layer = xai_program_find(context->program, p->layer);
-    const int64_t *dim = layer->shape.dim;
-    cells c = {xai_session_value_data(session, layer), dim[1], dim[2], dim[3], p->gaussian};
-    size_t count = (size_t)(c.height * c.width);
-    float *map = XAI_NEW(task->arena, float, count);
-    if (!map) XAI_NO_MEMORY(err);
-    xai_variants variants = {.count = count, .make = keep, .user = &c, .of = layer};
-    XAI_TRY(xai_evaluate(context, &task->aim, &variants, &(xai_scores){.values = map}, err));
-    return xai_task_add_map(task, "map", map, c.height, c.width, err);
+    cells c = {layer->a, layer->channels, layer->height, layer->width, p->gaussian};
+    size_t count = (size_t)layer->area;
+    float *scores = XAI_NEW(task->arena, float, count);
+    if (!scores) XAI_NO_MEMORY(err);
+    xai_variants variants = {.count = count, .make = keep, .user = &c,
+                             .of = xai_program_find(task->context->program, layer->value->name)};
+    XAI_TRY(xai_evaluate(task->context, &task->aim, &variants, &(xai_scores){.values = scores}, err));
+    for (size_t i = 0; i < count; i++) map[i] = (double)scores[i];
+    return XAI_OK;
+}
+
+static const xai_cam_rule RULE = {.map = map_cells};
+
+static xai_status run(xai_task *task, const void *params, xai_error *err)
+{
+    return xai_cam_run(task, params, &RULE, err);
 }
 
 const xai_method xai_method_reciprocam = {
@@ -92,7 +99,7 @@ const xai_method xai_method_reciprocam = {
     .needs = XAI_NEEDS_LAYER,
     .steady = true,
     .space = XAI_SPACE_LOGIT,
-    .check = check,
+    .check = xai_cam_check,
     .cost = cost,
     .run = run,
 };

@@ -18,6 +18,7 @@ typedef struct scorecam_params {
 static const xai_param PARAMS[] = {
     XAI_CAM_PARAMS(true),
     XAI_CAM_SMOOTH,
+    XAI_CAM_FUSE,
     XAI_P_CHANNELS(scorecam_params, channels),
     XAI_P_ENUM(scorecam_params, dialect, XAI_MASK_PAPER, "paper|grad-cam|torchcam",
                "Whose details: the paper's (hides with black, explains the probability), or a library's (hides with "
@@ -32,7 +33,7 @@ static xai_space space_of(const void *params)
 static double cost(const xai_model *model, const void *params)
 {
     const scorecam_params *p = params;
-    return xai_masked_cost(model, p->cam.layer, p->channels, 1);
+    return xai_masked_cost(model, &p->cam, p->channels, 1);
 }
 
 static xai_status weights(xai_task *task, const xai_cam_layer *layer, const void *params, double *w, xai_error *err)

@@ -13,13 +13,13 @@
 /* Forwards and backwards that a Hessian-vector product takes (graph/session.h). */
 enum { PRODUCT_FORWARDS = 2, PRODUCT_BACKWARDS = 2, PRODUCT = PRODUCT_FORWARDS + 2 * PRODUCT_BACKWARDS };
 
-static const xai_param PARAMS[] = {XAI_CAM_PARAMS(false), XAI_CAM_SMOOTH, XAI_CAM_FUSE_LAYERS};
+static const xai_param PARAMS[] = {XAI_CAM_PARAMS(false), XAI_CAM_SMOOTH, XAI_CAM_FUSE};
 
-/* The base forward, one of the plain program, and a product for every layer. */
+/* For every layer the plain program's forward, which they share, and a product. */
 static double cost(const xai_model *model, const void *params)
 {
     (void)model;
-    return 2 + PRODUCT * (double)xai_cam_layers(params).count;
+    return xai_cam_cost_with(params, (1 + PRODUCT) * (double)xai_cam_layers(params).count);
 }
 
 static xai_status check_target(const xai_model *model, const void *params, const xai_target *target, xai_error *err)

@@ -25,7 +25,7 @@ typedef struct smooth_params {
 } smooth_params;
 
 static const xai_param PARAMS[] = {
-    XAI_CAM_PARAMS(false),
+    XAI_CAM_PARAMS(false), XAI_CAM_FUSE,
     XAI_P_INT(smooth_params, noise_samples, 4, 1, 1000, "Noisy copies of the picture: more is smoother, and dearer."),
     XAI_P_REAL(smooth_params, noise_sigma, 0.3, 0, 10, "Deviation of the noise, in units of the normalised input."),
 };
@@ -33,7 +33,8 @@ static const xai_param PARAMS[] = {
 static double cost(const xai_model *model, const void *params)
 {
     (void)model;
-    return 1 + 3 * (double)((const smooth_params *)params)->noise_samples;
+    const smooth_params *p = params;
+    return xai_cam_cost_with(&p->cam, 3 * (double)p->noise_samples * (double)xai_cam_layers(&p->cam).count);
 }
 
 /* What is kept of the samples, each of the layer's size. */
@@ -77,10 +78,12 @@ static double weight_of(const sums *s, const float *a, size_t first, size_t cell
     return weight;
 }
 
-static void combine(const sums *s, const float *a, int64_t channels, size_t cells, double *map)
+static void combine(const sums *s, const xai_cam_layer *layer, double *map)
 {
-    for (size_t k = 0; k < (size_t)channels; k++) {
-        double weight = weight_of(s, a, k * cells, cells);
+    size_t cells = (size_t)layer->area;
+    for (size_t i = 0; i < cells; i++) map[i] = 0;
+    for (size_t k = 0; k < (size_t)layer->channels; k++) {
+        double weight = weight_of(s, layer->a, k * cells, cells);
         for (size_t i = 0; i < cells; i++) map[i] += weight * (double)s->a[k * cells + i];
     }
 }
@@ -93,37 +96,29 @@ static xai_status run_samples(xai_task *task, const smooth_params *p, sums *s, x
     return xai_differentiate(task->context, &task->aim, &variants, &g, err);
 }
 
-static xai_status add_map(xai_task *task, const smooth_params *p, const sums *s, const xai_value *layer, xai_error *err)
+static xai_status map_samples(xai_task *task, const xai_cam_layer *layer, const void *params, double *map, xai_error *err)
 {
-    const int64_t *dim = layer->shape.dim;
-    size_t cells = (size_t)(dim[2] * dim[3]);
-    double *map = XAI_NEW(task->arena, double, cells);
-    float *values = XAI_NEW(task->arena, float, cells);
-    xai_session *session;
-    if (!map || !values) XAI_NO_MEMORY(err);
-    XAI_TRY(xai_context_kept_base(task->context, &session, err));
-    combine(s, xai_session_value_data(session, layer), dim[1], cells, map);
-    for (size_t i = 0; i < cells; i++) values[i] = (float)(p->cam.relu ? fmax(map[i], 0) : map[i]);
-    return xai_task_add_map(task, "map", values, dim[2], dim[3], err);
-}
-
-static xai_status run(xai_task *task, const void *params, xai_error *err)
-{
-    const smooth_params *p = params;
-    xai_value *layer = xai_program_find(task->context->program, p->cam.layer);
-    sums s = {.context = task->context, .count = (size_t)xai_value_count(layer)};
+    xai_value *value = xai_program_find(task->context->program, layer->value->name);
+    sums s = {.context = task->context, .count = (size_t)(layer->channels * layer->area)};
     s.squares = calloc(2 * s.count, sizeof *s.squares);
     s.a = calloc(2 * s.count, sizeof *s.a);
     xai_status status = s.squares && s.a ? XAI_OK : XAI_ERROR_SET(err, NO_MEMORY, "", "out of memory");
     if (status == XAI_OK) {
         s.cubes = s.squares + s.count;
         s.g = s.a + s.count;
-        status = run_samples(task, p, &s, layer, err);
+        status = run_samples(task, params, &s, value, err);
     }
-    if (status == XAI_OK) status = add_map(task, p, &s, layer, err);
+    if (status == XAI_OK) combine(&s, layer, map);
     free(s.squares);
     free(s.a);
     return status;
+}
+
+static const xai_cam_rule RULE = {.map = map_samples};
+
+static xai_status run(xai_task *task, const void *params, xai_error *err)
+{
+    return xai_cam_run(task, params, &RULE, err);
 }
 
 const xai_method xai_method_smoothgradcampp = {

@@ -16,6 +16,7 @@ typedef struct sscam_params {
 static const xai_param PARAMS[] = {
     XAI_CAM_PARAMS(true),
     XAI_CAM_SMOOTH,
+    XAI_CAM_FUSE,
     XAI_P_CHANNELS(sscam_params, channels),
     XAI_P_INT(sscam_params, samples, 35, 1, 1000, "Noisy masks a channel: more is steadier and slower."),
     XAI_P_REAL(sscam_params, noise_sigma, 2, 0.001, 100, "Deviation of the noise, where a mask ranges from 0 to 1."),
@@ -24,7 +25,7 @@ static const xai_param PARAMS[] = {
 static double cost(const xai_model *model, const void *params)
 {
     const sscam_params *p = params;
-    return xai_masked_cost(model, p->cam.layer, p->channels, p->samples);
+    return xai_masked_cost(model, &p->cam, p->channels, p->samples);
 }
 
 static xai_status weights(xai_task *task, const xai_cam_layer *layer, const void *params, double *w, xai_error *err)

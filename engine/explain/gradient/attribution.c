@@ -5,6 +5,7 @@
 #include "attribution.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { RANGE = 4096 }; /* elements that one thread takes at a time */
@@ -43,7 +44,7 @@ static void make_point(const void *user, size_t index, float *values)
     size_t sample = index / a->steps, n = p->context->input_count;
     const float *b = baseline_of(a, sample);
     double alpha = alpha_of(a, index);
-    memcpy(values, p->context->input, n * sizeof *values);
+    memcpy(values, a->input, n * sizeof *values);
     xai_noise_add(&a->noise, sample, 0, n, values);
     for (size_t i = 0; b && i < n; i++)
         values[i] = (float)((double)b[i] + alpha * ((double)values[i] - (double)b[i]));
@@ -82,7 +83,7 @@ static void find_factors(const fold *f, size_t sample, size_t first, size_t n, d
     float x[RANGE];
     for (size_t i = 0; i < n; i++) out[i] = a->gates ? gate_at(f, sample, first + i) : 1;
     if (!b && !a->times_input) return;
-    memcpy(x, f->context->input + first, n * sizeof *x);
+    memcpy(x, a->input + first, n * sizeof *x);
     xai_noise_add(&a->noise, sample, first, n, x);
     for (size_t i = 0; i < n; i++) out[i] *= (double)x[i] - (b ? (double)b[first + i] : 0);
 }
@@ -126,15 +127,8 @@ static void take(void *user, const xai_sample *samples, size_t count, const xai_
 
 static void finish(const fold *f, size_t samples)
 {
-    double *out = f->a->sums;
-    for (size_t i = 0; i < f->context->input_count; i++) {
-        double mean = f->sum[i] / (double)samples, square = f->squares[i] / (double)samples;
-        switch ((xai_noise_fold)f->a->params->noise) {
-        case XAI_NOISE_SQUARED: out[i] = square; break;
-        case XAI_NOISE_VARGRAD: out[i] = fmax(square - mean * mean, 0); break;
-        default: out[i] = mean;
-        }
-    }
+    for (size_t i = 0; i < f->context->input_count; i++)
+        f->a->sums[i] = xai_noise_folded(f->a->fold, f->sum[i], f->squares[i], samples);
 }
 
 /* ---------------------------------------------------------------- running */
@@ -160,7 +154,8 @@ static xai_status take_samples(fold *f, xai_task *task, xai_error *err)
     const xai_attribution *a = f->a;
     xai_context *c = task->context;
     size_t samples = a->noise.samples;
-    xai_gradients g = {.by = &c->in, .by_count = 1, .policy = a->policy, .take = take, .user = f};
+    xai_gradients g = {.by = &c->in, .by_count = 1, .policy = a->policy, .through = a->through,
+                       .take = take, .user = f};
     if (samples > 1) g.enough = a->steps; /* part of a path is nothing */
     XAI_TRY(xai_attribution_differentiate(a, task, &g, err));
     task->result->partial = g.partial;
@@ -173,13 +168,15 @@ static xai_status take_samples(fold *f, xai_task *task, xai_error *err)
 xai_status xai_attribution_run(xai_attribution *a, xai_task *task, xai_error *err)
 {
     size_t n = task->context->input_count;
-    fold f = {.a = a, .context = task->context, .step_sum = XAI_NEW(task->arena, double, n),
-              .sum = XAI_NEW(task->arena, double, n), .squares = XAI_NEW(task->arena, double, n)};
-    a->sums = XAI_NEW(task->arena, double, n);
-    if (!f.step_sum || !f.sum || !f.squares || !a->sums) XAI_NO_MEMORY(err);
+    if (!a->sums && !(a->sums = XAI_NEW(task->arena, double, n))) XAI_NO_MEMORY(err);
+    double *room = calloc(3 * n, sizeof *room);
+    if (!room) XAI_NO_MEMORY(err);
+    fold f = {.a = a, .context = task->context, .step_sum = room, .sum = room + n, .squares = room + 2 * n};
     bool noisy = a->noise.samples > 1 || a->noise.given || a->noise.sigma > 0;
-    bool plain = !noisy && a->steps == 1 && !a->alphas && !a->chances;
-    return plain ? take_base(&f, task, err) : take_samples(&f, task, err);
+    bool plain = !noisy && a->steps == 1 && !a->alphas && !a->chances && a->input == task->context->input;
+    xai_status status = plain ? take_base(&f, task, err) : take_samples(&f, task, err);
+    free(room);
+    return status;
 }
 
 /* ---------------------------------------------------------------- set-up */
@@ -199,11 +196,19 @@ double xai_gradient_cost(const xai_model *model, const void *params)
     return 1 + 3 * samples * (p->steps > 0 ? (double)p->steps : 1);
 }
 
+void xai_attribution_plain(xai_attribution *a, const xai_task *task, const xai_gradient_params *p)
+{
+    const xai_context *c = task->context;
+    *a = (xai_attribution){.params = p, .steps = 1, .input = c->input,
+                           .noise = {.samples = 1, .elements = c->input_count}};
+}
+
 xai_status xai_attribution_init(xai_attribution *a, xai_task *task, const xai_gradient_params *p, xai_error *err)
 {
-    double unit = p->noise_unit ? 1 : xai_input_range(task->context);
-    *a = (xai_attribution){.params = p, .steps = 1, .noise = {.samples = 1, .elements = task->context->input_count}};
+    xai_attribution_plain(a, task, p);
     if (p->noise == XAI_NOISE_NONE) return XAI_OK;
+    a->fold = (xai_noise_fold)p->noise;
+    double unit = p->noise_unit ? 1 : xai_input_range(task->context);
     return xai_noise_init(&a->noise, task, (size_t)p->noise_samples, p->noise_sigma * unit, err);
 }
 
@@ -216,6 +221,25 @@ xai_status xai_attribution_set_baseline(xai_attribution *a, xai_task *task, xai_
     XAI_TRY(xai_context_baseline(c, (xai_baseline)a->params->baseline, a->params->sigma, values, err));
     for (size_t i = 0; i < a->noise.samples; i++) list[i] = values;
     a->baselines = list;
+    return XAI_OK;
+}
+
+xai_status xai_attribution_set_path(xai_attribution *a, xai_task *task, xai_error *err)
+{
+    size_t n = (size_t)a->params->steps;
+    double *alphas = XAI_NEW(task->arena, double, n), *weights = XAI_NEW(task->arena, double, n);
+    if (!alphas || !weights) XAI_NO_MEMORY(err);
+    xai_path_points((xai_path_rule)a->params->rule, n, alphas, weights);
+    a->steps = n;
+    a->alphas = alphas;
+    a->weights = weights;
+    return XAI_OK;
+}
+
+xai_status xai_path_check(const xai_gradient_params *p, xai_error *err)
+{
+    XAI_CHECK(p->steps > 1 || p->rule == XAI_PATH_GAUSS_LEGENDRE, err, BAD_PARAM, "params.steps",
+              "this rule needs at least 2 steps");
     return XAI_OK;
 }
 

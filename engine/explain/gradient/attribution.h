@@ -26,18 +26,11 @@
 #include "noise.h"
 #include "path.h"
 
-typedef enum xai_noise_fold {
-    XAI_NOISE_NONE,
-    XAI_NOISE_SMOOTHGRAD,
-    XAI_NOISE_SQUARED,
-    XAI_NOISE_VARGRAD
-} xai_noise_fold;
-
 /* The parameters of all methods of the family; each lists the rows that are its own, and the others stay 0. */
 typedef struct xai_gradient_params {
     const char *layer;
     int which, baseline, rule, channels, noise, noise_unit;
-    int64_t steps, samples, noise_samples;
+    int64_t steps, samples, noise_samples, channel, row, column;
     double sigma, noise_sigma, max_sigma, grad_step, fraction, max_dist;
     bool absolute, fast, sqrt, biases;
 } xai_gradient_params;
@@ -67,8 +60,10 @@ typedef struct xai_gradient_params {
                    "Rule of integration along the path; the first needs the fewest points.")
 
 typedef struct xai_attribution {
-    const xai_gradient_params *params; /* channels, absolute; `noise` says how samples are folded */
+    const xai_gradient_params *params; /* channels, absolute */
+    xai_noise_fold fold;     /* of the samples; NONE: their mean */
     xai_policy policy;
+    const float *input;      /* the picture */
     xai_noise noise;         /* of each sample */
     size_t steps;            /* of each sample's path */
     const double *alphas;    /* steps; NULL: all 1 */
@@ -79,14 +74,24 @@ typedef struct xai_attribution {
     const float *gates;      /* samples x rows x cols, a further factor of the pixels, enlarged to the input's size by
                                 taking the nearest, as torch does; NULL: none */
     int rows, cols;
-    double *sums;            /* what comes out: input_count */
+    const xai_passage *through; /* only what goes through it; NULL: all */
+    double *sums;            /* what comes out: input_count; NULL: room in the task's arena is made */
 } xai_attribution;
+
+/* One sample, the picture itself, without noise. */
+void xai_attribution_plain(xai_attribution *a, const xai_task *task, const xai_gradient_params *params);
 
 /* The samples that the parameters ask for, and their noise. */
 xai_status xai_attribution_init(xai_attribution *a, xai_task *task, const xai_gradient_params *params, xai_error *err);
 
 /* Forward-equivalents of the base forward and of all steps of all samples: `cost` of methods that add nothing. */
 double xai_gradient_cost(const xai_model *model, const void *params);
+/* Whether what comes out sums to the change of the score. */
+static inline bool xai_gradient_is_complete(const xai_gradient_params *p)
+{
+    return p->noise == XAI_NOISE_NONE && !p->absolute;
+}
+
 /* `varies`: whether there is more than the gradient at the picture itself. */
 bool xai_gradient_varies(const void *params);
 
@@ -102,6 +107,9 @@ xai_status xai_attribution_add_map(const xai_attribution *a, xai_task *task, xai
 
 /* The same baseline for all samples, as the parameters say. */
 xai_status xai_attribution_set_baseline(xai_attribution *a, xai_task *task, xai_error *err);
+/* The same points for all samples, as the parameters `steps` and `rule` say; whether they fit each other. */
+xai_status xai_attribution_set_path(xai_attribution *a, xai_task *task, xai_error *err);
+xai_status xai_path_check(const xai_gradient_params *params, xai_error *err);
 
 /* ---- what methods with a path of their own use too */
 

@@ -9,8 +9,8 @@
  * weighs a whole batch of steps by the last one's width, so it equals this for a batch of 1. The attributions sum to
  * f(x) - f(L(max_sigma)) but for the metric completeness_error.
  */
-#include "attribution.h"
 #include "image/blur.h"
+#include "tunnel.h"
 
 #include <math.h>
 #include <string.h>
@@ -23,6 +23,7 @@ static const xai_param PARAMS[] = {
     XAI_P_BOOL(xai_gradient_params, sqrt, false, "Let the blur rise like a square root: more steps at strong blur."),
     XAI_GRADIENT_ABSOLUTE(false),
     XAI_GRADIENT_COLOURS(XAI_FOLD_SUM),
+    XAI_GRADIENT_NOISE,
 };
 
 #define MOST_BLOCK_BYTES ((size_t)32 << 20)
@@ -32,12 +33,14 @@ static double cost(const xai_model *model, const void *params)
 {
     (void)model;
     const xai_gradient_params *p = params;
-    return 1 + 3 * (double)p->steps + !p->absolute;
+    return xai_tunnel_cost(p, 3 * (double)p->steps) + xai_gradient_is_complete(p);
 }
 
 typedef struct blurs {
     const xai_gradient_params *params;
+    xai_task *task;
     xai_context *context;
+    const float *input; /* the picture */
     size_t first, count, most;  /* steps of the block; room for them */
     float *points, *changes;    /* most x input_count: L, and its change with sigma */
     double *scratch;            /* of each thread */
@@ -53,13 +56,13 @@ static double sigma_at(const xai_gradient_params *p, size_t i)
 
 /* ---------------------------------------------------------------- blurring */
 
-/* Channel `ch` of the input under a blur, to plane[area]. */
+/* Channel `ch` of the picture under a blur, to plane[area]. */
 static void blur_channel(const blurs *b, size_t ch, double sigma, double *plane, double *scratch)
 {
     const xai_context *c = b->context;
     xai_blur_spec spec = {c->height, c->width, sigma, sigma, XAI_BORDER_ZERO};
     for (size_t i = 0; i < b->area; i++)
-        plane[i] = (double)c->input[ch * c->channel_stride + i / (size_t)c->width * c->row_stride +
+        plane[i] = (double)b->input[ch * c->channel_stride + i / (size_t)c->width * c->row_stride +
                                     i % (size_t)c->width * c->x_stride];
     xai_blur(&spec, plane, scratch);
 }
@@ -112,16 +115,20 @@ static void take(void *user, const xai_sample *samples, size_t count, const xai_
     }
 }
 
-static xai_status run_blocks(blurs *b, xai_task *task, xai_error *err)
+static xai_status attribute(void *user, const float *input, double *out, xai_error *err)
 {
+    blurs *b = user;
     size_t steps = (size_t)b->params->steps;
+    b->input = input;
+    b->sums = out;
+    for (size_t i = 0; i < b->context->input_count; i++) out[i] = 0;
     for (b->first = 0; b->first < steps; b->first += b->count) {
         b->count = steps - b->first < b->most ? steps - b->first : b->most;
         XAI_TRY(xai_token_check(b->context->token, err));
         make_block(b);
         xai_variants variants = {.count = b->count, .make = copy_point, .user = b};
         xai_gradients g = {.by = &b->context->in, .by_count = 1, .take = take, .user = b};
-        XAI_TRY(xai_differentiate(b->context, &task->aim, &variants, &g, err));
+        XAI_TRY(xai_differentiate(b->context, &b->task->aim, &variants, &g, err));
     }
     return XAI_OK;
 }
@@ -134,36 +141,37 @@ static xai_status open_blurs(blurs *b, xai_task *task, const xai_gradient_params
     size_t threads = (size_t)xai_pool_threads(c->pool), fit = MOST_BLOCK_BYTES / (2 * sizeof(float)) / c->input_count;
     double most = p->max_sigma + p->grad_step;
     xai_blur_spec spec = {c->height, c->width, most, most, XAI_BORDER_ZERO};
-    *b = (blurs){.params = p, .context = c, .area = (size_t)c->height * (size_t)c->width};
+    *b = (blurs){.params = p, .task = task, .context = c, .area = (size_t)c->height * (size_t)c->width};
     b->most = fit < 8 * threads ? fit : 8 * threads;
     if (b->most == 0) b->most = 1;
     b->scratch_step = 2 * b->area + xai_blur_scratch(&spec);
     b->points = XAI_NEW(task->arena, float, b->most * c->input_count);
     b->changes = XAI_NEW(task->arena, float, b->most * c->input_count);
     b->scratch = XAI_NEW(task->arena, double, threads * b->scratch_step);
-    b->sums = XAI_NEW(task->arena, double, c->input_count);
-    if (!b->points || !b->changes || !b->scratch || !b->sums) XAI_NO_MEMORY(err);
+    if (!b->points || !b->changes || !b->scratch) XAI_NO_MEMORY(err);
     return XAI_OK;
 }
 
 /* The score where the path ends: step `steps`, which the sum does not need. */
-static xai_status add_completeness(blurs *b, xai_task *task, xai_error *err)
+static xai_status add_completeness(blurs *b, const double *sums, xai_error *err)
 {
     b->first = (size_t)b->params->steps;
     b->count = 1;
     make_block(b);
-    return xai_task_add_completeness(task, b->sums, b->context->input_count, b->points, err);
+    return xai_task_add_completeness(b->task, sums, b->context->input_count, b->points, err);
 }
 
 static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
     const xai_gradient_params *p = params;
     blurs b;
+    size_t n = task->context->input_count;
+    double *sums = XAI_NEW(task->arena, double, n);
+    if (!sums) XAI_NO_MEMORY(err);
     XAI_TRY(open_blurs(&b, task, p, err));
-    XAI_TRY(run_blocks(&b, task, err));
-    if (!p->absolute) XAI_TRY(add_completeness(&b, task, err));
-    for (size_t i = 0; p->absolute && i < b.context->input_count; i++) b.sums[i] = fabs(b.sums[i]);
-    return xai_task_add_folded_sums(task, "map", b.sums, task->context->in, (xai_fold)p->channels, false, err);
+    XAI_TRY(xai_tunnel_run(task, p, attribute, &b, sums, n, err));
+    if (xai_gradient_is_complete(p)) XAI_TRY(add_completeness(&b, sums, err));
+    return xai_task_add_folded_sums(task, "map", sums, task->context->in, (xai_fold)p->channels, false, err);
 }
 
 const xai_method xai_method_blurig = {

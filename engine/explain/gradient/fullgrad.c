@@ -13,8 +13,8 @@
  * gradients in the order in which they are run; here each bias has its own layer's. Biases of linear layers, which have
  * no place in the picture, are left out by both.
  */
-#include "attribution.h"
 #include "image/upsample.h"
+#include "tunnel.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -24,13 +24,13 @@
 
 static const xai_param PARAMS[] = {
     XAI_P_BOOL(xai_gradient_params, biases, true, "Add what the layers' biases contribute; off: the picture's part alone."),
+    XAI_GRADIENT_NOISE,
 };
 
 static double cost(const xai_model *model, const void *params)
 {
     (void)model;
-    (void)params;
-    return 3;
+    return xai_tunnel_cost(params, xai_gradient_varies(params) ? 3 : 2);
 }
 
 /* ---------------------------------------------------------------- which layers */
@@ -111,16 +111,16 @@ static void add_scaled(const double *values, size_t n, double *sum)
 typedef struct room {
     double *values, *sum; /* of one channel, of one layer */
     float *small, *large; /* a layer's sum, and enlarged */
-    double *total;        /* by pixel */
+    double *total;        /* by pixel: what comes out */
 } room;
 
-static void add_picture(const xai_context *c, const float *g, const room *r)
+static void add_picture(const xai_context *c, const float *x, const float *g, const room *r)
 {
     size_t area = (size_t)c->height * (size_t)c->width;
     for (size_t ch = 0; ch < (size_t)c->channels; ch++) {
         for (size_t i = 0; i < area; i++) {
             size_t at = ch * c->channel_stride + i / (size_t)c->width * c->row_stride + i % (size_t)c->width * c->x_stride;
-            r->values[i] = (double)c->input[at] * (double)g[at];
+            r->values[i] = (double)x[at] * (double)g[at];
         }
         add_scaled(r->values, area, r->total);
     }
@@ -143,27 +143,43 @@ static void add_layer(const xai_context *c, const xai_node *layer, const int64_t
 
 /* ---------------------------------------------------------------- run */
 
-/* The input, then the layers. Gradients lie one after the other in `floats`. */
-static xai_status list_wanted(xai_task *task, const void *params, xai_wanted **out, size_t *count, float **floats,
-                              xai_error *err)
+typedef struct sum {
+    xai_task *task;
+    size_t count;       /* the input, then the layers */
+    xai_value **of;
+    const float *input; /* the picture */
+    room room;
+} sum;
+
+static xai_status list_layers(sum *s, const void *params, xai_error *err)
 {
-    xai_context *c = task->context;
+    xai_context *c = s->task->context;
     const char *const *names;
-    size_t n, all = c->input_count;
-    XAI_TRY(reads(c->model, params, task->arena, &names, &n, err));
-    xai_wanted *w = *out = XAI_NEW(task->arena, xai_wanted, n + 1);
-    if (!w) XAI_NO_MEMORY(err);
-    w[0].value = c->in;
-    *count = 1;
+    size_t n;
+    XAI_TRY(reads(c->model, params, s->task->arena, &names, &n, err));
+    if (!(s->of = XAI_NEW(s->task->arena, xai_value *, n + 1))) XAI_NO_MEMORY(err);
+    s->of[s->count++] = c->in;
     for (size_t i = 0; i < n; i++) {
-        const xai_value *v = xai_program_find(c->program, names[i]);
-        if (!v || !xai_value_runs(v)) continue;
-        w[(*count)++].value = v;
-        all += (size_t)xai_value_count(v);
+        xai_value *v = xai_program_find(c->program, names[i]);
+        if (v && xai_value_runs(v)) s->of[s->count++] = v;
     }
-    if (!(*floats = malloc(all * sizeof **floats))) XAI_NO_MEMORY(err);
-    float *at = *floats;
-    for (size_t i = 0; i < *count; at += xai_value_count(w[i++].value)) w[i].out = at;
+    return XAI_OK;
+}
+
+static xai_status open_sum(sum *s, xai_task *task, const void *params, xai_error *err)
+{
+    const xai_context *c = task->context;
+    size_t area = (size_t)c->height * (size_t)c->width, largest = area;
+    *s = (sum){.task = task};
+    XAI_TRY(list_layers(s, params, err));
+    for (size_t i = 1; i < s->count; i++) {
+        size_t n = (size_t)(s->of[i]->shape.dim[2] * s->of[i]->shape.dim[3]);
+        if (n > largest) largest = n;
+    }
+    room *r = &s->room;
+    *r = (room){XAI_NEW(task->arena, double, largest), XAI_NEW(task->arena, double, largest),
+                XAI_NEW(task->arena, float, largest), XAI_NEW(task->arena, float, area), NULL};
+    if (!r->values || !r->sum || !r->small || !r->large) XAI_NO_MEMORY(err);
     return XAI_OK;
 }
 
@@ -174,36 +190,69 @@ static const xai_node *layer_of(const xai_program *p, const xai_value *v)
     return is(n, "Reorder") ? maker_of(p, n->in[0]) : n;
 }
 
-static xai_status sum_up(xai_task *task, const xai_wanted *wanted, size_t count, xai_error *err)
+static void take(void *user, const xai_sample *samples, size_t count, const xai_par *par)
 {
-    const xai_context *c = task->context;
-    size_t area = (size_t)c->height * (size_t)c->width, largest = area;
-    for (size_t i = 1; i < count; i++) {
-        size_t n = (size_t)(wanted[i].value->shape.dim[2] * wanted[i].value->shape.dim[3]);
-        if (n > largest) largest = n;
+    (void)count;
+    (void)par;
+    const sum *s = user;
+    const xai_context *c = s->task->context;
+    for (size_t i = 0; i < (size_t)c->height * (size_t)c->width; i++) s->room.total[i] = 0;
+    add_picture(c, s->input, samples[0].gradients[0], &s->room);
+    for (size_t i = 1; i < s->count; i++) {
+        const xai_node *layer = layer_of(c->program, s->of[i]);
+        if (layer) add_layer(c, layer, s->of[i]->shape.dim, samples[0].gradients[i], &s->room);
     }
-    room r = {XAI_NEW(task->arena, double, largest), XAI_NEW(task->arena, double, largest),
-              XAI_NEW(task->arena, float, largest), XAI_NEW(task->arena, float, area), XAI_NEW(task->arena, double, area)};
-    if (!r.values || !r.sum || !r.small || !r.large || !r.total) XAI_NO_MEMORY(err);
-    add_picture(c, wanted[0].out, &r);
-    for (size_t i = 1; i < count; i++) {
-        const xai_node *layer = layer_of(c->program, wanted[i].value);
-        if (layer) add_layer(c, layer, wanted[i].value->shape.dim, wanted[i].out, &r);
+}
+
+/* The gradients at the picture itself come from the base run, which other methods share. */
+static xai_status take_base(sum *s, xai_error *err)
+{
+    size_t all = 0, at = 0;
+    for (size_t i = 0; i < s->count; i++) all += (size_t)xai_value_count(s->of[i]);
+    xai_wanted *wanted = XAI_NEW(s->task->arena, xai_wanted, s->count);
+    const float **gradients = XAI_NEW(s->task->arena, const float *, s->count);
+    float *floats = malloc(all * sizeof *floats);
+    xai_status status = wanted && gradients && floats ? XAI_OK : XAI_ERROR_SET(err, NO_MEMORY, "", "out of memory");
+    for (size_t i = 0; status == XAI_OK && i < s->count; at += (size_t)xai_value_count(s->of[i++])) {
+        wanted[i] = (xai_wanted){s->of[i], floats + at};
+        gradients[i] = floats + at;
     }
-    for (size_t i = 0; i < area; i++) r.large[i] = (float)r.total[i];
-    return xai_task_add_map(task, "map", r.large, c->height, c->width, err);
+    if (status == XAI_OK) status = xai_task_gradient(s->task, wanted, s->count, XAI_POLICY_PLAIN, err);
+    if (status == XAI_OK) take(s, &(xai_sample){.gradients = gradients}, 1, NULL);
+    free(floats);
+    return status;
+}
+
+static void copy_input(const void *user, size_t index, float *values)
+{
+    (void)index;
+    const sum *s = user;
+    memcpy(values, s->input, s->task->context->input_count * sizeof *values);
+}
+
+static xai_status attribute(void *user, const float *input, double *out, xai_error *err)
+{
+    sum *s = user;
+    xai_context *c = s->task->context;
+    s->input = input;
+    s->room.total = out;
+    if (input == c->input) return take_base(s, err);
+    xai_variants variants = {.count = 1, .make = copy_input, .user = s};
+    xai_gradients g = {.by = s->of, .by_count = s->count, .policy = XAI_POLICY_PLAIN, .take = take, .user = s};
+    return xai_differentiate(c, &s->task->aim, &variants, &g, err);
 }
 
 static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
-    xai_wanted *wanted = NULL;
-    size_t count = 0;
-    float *floats = NULL;
-    xai_status status = list_wanted(task, params, &wanted, &count, &floats, err);
-    if (status == XAI_OK) status = xai_task_gradient(task, wanted, count, XAI_POLICY_PLAIN, err);
-    if (status == XAI_OK) status = sum_up(task, wanted, count, err);
-    free(floats);
-    return status;
+    const xai_context *c = task->context;
+    size_t area = (size_t)c->height * (size_t)c->width;
+    sum s;
+    double *total = XAI_NEW(task->arena, double, area);
+    if (!total) XAI_NO_MEMORY(err);
+    XAI_TRY(open_sum(&s, task, params, err));
+    XAI_TRY(xai_tunnel_run(task, params, attribute, &s, total, area, err));
+    for (size_t i = 0; i < area; i++) s.room.large[i] = (float)total[i];
+    return xai_task_add_map(task, "map", s.room.large, c->height, c->width, err);
 }
 
 const xai_method xai_method_fullgrad = {
@@ -213,6 +262,8 @@ const xai_method xai_method_fullgrad = {
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_gradient_params),
     .needs = XAI_NEEDS_GRADIENT,
+    .lanes = 1 << XAI_PLAN_GRADIENT,
+    .varies = xai_gradient_varies,
     .space = XAI_SPACE_LOGIT,
     .reads = reads,
     .cost = cost,

@@ -28,6 +28,8 @@ static const xai_param PARAMS[] = {
     XAI_P_REAL(xai_gradient_params, noise_sigma, 0, 0, 100, "Strength of the noise on the picture; 0: none."),
     XAI_P_ENUM(xai_gradient_params, noise_unit, 0, "range|absolute",
                "What noise_sigma is in units of: the range of the model's input, or the input's own."),
+    XAI_P_ENUM(xai_gradient_params, noise, XAI_NOISE_NONE, "none|smoothgrad|squared|vargrad",
+               "How the samples become one: their mean (the first two), their mean square, or their variance."),
     XAI_GRADIENT_ABSOLUTE(false),
     XAI_GRADIENT_COLOURS(XAI_FOLD_SUM),
 };
@@ -121,7 +123,8 @@ static xai_status set_draws(xai_attribution *a, xai_task *task, const xai_gradie
 static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
     xai_attribution a;
-    XAI_TRY(xai_attribution_init(&a, task, params, err));
+    xai_attribution_plain(&a, task, params);
+    a.fold = (xai_noise_fold)a.params->noise;
     XAI_TRY(set_draws(&a, task, params, err));
     XAI_TRY(xai_attribution_run(&a, task, err));
     return xai_attribution_add_map(&a, task, err);

@@ -8,7 +8,7 @@
  * with the smallest gradients (numpy's quantile, lower), then the next ones, until it is there; an element may leave the
  * straight line by max_dist of the way at most. Each step depends on the one before, so a pass is alone on all threads.
  */
-#include "attribution.h"
+#include "tunnel.h"
 
 #include <math.h>
 #include <string.h>
@@ -21,23 +21,25 @@ static const xai_param PARAMS[] = {
     XAI_GRADIENT_BASELINE,
     XAI_GRADIENT_ABSOLUTE(false),
     XAI_GRADIENT_COLOURS(XAI_FOLD_SUM),
+    XAI_GRADIENT_NOISE,
 };
 
 static double cost(const xai_model *model, const void *params)
 {
     const xai_gradient_params *p = params;
     (void)model;
-    return 1 + 3 * (double)p->steps + !p->absolute;
+    return xai_tunnel_cost(p, 3 * (double)p->steps) + xai_gradient_is_complete(p);
 }
 
 typedef struct guide {
     const xai_gradient_params *params;
     xai_task *task;
     size_t n;
-    const float *input, *baseline;
+    const float *input, *baseline; /* the path's ends */
     float *point, *gradient; /* as the model sees x; d target / d it */
     double *x, *size;        /* where the path is; |gradient|, infinite for what is done */
-    double *sums, *work;
+    double *sums;            /* what comes out */
+    double *work;
     double total, low, high; /* L1 distance from baseline to input; the alphas of this step's bounds */
 } guide;
 
@@ -149,14 +151,25 @@ static xai_status open_guide(guide *g, xai_task *task, const xai_gradient_params
     xai_context *c = task->context;
     size_t n = c->input_count;
     float *baseline = XAI_NEW(task->arena, float, n);
-    *g = (guide){.params = p, .task = task, .n = n, .input = c->input, .baseline = baseline,
+    *g = (guide){.params = p, .task = task, .n = n, .baseline = baseline,
                  .point = XAI_NEW(task->arena, float, n), .gradient = XAI_NEW(task->arena, float, n),
                  .x = XAI_NEW(task->arena, double, n), .size = XAI_NEW(task->arena, double, n),
-                 .sums = XAI_NEW(task->arena, double, n), .work = XAI_NEW(task->arena, double, n)};
-    if (!baseline || !g->point || !g->gradient || !g->x || !g->size || !g->sums || !g->work) XAI_NO_MEMORY(err);
-    XAI_TRY(xai_context_baseline(c, (xai_baseline)p->baseline, p->sigma, baseline, err));
-    for (size_t i = 0; i < n; i++) g->x[i] = (double)baseline[i];
+                 .work = XAI_NEW(task->arena, double, n)};
+    if (!baseline || !g->point || !g->gradient || !g->x || !g->size || !g->work) XAI_NO_MEMORY(err);
+    return xai_context_baseline(c, (xai_baseline)p->baseline, p->sigma, baseline, err);
+}
+
+static xai_status attribute(void *user, const float *input, double *out, xai_error *err)
+{
+    guide *g = user;
+    g->input = input;
+    g->sums = out;
+    for (size_t i = 0; i < g->n; i++) {
+        g->x[i] = (double)g->baseline[i];
+        out[i] = 0;
+    }
     g->total = distance_left(g);
+    for (int64_t step = 0; g->total > 0 && step < g->params->steps; step++) XAI_TRY(take_step(g, step, err));
     return XAI_OK;
 }
 
@@ -164,11 +177,12 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
     const xai_gradient_params *p = params;
     guide g;
+    double *sums = XAI_NEW(task->arena, double, task->context->input_count);
+    if (!sums) XAI_NO_MEMORY(err);
     XAI_TRY(open_guide(&g, task, p, err));
-    for (int64_t step = 0; g.total > 0 && step < p->steps; step++) XAI_TRY(take_step(&g, step, err));
-    if (!p->absolute) XAI_TRY(xai_task_add_completeness(task, g.sums, g.n, g.baseline, err));
-    for (size_t i = 0; p->absolute && i < g.n; i++) g.sums[i] = fabs(g.sums[i]);
-    return xai_task_add_folded_sums(task, "map", g.sums, task->context->in, (xai_fold)p->channels, false, err);
+    XAI_TRY(xai_tunnel_run(task, p, attribute, &g, sums, g.n, err));
+    if (xai_gradient_is_complete(p)) XAI_TRY(xai_task_add_completeness(task, sums, g.n, g.baseline, err));
+    return xai_task_add_folded_sums(task, "map", sums, task->context->in, (xai_fold)p->channels, false, err);
 }
 
 const xai_method xai_method_guidedig = {

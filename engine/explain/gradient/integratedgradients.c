@@ -18,34 +18,16 @@ static const xai_param PARAMS[] = {
     XAI_GRADIENT_NOISE,
 };
 
-static bool is_complete(const xai_gradient_params *p) { return p->noise == XAI_NOISE_NONE && !p->absolute; }
-
 static xai_status check(const xai_model *model, const void *params, xai_error *err)
 {
     (void)model;
-    const xai_gradient_params *p = params;
-    XAI_CHECK(p->steps > 1 || p->rule == XAI_PATH_GAUSS_LEGENDRE, err, BAD_PARAM, "params.steps",
-              "this rule needs at least 2 steps");
-    return XAI_OK;
+    return xai_path_check(params, err);
 }
 
 /* One forward for the baseline's score. */
 static double cost(const xai_model *model, const void *params)
 {
-    return xai_gradient_cost(model, params) + is_complete(params);
-}
-
-/* The same points for every sample. */
-static xai_status set_path(xai_attribution *a, xai_task *task, xai_error *err)
-{
-    size_t n = (size_t)a->params->steps;
-    double *alphas = XAI_NEW(task->arena, double, n), *weights = XAI_NEW(task->arena, double, n);
-    if (!alphas || !weights) XAI_NO_MEMORY(err);
-    xai_path_points((xai_path_rule)a->params->rule, n, alphas, weights);
-    a->steps = n;
-    a->alphas = alphas;
-    a->weights = weights;
-    return XAI_OK;
+    return xai_gradient_cost(model, params) + xai_gradient_is_complete(params);
 }
 
 static xai_status run(xai_task *task, const void *params, xai_error *err)
@@ -53,9 +35,9 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
     xai_attribution a;
     XAI_TRY(xai_attribution_init(&a, task, params, err));
     XAI_TRY(xai_attribution_set_baseline(&a, task, err));
-    XAI_TRY(set_path(&a, task, err));
+    XAI_TRY(xai_attribution_set_path(&a, task, err));
     XAI_TRY(xai_attribution_run(&a, task, err));
-    if (is_complete(params))
+    if (xai_gradient_is_complete(params))
         XAI_TRY(xai_task_add_completeness(task, a.sums, task->context->input_count, a.baselines[0], err));
     return xai_attribution_add_map(&a, task, err);
 }

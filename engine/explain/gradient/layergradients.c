@@ -13,11 +13,10 @@
  * factor of the activations for `gradient`. Captum's conductance is a left Riemann sum on the points of its rule for one
  * step more, whose weights it does not use; so it covers the way from the first to the last point only, and its sum
  * misses a little of f(x) - f(b). The gradients of one neuron by the picture are saliency and its kin with that neuron
- * as target.
+ * as target; what the score owes to the picture through one neuron is neuronconductance.
  */
-#include "attribution.h"
+#include "tunnel.h"
 
-#include <math.h>
 #include <string.h>
 
 enum { GRADIENT, GRADIENT_X_ACTIVATION, INTERNAL_INFLUENCE, LAYER_INTEGRATED, CONDUCTANCE };
@@ -33,17 +32,21 @@ static const xai_param PARAMS[] = {
     XAI_GRADIENT_PATH,
     XAI_GRADIENT_ABSOLUTE(false),
     XAI_GRADIENT_COLOURS(XAI_FOLD_SUM),
+    XAI_GRADIENT_NOISE,
 };
 
 static bool has_path(const xai_gradient_params *p) { return p->which >= INTERNAL_INFLUENCE; }
-static bool varies(const void *params) { return has_path(params); }
-static bool is_complete(const xai_gradient_params *p) { return p->which >= LAYER_INTEGRATED && !p->absolute; }
+static bool is_noisy(const xai_gradient_params *p) { return p->noise != XAI_NOISE_NONE; }
+static bool varies(const void *params) { return has_path(params) || is_noisy(params); }
+static bool is_complete(const xai_gradient_params *p)
+{
+    return p->which >= LAYER_INTEGRATED && xai_gradient_is_complete(p);
+}
 
 static xai_status check(const xai_model *model, const void *params, xai_error *err)
 {
     const xai_gradient_params *p = params;
-    XAI_CHECK(!has_path(p) || p->steps > 1 || p->rule == XAI_PATH_GAUSS_LEGENDRE, err, BAD_PARAM, "params.steps",
-              "this rule needs at least 2 steps");
+    if (has_path(p)) XAI_TRY(xai_path_check(p, err));
     return xai_model_check_spatial(model, p->layer, err);
 }
 
@@ -52,10 +55,11 @@ static double cost(const xai_model *model, const void *params)
     const xai_gradient_params *p = params;
     double steps = (double)p->steps;
     switch (p->which) {
-    case INTERNAL_INFLUENCE: return 1 + 3 * steps;
-    case LAYER_INTEGRATED: return 2 + 3 * steps * xai_model_share_after(model, p->layer);
-    case CONDUCTANCE: return 1 + 3 * (steps + 1) + is_complete(p);
-    default: return 3;
+    case INTERNAL_INFLUENCE: return xai_tunnel_cost(p, 3 * steps);
+    case LAYER_INTEGRATED:
+        return 1 + xai_tunnel_cost(p, is_noisy(p) + 3 * steps * xai_model_share_after(model, p->layer));
+    case CONDUCTANCE: return xai_tunnel_cost(p, 3 * (steps + 1)) + is_complete(p);
+    default: return xai_tunnel_cost(p, is_noisy(p) ? 3 : 2);
     }
 }
 
@@ -65,12 +69,12 @@ typedef struct layer {
     xai_value *value;
     size_t count;           /* elements */
     double *alphas, *weights;
+    xai_attribution path;   /* from the baseline to the picture */
     const float *base;      /* the activations of the picture */
     float *start;           /* LAYER_INTEGRATED: those of the baseline */
     double at_start;        /* the target's value there */
-    const float *baseline;  /* CONDUCTANCE: as input */
     double *sums;           /* what comes out */
-    float *data, *gradient; /* CONDUCTANCE: of the step before */
+    float *data, *gradient; /* of a noisy picture; CONDUCTANCE: of the step before */
     const xai_sample *samples;
     size_t taken;
 } layer;
@@ -110,97 +114,122 @@ static void take(void *user, const xai_sample *samples, size_t count, const xai_
 
 /* ---------------------------------------------------------------- the ways */
 
-static xai_status at_base(layer *l, xai_error *err)
+/* At the picture itself activations and gradients come from the base run, which other methods share. */
+static xai_status at_picture(layer *l, const float *input, xai_error *err)
 {
-    float *g = XAI_NEW(l->task->arena, float, l->count);
-    if (!g) XAI_NO_MEMORY(err);
-    XAI_TRY(xai_task_gradient(l->task, &(xai_wanted){l->value, g}, 1, XAI_POLICY_PLAIN, err));
     bool times = l->params->which == GRADIENT_X_ACTIVATION;
-    for (size_t i = 0; i < l->count; i++) l->sums[i] = (double)g[i] * (times ? (double)l->base[i] : 1);
+    const float *a = l->base;
+    if (input == l->task->context->input) {
+        XAI_TRY(xai_task_gradient(l->task, &(xai_wanted){l->value, l->gradient}, 1, XAI_POLICY_PLAIN, err));
+    } else {
+        xai_look look = {.of = l->value, .data = l->data, .gradient = l->gradient};
+        XAI_TRY(xai_task_look(l->task, input, &look, err));
+        a = l->data;
+    }
+    for (size_t i = 0; i < l->count; i++) l->sums[i] = (double)l->gradient[i] * (times ? (double)a[i] : 1);
     return XAI_OK;
 }
 
 /* Variants of the input, on the way from the baseline. */
-static xai_status along_input(layer *l, const xai_attribution *a, xai_error *err)
+static xai_status along_input(layer *l, const float *input, xai_error *err)
 {
     bool conductance = l->params->which == CONDUCTANCE;
-    if (conductance) {
-        l->data = XAI_NEW(l->task->arena, float, l->count);
-        l->gradient = XAI_NEW(l->task->arena, float, l->count);
-        if (!l->data || !l->gradient) XAI_NO_MEMORY(err);
-    }
     xai_gradients g = {.by = &l->value, .by_count = 1, .data = conductance, .take = take, .user = l};
-    XAI_TRY(xai_attribution_differentiate(a, l->task, &g, err));
-    l->baseline = a->baselines[0];
-    return XAI_OK;
+    l->path.input = input;
+    return xai_attribution_differentiate(&l->path, l->task, &g, err);
 }
+
+typedef struct way {
+    const layer *layer;
+    const float *end;
+} way;
 
 static void make_activation(const void *user, size_t index, float *values)
 {
-    const layer *l = user;
+    const way *w = user;
+    const layer *l = w->layer;
     for (size_t i = 0; i < l->count; i++)
-        values[i] = (float)((double)l->start[i] + l->alphas[index] * ((double)l->base[i] - (double)l->start[i]));
+        values[i] = (float)((double)l->start[i] + l->alphas[index] * ((double)w->end[i] - (double)l->start[i]));
 }
 
 /* Variants of the layer itself: only what follows it is run. */
-static xai_status along_layer(layer *l, const xai_attribution *a, xai_error *err)
+static xai_status along_layer(layer *l, const float *input, xai_error *err)
 {
-    if (!(l->start = XAI_NEW(l->task->arena, float, l->count))) XAI_NO_MEMORY(err);
-    xai_look look = {.of = l->value, .data = l->start};
-    XAI_TRY(xai_task_look(l->task, a->baselines[0], &look, err));
-    l->at_start = look.value;
-    xai_variants variants = {.count = a->steps, .make = make_activation, .user = l, .of = l->value};
+    way w = {l, l->base};
+    if (input != l->task->context->input) {
+        xai_look look = {.of = l->value, .data = l->data};
+        XAI_TRY(xai_task_look(l->task, input, &look, err));
+        w.end = l->data;
+    }
+    xai_variants variants = {.count = l->path.steps, .make = make_activation, .user = &w, .of = l->value};
     xai_gradients g = {.by = &l->value, .by_count = 1, .take = take, .user = l};
     XAI_TRY(xai_differentiate(l->task->context, &l->task->aim, &variants, &g, err));
-    for (size_t i = 0; i < l->count; i++) l->sums[i] *= (double)l->base[i] - (double)l->start[i];
+    for (size_t i = 0; i < l->count; i++) l->sums[i] *= (double)w.end[i] - (double)l->start[i];
     return XAI_OK;
 }
 
-static xai_status along_path(layer *l, xai_error *err)
+static xai_status attribute(void *user, const float *input, double *out, xai_error *err)
 {
-    xai_attribution a;
+    layer *l = user;
+    l->sums = out;
+    for (size_t i = 0; i < l->count; i++) out[i] = 0;
+    if (!has_path(l->params)) return at_picture(l, input, err);
+    return l->params->which == LAYER_INTEGRATED ? along_layer(l, input, err) : along_input(l, input, err);
+}
+
+/* ---------------------------------------------------------------- the result */
+
+static xai_status open_path(layer *l, xai_error *err)
+{
     size_t n = (size_t)l->params->steps + (l->params->which == CONDUCTANCE);
     l->alphas = XAI_NEW(l->task->arena, double, n);
     l->weights = XAI_NEW(l->task->arena, double, n);
     if (!l->alphas || !l->weights) XAI_NO_MEMORY(err);
     xai_path_points((xai_path_rule)l->params->rule, n, l->alphas, l->weights);
-    XAI_TRY(xai_attribution_init(&a, l->task, l->params, err));
-    XAI_TRY(xai_attribution_set_baseline(&a, l->task, err));
-    a.steps = n;
-    a.alphas = l->alphas;
-    return l->params->which == LAYER_INTEGRATED ? along_layer(l, &a, err) : along_input(l, &a, err);
+    xai_attribution_plain(&l->path, l->task, l->params);
+    XAI_TRY(xai_attribution_set_baseline(&l->path, l->task, err));
+    l->path.steps = n;
+    l->path.alphas = l->alphas;
+    if (l->params->which != LAYER_INTEGRATED) return XAI_OK;
+    if (!(l->start = XAI_NEW(l->task->arena, float, l->count))) XAI_NO_MEMORY(err);
+    xai_look look = {.of = l->value, .data = l->start};
+    XAI_TRY(xai_task_look(l->task, l->path.baselines[0], &look, err));
+    l->at_start = look.value;
+    return XAI_OK;
 }
 
-/* ---------------------------------------------------------------- the result */
-
-static xai_status add_map(const layer *l, xai_error *err)
+static xai_status open_layer(layer *l, xai_task *task, const xai_gradient_params *p, xai_error *err)
 {
-    for (size_t i = 0; l->params->absolute && i < l->count; i++) l->sums[i] = fabs(l->sums[i]);
-    return xai_task_add_folded_sums(l->task, "map", l->sums, l->value, (xai_fold)l->params->channels, false, err);
+    xai_session *session;
+    *l = (layer){.task = task, .params = p, .value = xai_program_find(task->context->program, p->layer)};
+    l->count = (size_t)xai_value_count(l->value);
+    l->data = XAI_NEW(task->arena, float, l->count);
+    l->gradient = XAI_NEW(task->arena, float, l->count);
+    if (!l->data || !l->gradient) XAI_NO_MEMORY(err);
+    XAI_TRY(xai_context_kept_base(task->context, &session, err));
+    l->base = xai_session_value_data(session, l->value);
+    return has_path(p) ? open_path(l, err) : XAI_OK;
 }
 
-static xai_status add_completeness(const layer *l, xai_error *err)
+static xai_status add_completeness(const layer *l, const double *sums, xai_error *err)
 {
     double sum = 0;
     if (!is_complete(l->params)) return XAI_OK;
-    if (!l->start) return xai_task_add_completeness(l->task, l->sums, l->count, l->baseline, err);
-    for (size_t i = 0; i < l->count; i++) sum += l->sums[i];
+    if (!l->start) return xai_task_add_completeness(l->task, sums, l->count, l->path.baselines[0], err);
+    for (size_t i = 0; i < l->count; i++) sum += sums[i];
     return xai_task_add_metric(l->task, "completeness_error", sum - (l->task->base - l->at_start), err);
 }
 
 static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
     const xai_gradient_params *p = params;
-    layer l = {.task = task, .params = p, .value = xai_program_find(task->context->program, p->layer)};
-    xai_session *session;
-    l.count = (size_t)xai_value_count(l.value);
-    l.sums = XAI_NEW(task->arena, double, l.count);
-    if (!l.sums) XAI_NO_MEMORY(err);
-    XAI_TRY(xai_context_kept_base(task->context, &session, err));
-    l.base = xai_session_value_data(session, l.value);
-    XAI_TRY(has_path(p) ? along_path(&l, err) : at_base(&l, err));
-    XAI_TRY(add_completeness(&l, err));
-    return add_map(&l, err);
+    layer l;
+    XAI_TRY(open_layer(&l, task, p, err));
+    double *sums = XAI_NEW(task->arena, double, l.count);
+    if (!sums) XAI_NO_MEMORY(err);
+    XAI_TRY(xai_tunnel_run(task, p, attribute, &l, sums, l.count, err));
+    XAI_TRY(add_completeness(&l, sums, err));
+    return xai_task_add_folded_sums(task, "map", sums, l.value, (xai_fold)p->channels, false, err);
 }
 
 const xai_method xai_method_layergradients = {

@@ -10,6 +10,27 @@
 
 #include "explain/method.h"
 
+#include <math.h>
+
+/* How samples are folded, element by element; attribution.h has the papers. */
+typedef enum xai_noise_fold {
+    XAI_NOISE_NONE,
+    XAI_NOISE_SMOOTHGRAD,
+    XAI_NOISE_SQUARED,
+    XAI_NOISE_VARGRAD
+} xai_noise_fold;
+
+/* Of the sums of an element's values and squares. */
+static inline double xai_noise_folded(xai_noise_fold fold, double sum, double squares, size_t samples)
+{
+    double mean = sum / (double)samples, square = squares / (double)samples;
+    switch (fold) {
+    case XAI_NOISE_SQUARED: return square;
+    case XAI_NOISE_VARGRAD: return fmax(square - mean * mean, 0);
+    default: return mean;
+    }
+}
+
 typedef struct xai_noise {
     size_t samples, elements;
     uint64_t seed;
