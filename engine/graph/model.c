@@ -173,8 +173,7 @@ xai_status xai_model_check_inputs(const xai_model *m, const xai_program *p, xai_
     return XAI_OK;
 }
 
-/* One of the model's own programs. */
-static xai_status build_own(xai_model *m, const xai_bf16 *bf16, xai_program **out, xai_error *err)
+xai_status xai_model_build_own(xai_model *m, const xai_bf16 *bf16, xai_program **out, xai_error *err)
 {
     xai_program_spec spec = {.shapes = m->shapes, .outputs = m->keep, .output_count = 1, .keep = m->keep + 1,
                              .keep_count = m->info.default_layer ? 2 : 1, .bf16 = bf16};
@@ -186,7 +185,7 @@ static xai_status build_program(xai_model *m, xai_error *err)
     m->keep[0] = m->info.output_name;
     m->keep[1] = m->logits;
     m->keep[2] = m->info.default_layer; /* so that the most frequent request needs no program of its own */
-    XAI_TRY(build_own(m, NULL, &m->program, err));
+    XAI_TRY(xai_model_build_own(m, NULL, &m->program, err));
     m->info.macs = m->program->macs;
     return XAI_OK;
 }
@@ -240,11 +239,13 @@ void xai_model_unref(xai_model *model)
     if (model->program) xai_idle_drop(model->program);
     if (model->bf16) xai_idle_drop(model->bf16);
     pthread_mutex_destroy(&model->lock);
-    xai_program_free(model->outline);
     xai_program_free(model->program);
     xai_program_free(model->bf16);
-    xai_graph_free(model->graph);
+    xai_model *of = model->of;
+    if (!of) xai_program_free(model->outline);
+    if (!of) xai_graph_free(model->graph); /* else it lies in the model's arena */
     xai_arena_free(model->arena);
+    xai_model_unref(of);
 }
 
 const xai_model_info *xai_model_describe(const xai_model *model) { return &model->info; }
@@ -269,7 +270,7 @@ static xai_status own_program(xai_model *m, xai_precision precision, xai_program
     if (precision == XAI_PRECISION_F32) return XAI_OK;
     XAI_TRY(xai_precision_check(precision, err));
     pthread_mutex_lock(&m->lock);
-    xai_status status = m->bf16 ? XAI_OK : build_own(m, xai_bf16_get(), &m->bf16, err);
+    xai_status status = m->bf16 ? XAI_OK : xai_model_build_own(m, xai_bf16_get(), &m->bf16, err);
     *out = m->bf16;
     pthread_mutex_unlock(&m->lock);
     return status;

@@ -35,6 +35,7 @@ struct xai_model {
     xai_link link;
     const char *keep[3];    /* output, logits, and the default layer if there is one */
     xai_model_info info;
+    xai_model *of;          /* the model whose names, shapes and outline this one shares (reweigh.h); NULL: its own */
 };
 
 /* The tensor that a layer's name means: a tensor, a node, or "#<node index>". */
@@ -100,6 +101,8 @@ xai_status xai_model_trim_outline(xai_model *model, xai_error *err);
 xai_status xai_model_check_inputs(const xai_model *model, const xai_program *program, xai_error *err);
 /* Head, link, logits and their cells, classes: what the outline and the sidecar say of the output. */
 xai_status xai_model_read_head(xai_model *model, const xai_model_config *config, xai_error *err);
+/* A program for most requests: output, logits, default layer. `bf16` NULL: in float32. */
+xai_status xai_model_build_own(xai_model *model, const struct xai_bf16 *bf16, xai_program **out, xai_error *err);
 /* One of the model's warnings. */
 xai_status xai_model_warn(xai_model *model, const char *text, xai_error *err);
 /* info.labels and the map of names. */

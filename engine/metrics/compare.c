@@ -202,6 +202,7 @@ static xai_status take_grade(xai_comparison *c, void *user, const xai_finding *f
     if (k->random) place(c, k->random, k->out);
     xai_task task = {.arena = k->arena, .result = k->explanation};
     XAI_TRY(xai_task_add_metric(&task, k->out->name, found->value, err));
+    if (found->note) XAI_TRY(xai_task_warn(&task, err, "%s: %s", k->out->name, found->note));
     return found->line_count ? add_curve(c, found, k->random, k->explanation, k->arena, k->out, err) : XAI_OK;
 }
 

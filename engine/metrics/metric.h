@@ -52,6 +52,7 @@ typedef struct xai_line {
 typedef struct xai_finding {
     double value;        /* finite */
     const char *refusal; /* why there is none, a sentence for people: then value and lines are not looked at */
+    const char *note;    /* what people should know about the value: becomes a warning; NULL: nothing */
     xai_line lines[XAI_FINDING_LINES];
     size_t line_count;
     const char *x_label, *y_label;
@@ -93,13 +94,20 @@ static inline const xai_metric *xai_metric_of(const xai_metric_info *info) { ret
 #define XAI_METRIC_PARAM(s) \
     XAI_P_INT(s, random, 20, 0, 1000, "Random maps to compare with: the grade's percentile is among them.")
 
-/*
- * The map that the call gives for another input (whole, in the model's layout) or another model of the same input
- * shape; NULL: the grading's own. `target` stays. *out, in the scratch arena, has the rows and columns of map->raw, or
- * the error says that it has not. Progress is the method's own.
- */
-xai_status xai_grading_again(const xai_grading *grading, const xai_graded *map, const float *input, xai_model *model,
-                             const float **out, xai_error *err);
+/* What is different when a method runs again; NULL: as it was. */
+typedef struct xai_rerun {
+    const float *input;       /* another one, whole, in the model's layout */
+    xai_model *model;         /* another one of the same input and output shapes */
+    const xai_target *target; /* another one, checked */
+} xai_rerun;
+
+/* The map that its call gives then, with the request's seed. *out, in the scratch arena, has the rows and columns of
+ * map->raw, or the error says that it has not. Progress is the method's own. */
+xai_status xai_grading_again(const xai_grading *grading, const xai_graded *map, const xai_rerun *rerun, const float **out,
+                             xai_error *err);
+
+/* The target's value on another input, for metrics that have no lanes: nothing is held afterwards. */
+xai_status xai_grading_value(const xai_grading *grading, const float *input, double *value, xai_error *err);
 
 /* ---- order of pixels */
 

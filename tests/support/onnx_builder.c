@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TYPE_FLOAT = 1, TYPE_INT64 = 7, ATTR_FLOAT = 1, ATTR_INT = 2, ATTR_INTS = 7, MAX_NAMES = 8 };
+enum { TYPE_FLOAT = 1, TYPE_INT64 = 7, ATTR_FLOAT = 1, ATTR_INT = 2, ATTR_TENSOR = 4, ATTR_INTS = 7, MAX_NAMES = 8 };
 
 void onnx_begin(onnx_builder *b, int opset)
 {
@@ -131,6 +131,15 @@ Onnx__TensorProto *onnx_ints(onnx_builder *b, const char *name, const char *shap
     Onnx__TensorProto *t = add_tensor(b, name, TYPE_INT64, shape, sizeof(int64_t), &count);
     memcpy(t->raw_data.data, values, count * sizeof *values);
     return t;
+}
+
+void onnx_constant(onnx_builder *b)
+{
+    Onnx__TensorProto *t = b->tensors[--b->graph.n_initializer];
+    Onnx__NodeProto *n = onnx_node(b, "Constant", "", t->name);
+    free(n->input[0]);
+    n->n_input = 0;
+    add_attr(n, "value", ATTR_TENSOR)->t = t;
 }
 
 void onnx_reshape(Onnx__TensorProto *t, const char *shape)

@@ -34,6 +34,9 @@ void onnx_attr_ints(Onnx__NodeProto *node, const char *name, size_t count, const
 Onnx__TensorProto *onnx_floats(onnx_builder *b, const char *name, const char *shape, const float *values);
 Onnx__TensorProto *onnx_ints(onnx_builder *b, const char *name, const char *shape, const int64_t *values);
 
+/* The constant that was added last, as the value of a Constant node instead. */
+void onnx_constant(onnx_builder *b);
+
 /* Lies about a tensor: another shape; another file (NULL: the key is absent). The data stay as they are. */
 void onnx_reshape(Onnx__TensorProto *tensor, const char *shape);
 void onnx_external(Onnx__TensorProto *tensor, const char *location, const char *offset, const char *length);
