@@ -402,7 +402,7 @@ END_TEST
 START_TEST(average_drop_sees_through_the_map)
 {
     float map[PIXELS];
-    for (int i = 0; i < PIXELS; i++) map[i] = part(i) > 0 ? 1 : 0;
+    for (int i = 0; i < PIXELS; i++) map[i] = part(i) > 0 ? 1.0F : 0.0F;
     ck_assert_double_eq(grade_of("averagedrop", map, SIDE, SIDE, NULL, 0).value, 0);
     ck_assert_double_eq(grade_of("increase", map, SIDE, SIDE, NULL, 0).value, 1);
     for (int i = 0; i < PIXELS; i++) map[i] = part(i) > 0 ? 0.0F : 1.0F;

@@ -225,8 +225,6 @@ def main() -> None:
     oracle = subjects.oracle_asked(ORACLES)
     ask, packages = ORACLES[oracle]
     PLACE.mkdir(parents=True, exist_ok=True)
-    file = PLACE / "cases.json"
-    old = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"oracles": {}, "cases": []}
     made = []
     for case in cases():
         if oracle == "openvino-xai" and case.kind == "fine":
@@ -242,6 +240,8 @@ def main() -> None:
             form["method"], form["layer"] = "gradcam", list(case.subject.layers)[-1]
         made.append(form)
         print(form["id"], [(g["metric"], round(g["expected"], 5)) for g in form["grades"]], flush=True)
+    file = PLACE / "cases.json"
+    old = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"oracles": {}, "cases": []}
     old["oracles"][oracle] = {package: metadata.version(package) for package in packages}
     old["cases"] = [c for c in old["cases"] if c["oracle"] != oracle] + made
     file.write_text(json.dumps(old, indent=1) + "\n", encoding="utf-8")
