@@ -158,8 +158,8 @@ static xai_status check_options(const cli_call *call, xai_error *err)
     bool grades = strcmp(call->command, "evaluate") == 0, map = call->options[CLI_MAP].count > 0;
     XAI_CHECK(!grades || cli_text(call, CLI_EVALUATE, NULL), err, USAGE, "--evaluate",
               "give --evaluate; `xai metrics` lists what maps are graded by");
-    XAI_CHECK(map || cli_text(call, CLI_METHOD, NULL), err, USAGE, "--method", "give --method%s; `xai methods` lists them",
-              grades ? " or --map" : "");
+    XAI_CHECK(map || cli_text(call, CLI_METHOD, NULL), err, USAGE, "--method",
+              "give --method%s; `xai methods` lists them", grades ? " or --map" : "");
     return XAI_OK;
 }
 
@@ -167,7 +167,10 @@ static xai_status check_options(const cli_call *call, xai_error *err)
 static xai_status read_map(const char *path, xai_array *map, xai_error *err)
 {
     XAI_TRY(xai_npy_read(path, map, err));
-    while (map->rank > 2 && map->shape[0] == 1) memmove(map->shape, map->shape + 1, (size_t)--map->rank * sizeof *map->shape);
+    while (map->rank > 2 && map->shape[0] == 1) {
+        map->rank--;
+        memmove(map->shape, map->shape + 1, (size_t)map->rank * sizeof *map->shape);
+    }
     return XAI_OK;
 }
 

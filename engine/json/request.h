@@ -60,9 +60,9 @@ xai_status xai_json_request_bind(const xai_json_request *request, xai_model *mod
 
 /*
  * The same request from name=value pairs (a query, a command line): model, method (one or a list by commas), target,
- * space, contrast, seed, outputs, evaluate (as method), expected (box:TOP,LEFT,BOTTOM,RIGHT or mask:FILE), top, precision, wait_ms, and param.NAME=VALUE,
- * param.METHOD.NAME=VALUE or param.METRIC.NAME=VALUE. *out is a new reference to the JSON form. Errors: BAD_REQUEST,
- * where = the pair's name.
+ * space, contrast, seed, outputs, evaluate (as method), expected (box:TOP,LEFT,BOTTOM,RIGHT or mask:FILE), top,
+ * precision, wait_ms, and param.NAME=VALUE, param.METHOD.NAME=VALUE or param.METRIC.NAME=VALUE. *out is a new reference
+ * to the JSON form. Errors: BAD_REQUEST, where = the pair's name.
  */
 xai_status xai_json_request_from_pairs(const char *const *names, const char *const *values, size_t count,
                                        json_t **out, xai_error *err);

@@ -44,7 +44,8 @@ static xai_status run(const xai_grading *g, const void *params, const void *stat
 
 const xai_metric xai_metric_iou = {
     .info = {.id = "iou", .title = "Overlap (IoU)", .family = "localisation",
-             .summary = "How far the strongest pixels, as many as are expected, are the expected ones: intersection over union.",
+             .summary = "How far the strongest pixels, as many as are expected, are the expected ones: intersection over "
+                        "union.",
              .paper = "arXiv:2003.07258", .version = 1, .needs = "expected", .cost = "none", .better = XAI_BETTER_HIGHER,
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(iou_params),
