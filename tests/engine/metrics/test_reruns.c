@@ -40,8 +40,8 @@ static xai_model *linear(const float *w)
     xai_model *m = NULL;
     xai_error err = {0};
     xai_preprocess_step normal = {.op = XAI_STEP_NORMALIZE, .mean = {0, 0, 0}, .scale = {1, 1, 1}};
-    xai_model_config config = {.head = XAI_HEAD_SOFTMAX, .head_known = true, .channels = XAI_CHANNELS_GRAY, .step_count = 1};
-    config.steps[0] = normal;
+    xai_model_config config = {.head = XAI_HEAD_SOFTMAX, .head_known = true, .channels = XAI_CHANNELS_GRAY};
+    config.steps[config.step_count++] = normal;
     onnx_begin(&b, 13);
     onnx_input(&b, "x", "1x1x8x8");
     onnx_output(&b, "y");
@@ -92,8 +92,8 @@ static answer ask(const asked *q, xai_token *token)
     xai_array own = {.dtype = XAI_F32, .rank = 4, .shape = {1, 1, SIDE, SIDE}, .data = picture};
     xai_array map = {.dtype = XAI_F32, .rank = 2, .shape = {SIDE, SIDE}, .data = (void *)(uintptr_t)q->map};
     xai_target target = {.class_index = 1, .contrast = -1};
-    xai_request r = {.model = q->model, .tensor = q->input ? q->input : &own, .calls = &call, .call_count = q->method != NULL,
-                     .targets = &target, .target_count = 1, .seed = q->seed, .metrics = &metric, .metric_count = 1,
+    xai_request r = {.model = q->model, .tensor = q->input ? q->input : &own, .calls = &call,
+                     .call_count = q->method != NULL, .targets = &target, .target_count = 1, .seed = q->seed, .metrics = &metric, .metric_count = 1,
                      .maps = &map, .map_count = q->map != NULL};
     xai_result *result = NULL;
     xai_error err = {0};
