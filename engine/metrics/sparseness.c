@@ -4,11 +4,14 @@
  *     G = sum over i = 1..n of (2 i - n - 1) |m|_(i) / (n sum |m|),   |m|_(1) <= |m|_(2) <= ...
  *
  * Chalasani et al., "Concise Explanations of Neural Networks using Adversarial Training", 2018, arXiv 1810.06583; as
- * Quantus 0.6 has it (quantus.Sparseness with abs), short of the 1e-7 that it adds to every magnitude.
+ * Quantus 0.6 has it (quantus.Sparseness with abs): it divides by the largest magnitude and adds 1e-7 to each, which
+ * pulls the index of a map of few pixels towards 0, and gives 0 for a map of zeros.
  */
 #include "metric.h"
 
 #include <math.h>
+
+static const double ADDED = 1e-7;
 
 typedef struct sparseness_params {
     XAI_METRIC_COMMON;
@@ -36,13 +39,13 @@ static xai_status run(const xai_grading *g, const void *params, const void *stat
     if (!magnitude || !order) XAI_NO_MEMORY(err);
     for (size_t i = 0; i < n; i++) magnitude[i] = fabsf(map->values[i]);
     xai_order_descending(magnitude, n, order);
-    double weighted = 0, sum = 0;
+    double weighted = 0, sum = 0, largest = magnitude[order[0]] > 0 ? (double)magnitude[order[0]] : 1;
     for (size_t i = 0; i < n; i++) {
-        double m = (double)magnitude[order[n - 1 - i]]; /* ascending */
+        double m = (double)magnitude[order[n - 1 - i]] / largest + ADDED; /* ascending */
         weighted += (2 * (double)(i + 1) - (double)n - 1) * m;
         sum += m;
     }
-    out->value = sum > 0 ? weighted / ((double)n * sum) : 0;
+    out->value = weighted / ((double)n * sum);
     return XAI_OK;
 }
 

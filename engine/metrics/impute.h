@@ -1,0 +1,25 @@
+/*
+ * Noisy linear imputation: missing pixels become the weighted means of their neighbours, all at once: a linear system
+ * over the grid. Rong et al., "A Consistent and Efficient Evaluation Strategy for Attribution Methods", 2022, arXiv
+ * 2202.00449: weights 1/6 beside, 1/12 across the corner; at the border what is left of them, made to sum to 1.
+ *
+ * Solved by conjugate gradients, with cycles over coarser and coarser grids as the preconditioner (cells of 2 x 2 in one,
+ * Galerkin's sums of the weights), so that a hole as large as the picture takes few steps. One order of all sums.
+ */
+#ifndef XAI_METRICS_IMPUTE_H
+#define XAI_METRICS_IMPUTE_H
+
+#include "base/arena.h"
+
+typedef struct xai_imputer xai_imputer; /* workspace for one size, for one thread at a time */
+
+xai_imputer *xai_imputer_new(xai_arena *arena, int height, int width); /* NULL: no memory */
+
+/* The holes that the next planes have: missing[height * width]. */
+void xai_imputer_set(xai_imputer *imputer, const bool *missing);
+
+/* `plane` [height * width]: its missing pixels are filled in, until the residual is 1e-8 of what it was. Where all are
+ * missing, they become 0. */
+void xai_imputer_fill(xai_imputer *imputer, double *plane);
+
+#endif
