@@ -93,8 +93,8 @@ static answer ask(const asked *q, xai_token *token)
     xai_array map = {.dtype = XAI_F32, .rank = 2, .shape = {SIDE, SIDE}, .data = (void *)(uintptr_t)q->map};
     xai_target target = {.class_index = 1, .contrast = -1};
     xai_request r = {.model = q->model, .tensor = q->input ? q->input : &own, .calls = &call,
-                     .call_count = q->method != NULL, .targets = &target, .target_count = 1, .seed = q->seed, .metrics = &metric, .metric_count = 1,
-                     .maps = &map, .map_count = q->map != NULL};
+                     .call_count = q->method != NULL, .targets = &target, .target_count = 1, .seed = q->seed,
+                     .metrics = &metric, .metric_count = 1, .maps = &map, .map_count = q->map != NULL};
     xai_result *result = NULL;
     xai_error err = {0};
     answer a = {.status = xai_explain(&r, q->pool ? q->pool : two, NULL, &result, &err)};

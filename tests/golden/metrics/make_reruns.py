@@ -203,8 +203,9 @@ def xplique(m: Maker) -> None:
             given = mock.patch.object(tf.random, "uniform", lambda shape, *_a, **_k: tf.constant(uniform))
             with given:
                 tf.config.run_functions_eagerly(True)
-                metric = MuFidelity(lambda x: x, x.transpose(0, 2, 3, 1), np.ones((1, 1), np.float32), batch_size=len(uniform),
-                                    grid_size=grid, subset_percent=share, nb_samples=len(uniform), operator=operator)
+                metric = MuFidelity(lambda x: x, x.transpose(0, 2, 3, 1), np.ones((1, 1), np.float32), grid_size=grid,
+                                    subset_percent=share, nb_samples=len(uniform), batch_size=len(uniform),
+                                    operator=operator)
                 metric.base_predictions = tf.cast(metric.base_predictions, tf.float64)
                 return metric.evaluate(np.float32(m.over_input(explain, x, t)))
         return grade
