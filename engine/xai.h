@@ -523,6 +523,12 @@ xai_status xai_explain(const xai_request *request, xai_pool *pool, xai_token *to
                        xai_error *err);
 void xai_result_free(xai_result *result);
 
+/* The same, where calls of `auto` are decided first: its candidates are measured on the picture and the first target, and
+ * the one that measures best is what it stands for. The result says which (the parameter `choose`) and why (the
+ * artifacts "reason" and "candidates"). */
+xai_status xai_explain_auto(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out,
+                            xai_error *err);
+
 /* Adds the maps that the request gives, and to every explanation what the request's metrics say of its map. After
  * xai_explain of the same request, before xai_result_render. A deadline leaves grades without a value and the result
  * partial. Does nothing where the request names no metric. */

@@ -41,6 +41,7 @@ xai_status cli_metrics(cli_call *call, xai_error *err);
 xai_status cli_evaluate(cli_call *call, xai_error *err);
 xai_status cli_model(cli_call *call, xai_error *err);
 xai_status cli_bench(cli_call *call, xai_error *err);
+xai_status cli_study(cli_call *call, xai_error *err);
 
 /* ---- options */
 
@@ -87,6 +88,9 @@ xai_status cli_make_directory(const char *path, xai_error *err);
 xai_status cli_write_file(const char *path, const void *bytes, size_t size, xai_error *err);
 /* The name with characters outside [A-Za-z0-9._-] as '_', in the arena. */
 const char *cli_file_name(cli_call *call, const char *name);
+
+/* Ctrl-C cancels the token from now on, and ends the program when pressed again; NULL: no more. */
+void cli_on_interrupt(xai_token *token);
 
 /* Prints JSON and a line end to stdout; takes the reference. */
 xai_status cli_print(json_t *value, xai_error *err);

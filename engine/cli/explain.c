@@ -7,19 +7,10 @@
 #include "json/request.h"
 #include "json/result.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static xai_token *running; /* what an interrupt cancels */
-
-static void interrupt(int signal_number)
-{
-    (void)signal_number;
-    xai_token_cancel(running); /* an atomic store */
-}
 
 static void show_progress(void *user, const xai_progress *p)
 {
@@ -147,17 +138,16 @@ static xai_status explain(cli_call *call, cli_subject *s, xai_error *err)
     int64_t seconds;
     XAI_TRY(cli_int(call, CLI_TIMEOUT, 0, 1, 1000000, &seconds, err));
     bool quiet = call->options[CLI_QUIET].count || !isatty(STDERR_FILENO);
-    running = xai_token_new(seconds * 1000, quiet ? NULL : show_progress, NULL);
-    if (!running) XAI_NO_MEMORY(err);
-    struct sigaction action = {.sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
+    xai_token *token = xai_token_new(seconds * 1000, quiet ? NULL : show_progress, NULL);
+    if (!token) XAI_NO_MEMORY(err);
+    cli_on_interrupt(token);
     xai_result *result = NULL;
-    xai_status status = xai_explain(&s->request, s->pool, running, &result, err);
-    if (status == XAI_OK) status = xai_grade_result(&s->request, s->pool, running, result, err);
+    xai_status status = xai_explain_auto(&s->request, s->pool, token, &result, err);
+    if (status == XAI_OK) status = xai_grade_result(&s->request, s->pool, token, result, err);
     if (status == XAI_OK) status = finish(call, s, result, err);
     xai_result_free(result);
-    signal(SIGINT, SIG_DFL);
-    xai_token_free(running);
+    cli_on_interrupt(NULL);
+    xai_token_free(token);
     return status;
 }
 

@@ -20,6 +20,7 @@ static const command COMMANDS[] = {
     {"methods", "[ID]", "the methods and their parameters", cli_methods},
     {"metrics", "[ID]", "what maps are graded by, and its parameters", cli_metrics},
     {"model", "FILE", "what a model is: inputs, layers, methods served", cli_model},
+    {"study", "KIND --images DIR", "one piece of work on every photo of a folder, with tables and plots", cli_study},
     {"bench", "[IMAGE]", "how long a forward, and one with a backward, take here", cli_bench},
 };
 

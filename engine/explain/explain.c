@@ -20,7 +20,10 @@ enum { MOST_CALLS = 64, MOST_TARGETS = 64 };
 typedef struct plan {
     const xai_request *request;
     xai_arena *arena;
-    const xai_method **methods; /* a call's */
+    const xai_method **methods; /* a call's; of one that stands for another, the other */
+    const xai_method **named;   /* those that stand for another; NULL: the call stands for itself */
+    void **named_params;
+    xai_method_call *calls;     /* the request's, or what they stand for */
     void **params;              /* of call i and target k at [i * target_count + k], defaults filled in */
     xai_target *targets;        /* checked */
     size_t target_count;
@@ -101,7 +104,7 @@ static xai_status want_tensors(plan *p, const xai_method *method, const void *pa
 /* One call on one target: parameters read anew, since the default layer depends on the target. */
 static xai_status plan_pair(plan *p, size_t i, size_t k, xai_error *err)
 {
-    const xai_method_call *call = &p->request->calls[i];
+    const xai_method_call *call = &p->calls[i];
     const xai_method *method = p->methods[i];
     const xai_model *model = p->request->model;
     void *params = p->params[i * p->target_count + k] = xai_arena_alloc(p->arena, 1, method->params_size);
@@ -123,11 +126,27 @@ static xai_status check_needs(const plan *p, const xai_method *method, const xai
     return xai_target_check_probability(p->request->model, t, err);
 }
 
+/* A call's method. One that stands for another leaves its place to the other, once. */
+static xai_status find_method(plan *p, size_t i, xai_error *err)
+{
+    const xai_method_info *info = xai_method_find(p->calls[i].id);
+    XAI_CHECK(info, err, UNKNOWN_METHOD, "method", "there is no method '%s'", p->calls[i].id);
+    const xai_method *m = p->methods[i] = xai_method_of(info);
+    if (!m->stands_for) return XAI_OK;
+    void *params = p->named_params[i] = xai_arena_alloc(p->arena, 1, m->params_size);
+    if (!params) XAI_NO_MEMORY(err);
+    XAI_TRY(xai_params_parse(info->params, info->param_count, p->calls[i].params, p->calls[i].param_count, params, p->arena,
+                             err));
+    XAI_TRY(m->stands_for(p->request->model, params, p->arena, &p->calls[i], err));
+    p->named[i] = m;
+    p->methods[i] = xai_method_of(xai_method_find(p->calls[i].id));
+    return XAI_OK;
+}
+
 static xai_status plan_call(plan *p, size_t i, xai_error *err)
 {
-    const xai_method_info *info = xai_method_find(p->request->calls[i].id);
-    XAI_CHECK(info, err, UNKNOWN_METHOD, "method", "there is no method '%s'", p->request->calls[i].id);
-    p->methods[i] = xai_method_of(info);
+    XAI_TRY(find_method(p, i, err));
+    const xai_method_info *info = &p->methods[i]->info;
     XAI_TRY(xai_method_served(info, p->request->model, err));
     bool exact = p->request->precision == XAI_PRECISION_F32;
     XAI_CHECK(exact || !(p->methods[i]->needs & XAI_NEEDS_GRADIENT), err, UNSUPPORTED, "precision",
@@ -166,8 +185,12 @@ static xai_status make_plan(plan *p, const xai_request *request, xai_arena *aren
     XAI_TRY(plan_targets(p, err));
     size_t calls = request->call_count;
     p->methods = XAI_NEW(arena, const xai_method *, calls);
+    p->named = XAI_NEW(arena, const xai_method *, calls);
+    p->named_params = XAI_NEW(arena, void *, calls);
+    p->calls = XAI_NEW(arena, xai_method_call, calls);
     p->params = XAI_NEW(arena, void *, calls * p->target_count);
-    if (!p->methods || !p->params) XAI_NO_MEMORY(err);
+    if (!p->methods || !p->named || !p->named_params || !p->calls || !p->params) XAI_NO_MEMORY(err);
+    if (calls) memcpy(p->calls, request->calls, calls * sizeof *p->calls);
     for (size_t i = 0; i < calls; i++) XAI_TRY(plan_call(p, i, err));
     p->wants.layers = p->layers;
     return XAI_OK;
@@ -188,6 +211,8 @@ static double plan_cost(const plan *p)
     double cost = 1;
     for (size_t i = 0; i < p->request->call_count * p->target_count; i++)
         cost += p->methods[i / p->target_count]->cost(p->request->model, p->params[i]) - 1;
+    for (size_t i = 0; i < p->request->call_count; i++)
+        if (p->named[i]) cost += p->named[i]->cost(p->request->model, p->named_params[i]);
     return cost;
 }
 
@@ -274,18 +299,21 @@ static xai_status run_method(const run *u, size_t call, size_t k, xai_explanatio
     xai_result *r = u->result;
     const xai_method *method = p->methods[call];
     const void *params = p->params[call * p->target_count + k];
+    const xai_method *named = p->named[call] ? p->named[call] : method;
+    const void *named_params = p->named[call] ? p->named_params[call] : params;
     xai_task task = {.context = c, .arena = r->arena, .aim = u->filled[k], .seed = p->request->seed,
                      .emit_draws = p->request->emit_draws, .use_draws = p->request->use_draws, .result = e};
-    e->method = &method->info;
+    e->method = &named->info;
     task.base = task.aim.shares ? xai_aim_value(&task.aim, c->base_logits) : u->values[k];
     e->target = task.aim.target;
     e->target_value = task.base;
     XAI_TRY(xai_target_name(c->model, &e->target, r->arena, &e->target_name, err));
-    e->params = xai_params_doc(method->info.params, method->info.param_count, params, r->arena);
+    e->params = xai_params_doc(named->info.params, named->info.param_count, named_params, r->arena);
     if (!e->params) XAI_NO_MEMORY(err);
     announce(u, call, k);
     double forwards = c->forwards + c->reused_forwards, backwards = c->backwards + c->reused_backwards;
     XAI_TRY(method->run(&task, params, err));
+    if (named != method) XAI_TRY(named->run(&task, named_params, err));
     e->forwards = 1 + c->forwards + c->reused_forwards - forwards; /* the base forward, which all share */
     e->backwards = c->backwards + c->reused_backwards - backwards;
     r->partial = r->partial || e->partial;

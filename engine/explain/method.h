@@ -48,6 +48,10 @@ typedef struct xai_method {
      * NULL. */
     xai_status (*reads)(const xai_model *model, const void *params, xai_arena *arena, const char *const **names,
                         size_t *count, xai_error *err);
+    /* The call of another method that this comes down to. The result keeps this one's name and parameters; `run` comes
+     * after the other's, `cost` beside it. NULL: it stands for itself. */
+    xai_status (*stands_for)(const xai_model *model, const void *params, xai_arena *arena, xai_method_call *out,
+                             xai_error *err);
     /* What the table cannot say: relations between parameters, or with the model. May be NULL. */
     xai_status (*check)(const xai_model *model, const void *params, xai_error *err);
     /* The same of what is asked of the target, which is checked. May be NULL. */

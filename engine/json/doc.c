@@ -57,3 +57,38 @@ json_t *xai_json_doc(const xai_doc *doc)
     }
     return NULL;
 }
+
+static xai_doc *object_from(const json_t *value, xai_arena *arena)
+{
+    xai_doc *object = xai_doc_object(arena);
+    const char *key;
+    json_t *member;
+    json_object_foreach((json_t *)(uintptr_t)value, key, member) {
+        const char *copy = object ? xai_arena_strdup(arena, key) : NULL;
+        if (object) xai_doc_put(object, copy, copy ? xai_json_to_doc(member, arena) : NULL);
+    }
+    return object;
+}
+
+static xai_doc *array_from(const json_t *value, xai_arena *arena)
+{
+    xai_doc *array = xai_doc_array(arena);
+    for (size_t i = 0; array && i < json_array_size(value); i++)
+        xai_doc_push(array, xai_json_to_doc(json_array_get(value, i), arena));
+    return array;
+}
+
+xai_doc *xai_json_to_doc(const json_t *value, xai_arena *arena)
+{
+    switch (json_typeof(value)) {
+    case JSON_NULL: return xai_doc_null(arena);
+    case JSON_TRUE:
+    case JSON_FALSE: return xai_doc_bool(arena, json_is_true(value));
+    case JSON_INTEGER: return xai_doc_int(arena, json_integer_value(value));
+    case JSON_REAL: return xai_doc_real(arena, json_real_value(value));
+    case JSON_STRING: return xai_doc_text(arena, json_string_value(value));
+    case JSON_ARRAY: return array_from(value, arena);
+    case JSON_OBJECT: return object_from(value, arena);
+    }
+    return NULL;
+}

@@ -9,6 +9,9 @@
 /* A new reference, or NULL when memory is out. NULL gives null. */
 json_t *xai_json_doc(const xai_doc *doc);
 
+/* The same way back: numbers without a point are integers. NULL when memory is out; xai_doc_ok tells of its parts. */
+xai_doc *xai_json_to_doc(const json_t *value, xai_arena *arena);
+
 /* A real number, or null where JSON has none (NaN, infinity). */
 json_t *xai_json_real(double value);
 

@@ -189,8 +189,11 @@ static xai_status add_curve(const xai_comparison *c, const xai_finding *found, c
         const xai_line *l = &found->lines[i];
         add_series(series, l->name ? l->name : "this map", l->x, l->y, l->count);
     }
-    if (r) add_series(series, "random maps, mean", r->mean.x, r->mean.y, r->mean.count);
-    add_series(series, "edges", c->edge_line.x, c->edge_line.y, c->edge_line.count);
+    const char *of = found->line_count > 1 ? found->lines[0].name : NULL; /* the line that others are compared by */
+    const char *random = of ? xai_arena_printf(arena, "random maps, %s", of) : "random maps, mean";
+    const char *edges = of ? xai_arena_printf(arena, "edges, %s", of) : "edges";
+    if (r) add_series(series, random, r->mean.x, r->mean.y, r->mean.count);
+    add_series(series, edges, c->edge_line.x, c->edge_line.y, c->edge_line.count);
     xai_doc_put(doc, "series", series);
     out->curve = out->name;
     return xai_task_add_doc(&(xai_task){.arena = arena, .result = e}, out->curve, XAI_ARTIFACT_CURVE, doc, err);

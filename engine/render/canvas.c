@@ -9,6 +9,7 @@
 #include "image/png.h"
 
 #include <cairo.h>
+#include <math.h>
 
 enum { MAX_SIDE = 16384 };
 
@@ -68,11 +69,63 @@ void xai_canvas_text(xai_canvas *canvas, const char *text, double size, double x
     cairo_show_text(canvas, text);
 }
 
+static void set_colour(xai_canvas *canvas, uint32_t rgb, double strength)
+{
+    cairo_set_source_rgba(canvas, (rgb >> 16 & 255) / 255.0, (rgb >> 8 & 255) / 255.0, (rgb & 255) / 255.0, strength);
+}
+
 void xai_canvas_bar(xai_canvas *canvas, double x, double y, double width, double height, uint32_t rgb)
 {
-    cairo_set_source_rgb(canvas, (rgb >> 16 & 255) / 255.0, (rgb >> 8 & 255) / 255.0, (rgb & 255) / 255.0);
+    set_colour(canvas, rgb, 1);
     cairo_rectangle(canvas, x, y, width, height);
     cairo_fill(canvas);
+}
+
+void xai_canvas_line(xai_canvas *canvas, const double *x, const double *y, size_t n, double width, double dash,
+                     uint32_t rgb)
+{
+    set_colour(canvas, rgb, 1);
+    cairo_set_line_width(canvas, width);
+    cairo_set_line_join(canvas, CAIRO_LINE_JOIN_ROUND);
+    cairo_set_dash(canvas, &dash, dash > 0 ? 1 : 0, 0);
+    cairo_new_path(canvas); /* lettering leaves a point behind */
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(x[i]) || !isfinite(y[i])) cairo_new_sub_path(canvas);
+        else cairo_line_to(canvas, x[i], y[i]);
+    }
+    cairo_stroke(canvas);
+    cairo_set_dash(canvas, NULL, 0, 0);
+}
+
+void xai_canvas_band(xai_canvas *canvas, const double *x, const double *low, const double *high, size_t n,
+                     double strength, uint32_t rgb)
+{
+    set_colour(canvas, rgb, strength);
+    cairo_new_path(canvas);
+    for (size_t i = 0; i < n; i++) cairo_line_to(canvas, x[i], low[i]);
+    for (size_t i = n; i-- > 0;) cairo_line_to(canvas, x[i], high[i]);
+    cairo_close_path(canvas);
+    cairo_fill(canvas);
+}
+
+void xai_canvas_dot(xai_canvas *canvas, double x, double y, double radius, uint32_t rgb)
+{
+    cairo_new_path(canvas);
+    cairo_arc(canvas, x, y, radius, 0, 6.283185307179586);
+    set_colour(canvas, rgb, 1);
+    cairo_fill_preserve(canvas);
+    set_colour(canvas, 0xffffff, 1);
+    cairo_set_line_width(canvas, 1);
+    cairo_stroke(canvas);
+}
+
+void xai_canvas_text_upright(xai_canvas *canvas, const char *text, double size, double x, double y, double room)
+{
+    cairo_save(canvas);
+    cairo_translate(canvas, x, y);
+    cairo_rotate(canvas, -1.5707963267948966);
+    xai_canvas_text(canvas, text, size, 0, 0, 0.5, room);
+    cairo_restore(canvas);
 }
 
 void xai_canvas_frame(xai_canvas *canvas, int x, int y, int width, int height)

@@ -21,6 +21,20 @@ void xai_canvas_text(xai_canvas *canvas, const char *text, double size, double x
 /* A filled rectangle; `rgb` as 0xd1495b. */
 void xai_canvas_bar(xai_canvas *canvas, double x, double y, double width, double height, uint32_t rgb);
 
+/* A polyline through n points; one that is not finite breaks it. `dash` > 0: in dashes of so many pixels. */
+void xai_canvas_line(xai_canvas *canvas, const double *x, const double *y, size_t n, double width, double dash,
+                     uint32_t rgb);
+
+/* The area between two polylines of n finite points, the colour at this share of its strength. */
+void xai_canvas_band(xai_canvas *canvas, const double *x, const double *low, const double *high, size_t n,
+                     double strength, uint32_t rgb);
+
+/* A filled circle with a white rim. */
+void xai_canvas_dot(xai_canvas *canvas, double x, double y, double radius, uint32_t rgb);
+
+/* Text as above, bottom to top along x, centred at y. */
+void xai_canvas_text_upright(xai_canvas *canvas, const char *text, double size, double x, double y, double room);
+
 /* A thin gray frame around width x height pixels at (x, y). */
 void xai_canvas_frame(xai_canvas *canvas, int x, int y, int width, int height);
 

@@ -1,0 +1,261 @@
+/*
+ * The work of the study of methods on one photo.
+ *
+ * Each method runs by itself, so that its failure is its own and its seconds are known; then all that gave a map are
+ * graded together, so that what random maps get is found once for the photo, its target and each size of map. One
+ * thread.
+ */
+#include "methods_study.h"
+
+#include "expected.h"
+#include "metrics/map.h"
+#include "stopwatch.h"
+
+#include <string.h>
+
+typedef struct subject {
+    const xai_methods_study *study;
+    const xai_study_photo *photo;
+    xai_target target;
+    xai_target expected;
+    bool has_expected;
+    xai_doc *rows[XAI_STUDY_MOST_METHODS];
+    xai_result *results[XAI_STUDY_MOST_METHODS]; /* NULL: it failed */
+} subject;
+
+static xai_request request_of(const subject *u)
+{
+    return (xai_request){.model = u->study->model, .image = u->photo->image, .targets = &u->target, .target_count = 1,
+                         .seed = u->study->seed, .top = 1};
+}
+
+/* ---------------------------------------------------------------- target */
+
+/* The class, and what a person expects. */
+static xai_status look(subject *u, xai_error *err)
+{
+    const xai_study_photo *p = u->photo;
+    int64_t label = p->photo->class_index;
+    XAI_CHECK(!u->study->label || label >= 0, err, BAD_REQUEST, p->photo->file, "the photo has no label");
+    u->target = (xai_target){.class_index = u->study->label ? label : -1, .contrast = -1};
+    xai_request request = request_of(u);
+    xai_result *result;
+    XAI_TRY(xai_explain(&request, u->study->pool, u->study->token, &result, err));
+    int64_t first = result->predictions[0].class_index;
+    double probability = (double)result->predictions[0].probability;
+    xai_status status = xai_photo_expected(p->set, p->photo, p->image, result->crop, result->view_height,
+                                           result->view_width, p->arena, &u->expected, &u->has_expected, err);
+    xai_result_free(result);
+    XAI_TRY(status);
+    if (u->target.class_index < 0) u->target.class_index = first;
+    xai_doc_put_int(p->record, "class", u->target.class_index);
+    xai_doc_put_int(p->record, "top1", first);
+    xai_doc_put_real(p->record, "top1_probability", probability);
+    if (label >= 0) xai_doc_put_bool(p->record, "right", label == first);
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- explain */
+
+/* What the study passes on; all else is the method's own failure. */
+static bool ends_the_study(xai_status status)
+{
+    return xai_status_class(status) == XAI_CLASS_CANCELLED || status == XAI_E_NO_MEMORY;
+}
+
+static xai_status explain(subject *u, size_t i, xai_error *err)
+{
+    xai_request request = request_of(u);
+    request.calls = &u->study->methods[i].call;
+    request.call_count = 1;
+    xai_stopwatch watch = xai_stopwatch_now();
+    XAI_TRY(xai_explain(&request, u->study->pool, u->study->token, &u->results[i], err));
+    watch = xai_stopwatch_since(&watch);
+    xai_stopwatch_put(u->rows[i], &watch);
+    const xai_explanation *e = &u->results[i]->explanations[0];
+    xai_doc_put_real(u->rows[i], "forwards", e->forwards);
+    xai_doc_put_real(u->rows[i], "backwards", e->backwards);
+    XAI_CHECK(xai_map_of(e), err, UNSUPPORTED, e->method->id, "%s gives no map", e->method->id);
+    return XAI_OK;
+}
+
+static xai_status explain_all(subject *u, xai_error *err)
+{
+    xai_arena *arena = u->photo->arena;
+    for (size_t i = 0; i < u->study->method_count; i++) {
+        xai_error why = {0};
+        if (!(u->rows[i] = xai_doc_object(arena))) XAI_NO_MEMORY(err);
+        xai_doc_put_text(u->rows[i], "name", u->study->methods[i].name);
+        xai_status status = explain(u, i, &why);
+        if (status == XAI_OK) continue;
+        if (ends_the_study(status)) {
+            if (err) *err = why;
+            return status;
+        }
+        xai_result_free(u->results[i]);
+        u->results[i] = NULL;
+        xai_doc_put_text(u->rows[i], "error", xai_status_id(status));
+        xai_doc_put_text(u->rows[i], "reason", why.msg);
+    }
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- grade */
+
+static xai_doc *grade_doc(const xai_grade *g, xai_arena *arena)
+{
+    xai_doc *doc = xai_doc_object(arena);
+    if (!doc) return NULL;
+    if (g->refusal) {
+        xai_doc_put_text(doc, "refusal", g->refusal);
+        return doc;
+    }
+    xai_doc_put_real(doc, "value", g->value);
+    xai_doc_put_real(doc, "random", g->random_count ? g->random_mean : 0.0 / 0.0);
+    xai_doc_put_real(doc, "percentile", g->percentile);
+    xai_doc_put_real(doc, "edges", g->edges);
+    return doc;
+}
+
+static void put_grades(const subject *u, const xai_result *result, const size_t *which)
+{
+    xai_arena *arena = u->photo->arena;
+    for (size_t k = 0; k < result->explanation_count; k++) {
+        const xai_explanation *e = &result->explanations[k];
+        xai_doc *grades = xai_doc_object(arena);
+        for (size_t m = 0; grades && m < e->grade_count && m < u->study->metric_count; m++)
+            xai_doc_put(grades, u->study->metrics[m].name, grade_doc(&e->grades[m], arena));
+        xai_doc_put(u->rows[which[k]], "grades", grades);
+    }
+}
+
+/* The explanations of all results in the first, which makes one request of them. */
+static xai_status gather(const subject *u, xai_method_call *calls, size_t *which, xai_result **out, xai_error *err)
+{
+    size_t count = 0;
+    *out = NULL;
+    for (size_t i = 0; i < u->study->method_count; i++)
+        if (u->results[i]) which[count++] = i;
+    if (!count) return XAI_OK;
+    xai_explanation *all = XAI_NEW(u->photo->arena, xai_explanation, count);
+    if (!all) XAI_NO_MEMORY(err);
+    for (size_t k = 0; k < count; k++) {
+        all[k] = u->results[which[k]]->explanations[0];
+        calls[k] = u->study->methods[which[k]].call;
+    }
+    *out = u->results[which[0]];
+    (*out)->explanations = all;
+    (*out)->explanation_count = count;
+    return XAI_OK;
+}
+
+static xai_status grade_all(subject *u, xai_error *err)
+{
+    xai_method_call calls[XAI_STUDY_MOST_METHODS];
+    xai_metric_call metrics[XAI_STUDY_MOST_METRICS];
+    size_t which[XAI_STUDY_MOST_METHODS];
+    xai_result *result;
+    XAI_TRY(gather(u, calls, which, &result, err));
+    if (!result) return XAI_OK;
+    for (size_t i = 0; i < u->study->metric_count; i++) metrics[i] = u->study->metrics[i].call;
+    xai_request request = request_of(u);
+    request.calls = calls;
+    request.call_count = result->explanation_count;
+    request.metrics = metrics;
+    request.metric_count = u->study->metric_count;
+    request.expected = u->has_expected ? &u->expected : NULL;
+    xai_stopwatch watch = xai_stopwatch_now();
+    XAI_TRY(xai_grade_result(&request, u->study->pool, u->study->token, result, err));
+    XAI_CHECK(!result->partial, err, DEADLINE, "", "the deadline passed before the photo was graded");
+    watch = xai_stopwatch_since(&watch);
+    xai_doc *grading = xai_doc_object(u->photo->arena);
+    if (grading) xai_stopwatch_put(grading, &watch);
+    xai_doc_put(u->photo->record, "grading", grading);
+    put_grades(u, result, which);
+    return XAI_OK;
+}
+
+static xai_status study_photo(subject *u, xai_error *err)
+{
+    XAI_TRY(look(u, err));
+    XAI_TRY(explain_all(u, err));
+    XAI_TRY(grade_all(u, err));
+    xai_doc *rows = xai_doc_array(u->photo->arena);
+    if (!rows) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < u->study->method_count; i++) xai_doc_push(rows, u->rows[i]);
+    xai_doc_put(u->photo->record, "methods", rows);
+    return XAI_OK;
+}
+
+xai_status xai_methods_study_work(void *user, const xai_study_photo *photo, xai_error *err)
+{
+    subject *u = XAI_NEW(photo->arena, subject, 1);
+    if (!u) XAI_NO_MEMORY(err);
+    u->study = user;
+    u->photo = photo;
+    xai_status status = study_photo(u, err);
+    for (size_t i = 0; i < u->study->method_count; i++) xai_result_free(u->results[i]);
+    return status;
+}
+
+/* ---------------------------------------------------------------- before and beside it */
+
+static xai_status check_names(const xai_call_text *list, size_t count, const char *where, xai_error *err)
+{
+    for (size_t i = 0; i < count; i++)
+        for (size_t k = 0; k < i; k++)
+            XAI_CHECK(strcmp(list[i].name, list[k].name) != 0, err, USAGE, where,
+                      "'%.80s' is given twice: NAME=ID?... tells them apart", list[i].name);
+    return XAI_OK;
+}
+
+xai_status xai_methods_study_prepare(const xai_methods_study *s, xai_error *err)
+{
+    xai_method_call calls[XAI_STUDY_MOST_METHODS];
+    xai_metric_call metrics[XAI_STUDY_MOST_METRICS];
+    XAI_CHECK(s->method_count > 0, err, USAGE, "--method", "give --method: one or more, with commas between them");
+    XAI_CHECK(s->metric_count > 0, err, USAGE, "--evaluate", "give --evaluate: one or more metrics, with commas between them");
+    XAI_TRY(check_names(s->methods, s->method_count, "--method", err));
+    XAI_TRY(check_names(s->metrics, s->metric_count, "--evaluate", err));
+    for (size_t i = 0; i < s->method_count; i++) calls[i] = s->methods[i].call;
+    for (size_t i = 0; i < s->metric_count; i++) metrics[i] = s->metrics[i].call;
+    xai_request request = {.model = s->model, .calls = calls, .call_count = s->method_count, .metrics = metrics,
+                           .metric_count = s->metric_count};
+    XAI_TRY(xai_request_check(&request, err));
+    return xai_grade_check(&request, err);
+}
+
+static xai_doc *calls_doc(const xai_call_text *list, size_t count, bool metrics, xai_arena *arena)
+{
+    xai_doc *array = xai_doc_array(arena);
+    for (size_t i = 0; array && i < count; i++) {
+        xai_doc *doc = xai_doc_object(arena);
+        const xai_method_info *method = metrics ? NULL : xai_method_find(list[i].call.id);
+        const xai_metric_info *metric = metrics ? xai_metric_find(list[i].call.id) : NULL;
+        if (doc) {
+            xai_doc_put_text(doc, "name", list[i].name);
+            xai_doc_put_text(doc, "call", list[i].text);
+            xai_doc_put_int(doc, "version", method ? method->version : metric ? metric->version : 0);
+            if (metric) xai_doc_put_text(doc, "better", xai_better_name(metric->better));
+        }
+        xai_doc_push(array, doc);
+    }
+    return array;
+}
+
+xai_doc *xai_methods_study_protocol(const xai_methods_study *s, xai_arena *arena)
+{
+    const xai_model_info *model = xai_model_describe(s->model);
+    xai_doc *doc = xai_doc_object(arena);
+    if (!doc) return NULL;
+    xai_doc_put_text(doc, "study", "methods");
+    xai_doc_put_text(doc, "model", model->id);
+    xai_doc_put_text(doc, "model_sha256", model->sha256);
+    xai_doc_put_text(doc, "engine", XAI_VERSION);
+    xai_doc_put_text(doc, "isa", xai_isa_name());
+    xai_doc_put_int(doc, "seed", (int64_t)s->seed);
+    xai_doc_put_bool(doc, "label", s->label);
+    xai_doc_put(doc, "methods", calls_doc(s->methods, s->method_count, false, arena));
+    xai_doc_put(doc, "metrics", calls_doc(s->metrics, s->metric_count, true, arena));
+    return doc;
+}
