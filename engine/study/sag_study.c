@@ -9,6 +9,7 @@
 #include "sag_study.h"
 
 #include "base/param.h"
+#include "explain/call_text.h"
 #include "explain/context.h"
 #include "explain/sag/diverse.h"
 #include "heat_order.h"
@@ -65,14 +66,14 @@ static xai_status check_lists(const xai_sag_study *s, xai_error *err)
         XAI_CHECK(xai_parse_number(list.text[i], &width) && width >= 1 && width <= 32, err, BAD_PARAM, "params.beams",
                   "'%s' is not a beam width from 1 to 32", list.text[i]);
     XAI_TRY(split(o->regions, "params.regions", &list, err));
-    if (!*o->orders) return XAI_OK;
-    XAI_TRY(split(o->orders, "params.orders", &list, err));
-    for (size_t i = 0; i < list.count; i++) {
-        const xai_method_info *method = xai_method_find(list.text[i]);
-        XAI_CHECK(method, err, UNKNOWN_METHOD, "params.orders", "there is no method '%s'", list.text[i]);
-        XAI_TRY(xai_method_served(method, s->model, err));
-    }
     return XAI_OK;
+}
+
+/* None, where the list is empty. */
+static xai_status read_orders(const xai_sag_study *s, xai_arena *arena, xai_call_text *out, size_t *count, xai_error *err)
+{
+    *count = 0;
+    return *s->options.orders ? xai_calls_read(s->options.orders, ',', MOST_ITEMS, arena, out, count, err) : XAI_OK;
 }
 
 /* ---------------------------------------------------------------- one search */
@@ -313,20 +314,19 @@ static xai_status follow_on(const subject *u, const char *method, const items *r
     return XAI_OK;
 }
 
-static xai_status run_order(const subject *u, const char *method, const items *regions, xai_error *err)
+static xai_status run_order(const subject *u, const xai_call_text *method, const items *regions, xai_error *err)
 {
     xai_error why = {0};
-    xai_method_call call = {.id = method};
     xai_result *result = NULL;
     heat h = {.map = NULL};
     xai_stopwatch watch = xai_stopwatch_now();
-    xai_status made = explain(u, &call, &result, &why);
+    xai_status made = explain(u, &method->call, &result, &why);
     const xai_artifact *map = made == XAI_OK ? find_artifact(&result->explanations[0], XAI_ARTIFACT_MAP) : NULL;
-    if (made == XAI_OK && !map) made = XAI_ERROR_SET(&why, UNSUPPORTED, method, "%s gives no map", method);
+    if (made == XAI_OK && !map) made = XAI_ERROR_SET(&why, UNSUPPORTED, method->call.id, "%s gives no map", method->call.id);
     if (map)
         h = (heat){.map = map->values, .rows = (int)map->shape[0], .cols = (int)map->shape[1],
                    .evals = result->forwards + 2 * result->backwards, .took = xai_stopwatch_since(&watch)};
-    xai_status status = follow_on(u, method, regions, &h, result, made, &why, err);
+    xai_status status = follow_on(u, method->name, regions, &h, result, made, &why, err);
     xai_result_free(result);
     return status;
 }
@@ -334,11 +334,13 @@ static xai_status run_order(const subject *u, const char *method, const items *r
 static xai_status run_all(const subject *u, xai_error *err)
 {
     const xai_sag_study_options *o = &u->study->options;
-    items regions, orders = {.count = 0};
+    items regions;
+    xai_call_text orders[MOST_ITEMS];
+    size_t order_count = 0;
     XAI_TRY(split(o->regions, "params.regions", &regions, err));
-    if (*o->orders) XAI_TRY(split(o->orders, "params.orders", &orders, err));
+    XAI_TRY(read_orders(u->study, u->photo->arena, orders, &order_count, err));
     for (size_t r = 0; r < regions.count; r++) XAI_TRY(run_searches(u, regions.text[r], err));
-    for (size_t i = 0; i < orders.count; i++) XAI_TRY(run_order(u, orders.text[i], &regions, err));
+    for (size_t i = 0; i < order_count; i++) XAI_TRY(run_order(u, &orders[i], &regions, err));
     return XAI_OK;
 }
 
@@ -398,6 +400,18 @@ static xai_status check_searches(const xai_sag_study *s, xai_arena *arena, xai_e
     return XAI_OK;
 }
 
+static xai_status check_orders(const xai_sag_study *s, xai_arena *arena, xai_error *err)
+{
+    xai_call_text orders[MOST_ITEMS];
+    size_t count;
+    XAI_TRY(read_orders(s, arena, orders, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        xai_request request = {.model = s->model, .calls = &orders[i].call, .call_count = 1};
+        XAI_TRY(xai_request_check(&request, err));
+    }
+    return XAI_OK;
+}
+
 xai_status xai_sag_study_prepare(xai_sag_study *s, xai_error *err)
 {
     xai_sag_study_options *o = &s->options;
@@ -408,6 +422,7 @@ xai_status xai_sag_study_prepare(xai_sag_study *s, xai_error *err)
     xai_arena *arena = xai_arena_new(0);
     if (!arena) XAI_NO_MEMORY(err);
     xai_status status = check_searches(s, arena, err);
+    if (status == XAI_OK) status = check_orders(s, arena, err);
     xai_arena_free(arena);
     return status;
 }
