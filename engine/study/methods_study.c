@@ -119,7 +119,10 @@ static xai_doc *grade_doc(const xai_grade *g, xai_arena *arena)
     return doc;
 }
 
-static bool is_focus(const xai_methods_study *s, size_t metric) { return strcmp(s->metrics[metric].call.id, XAI_FOCUS_ID) == 0; }
+static bool is_focus(const xai_methods_study *s, size_t metric)
+{
+    return strcmp(s->metrics[metric].call.id, XAI_FOCUS_ID) == 0;
+}
 
 static bool needs_region(const xai_methods_study *s, size_t metric)
 {
@@ -143,7 +146,8 @@ static void put_grades(const subject *u, const xai_result *result, const size_t 
     for (size_t k = 0; k < result->explanation_count; k++) {
         const xai_explanation *e = &result->explanations[k];
         for (size_t m = 0; m < e->grade_count; m++)
-            xai_doc_put(u->grades[methods[k]], u->study->metrics[metrics[m]].name, grade_doc(&e->grades[m], u->photo->arena));
+            xai_doc_put(u->grades[methods[k]], u->study->metrics[metrics[m]].name,
+                        grade_doc(&e->grades[m], u->photo->arena));
     }
 }
 
@@ -198,10 +202,16 @@ static xai_status focus_all(subject *u, xai_error *err)
     double values[XAI_STUDY_MOST_METHODS];
     for (size_t m = 0; m < u->study->metric_count; m++) {
         if (!is_focus(u->study, m)) continue;
-        XAI_TRY(xai_study_focus(u->study, u->photo, u->rows, values, err));
+        xai_error why = {0};
+        xai_status status = xai_study_focus(u->study, u->photo, u->rows, values, &why);
+        if (ends_the_study(status)) {
+            if (err) *err = why;
+            return status;
+        }
         for (size_t i = 0; i < u->study->method_count; i++) {
             xai_doc *grade = xai_doc_object(u->photo->arena);
-            if (grade) xai_doc_put_real(grade, "value", values[i]);
+            if (grade && status == XAI_OK) xai_doc_put_real(grade, "value", values[i]);
+            else if (grade) xai_doc_put_text(grade, "refusal", why.msg); /* a photo of the mosaic is broken */
             xai_doc_put(u->grades[i], u->study->metrics[m].name, grade);
         }
     }
@@ -271,8 +281,8 @@ static xai_status check_labels(const xai_methods_study *s, const xai_photo_set *
 xai_status xai_methods_study_prepare(const xai_methods_study *s, const xai_photo_set *set, xai_error *err)
 {
     static const int64_t ALL[] = {0, 1};
-    const xai_target everywhere = {.class_index = -1, .contrast = -1, .kind = XAI_TARGET_MASK, .mask_rows = 1, .mask_cols = 1,
-                                   .mask_runs = ALL, .mask_run_count = 2};
+    const xai_target everywhere = {.class_index = -1, .contrast = -1, .kind = XAI_TARGET_MASK, .mask_rows = 1,
+                                   .mask_cols = 1, .mask_runs = ALL, .mask_run_count = 2};
     xai_method_call calls[XAI_STUDY_MOST_METHODS];
     xai_metric_call metrics[XAI_STUDY_MOST_METRICS];
     size_t which[XAI_STUDY_MOST_METRICS];

@@ -11,8 +11,8 @@
 #include "base/param.h"
 #include "explain/call_text.h"
 #include "explain/context.h"
-#include "explain/sag/diverse.h"
 #include "heat_order.h"
+#include "mse_sets.h"
 #include "stopwatch.h"
 
 #include <string.h>
@@ -105,46 +105,9 @@ static void search_params(const xai_sag_study *s, const char *beam, const char *
         text("beam", beam), text("region", region), text("baseline", baseline), number("grid", (double)o->grid),
         number("p_high", o->p_high), number("p_low", o->p_high), number("candidates", (double)o->candidates),
         number("patience", (double)o->patience), number("max_patches", (double)o->max_patches),
-        number("max_evals", (double)o->max_evals), number("compact", 0), number("max_mses", XAI_DIVERSE_MAX),
+        number("max_evals", (double)o->max_evals), number("compact", 0), number("max_mses", XAI_MSE_SETS_MOST),
         number("subset_max", 0), number("max_nodes", 1)};
     memcpy(out, list, sizeof list);
-}
-
-typedef struct sets {
-    xai_mask masks[XAI_DIVERSE_MAX];
-    int sizes[XAI_DIVERSE_MAX];
-    size_t count, total; /* kept here, and listed */
-} sets;
-
-/* The listed explanations by size; roots come first in the document. */
-static void read_sets(const xai_doc *graph, sets *out)
-{
-    const xai_doc *list = xai_doc_get(graph, "mses");
-    *out = (sets){.total = list ? list->count : 0};
-    for (const xai_doc *mse = list ? list->first : NULL; mse && out->count < XAI_DIVERSE_MAX; mse = mse->next) {
-        xai_mask mask = {{0}};
-        const xai_doc *patches = xai_doc_get(mse, "patches");
-        for (const xai_doc *p = patches ? patches->first : NULL; p; p = p->next)
-            mask = xai_mask_with(mask, (int)p->integer);
-        size_t at = out->count++;
-        int size = xai_mask_count(mask);
-        for (; at > 0 && out->sizes[at - 1] > size; at--) {
-            out->sizes[at] = out->sizes[at - 1];
-            out->masks[at] = out->masks[at - 1];
-        }
-        out->sizes[at] = size;
-        out->masks[at] = mask;
-    }
-}
-
-/* How many of them can stand together if two may share `overlap` patches. */
-static int64_t count_diverse(const sets *s, int overlap)
-{
-    uint64_t compatible[XAI_DIVERSE_MAX] = {0};
-    for (size_t i = 0; i < s->count; i++)
-        for (size_t j = 0; j < s->count; j++)
-            if (xai_mask_overlap(s->masks[i], s->masks[j]) <= overlap) compatible[i] |= UINT64_C(1) << j;
-    return __builtin_popcountll(xai_diverse_choose(compatible, s->sizes, (int)s->count, XAI_DIVERSE_MAX));
 }
 
 static const xai_artifact *find_artifact(const xai_explanation *e, xai_artifact_kind kind)
@@ -157,15 +120,15 @@ static const xai_artifact *find_artifact(const xai_explanation *e, xai_artifact_
 static xai_status record_search(const xai_explanation *e, xai_doc *run, xai_error *err)
 {
     const xai_artifact *graph = find_artifact(e, XAI_ARTIFACT_GRAPH);
-    sets found;
+    xai_mse_sets found;
     XAI_CHECK(graph, err, INTERNAL, "", "the search made no graph");
-    read_sets(graph->doc, &found);
+    xai_mse_sets_read(graph->doc, &found);
     const xai_doc *stats = xai_doc_get(graph->doc, "stats");
     if (found.count) xai_doc_put_int(run, "patches", found.sizes[0]);
     xai_doc_put_text(run, "outcome", xai_record_text(graph->doc, "outcome"));
     xai_doc_put_int(run, "mses", (int64_t)found.total);
-    xai_doc_put_int(run, "diverse_0", count_diverse(&found, 0));
-    xai_doc_put_int(run, "diverse_1", count_diverse(&found, 1));
+    xai_doc_put_int(run, "diverse_0", xai_mse_sets_diverse(&found, 0));
+    xai_doc_put_int(run, "diverse_1", xai_mse_sets_diverse(&found, 1));
     xai_doc_put_real(run, "evals", xai_record_number(stats, "evals"));
     return XAI_OK;
 }
