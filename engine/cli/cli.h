@@ -37,6 +37,8 @@ xai_status cli_predict(cli_call *call, xai_error *err);
 xai_status cli_explain(cli_call *call, xai_error *err);
 xai_status cli_run(cli_call *call, xai_error *err);
 xai_status cli_methods(cli_call *call, xai_error *err);
+xai_status cli_metrics(cli_call *call, xai_error *err);
+xai_status cli_evaluate(cli_call *call, xai_error *err);
 xai_status cli_model(cli_call *call, xai_error *err);
 xai_status cli_bench(cli_call *call, xai_error *err);
 xai_status cli_study(cli_call *call, xai_error *err);

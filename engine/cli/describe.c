@@ -1,4 +1,4 @@
-/* xai methods, xai model: the engine's lists as JSON. */
+/* xai methods, xai metrics, xai model: the engine's lists as JSON. */
 #include "cli.h"
 
 #include "json/schema.h"
@@ -40,6 +40,20 @@ xai_status cli_methods(cli_call *call, xai_error *err)
     if (json_array_size(list)) return cli_print(list, err);
     json_decref(list);
     XAI_FAIL(err, UNKNOWN_METHOD, id ? id : "", "there is no method '%s'; `xai methods` lists them", id ? id : "");
+}
+
+xai_status cli_metrics(cli_call *call, xai_error *err)
+{
+    const char *id;
+    XAI_TRY(cli_argument(call, "METRIC", true, &id, err));
+    json_t *list = json_array();
+    for (size_t i = 0; i < xai_metric_count(); i++) {
+        const xai_metric_info *m = xai_metric_at(i);
+        if (!id || strcmp(m->id, id) == 0) json_array_append_new(list, xai_json_metric(m));
+    }
+    if (json_array_size(list)) return cli_print(list, err);
+    json_decref(list);
+    XAI_FAIL(err, UNKNOWN_METRIC, id ? id : "", "there is no metric '%s'; `xai metrics` lists them", id ? id : "");
 }
 
 static json_t *methods_served(const xai_model *model)

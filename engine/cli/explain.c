@@ -1,4 +1,5 @@
-/* xai explain: heatmaps and graphs, as the same result object that the server returns; pictures to --out. */
+/* xai explain and xai evaluate: heatmaps and graphs and their grades, as the same result object that the server returns;
+ * pictures to --out. */
 #include "cli.h"
 
 #include "base/token.h"
@@ -38,7 +39,7 @@ static xai_status collect_pairs(cli_call *call, pairs *p, xai_error *err)
         const char *name;
     } SAME[] = {{CLI_METHOD, "method"}, {CLI_TARGET, "target"}, {CLI_SPACE, "space"}, {CLI_CONTRAST, "contrast"},
                 {CLI_SEED, "seed"},     {CLI_TOP, "top"},       {CLI_PRECISION, "precision"},
-                {CLI_EVALUATE, "evaluate"}};
+                {CLI_EVALUATE, "evaluate"}, {CLI_EXPECTED, "expected"}};
     for (size_t i = 0; i < sizeof SAME / sizeof SAME[0]; i++)
         add_pair(p, SAME[i].name, cli_text(call, SAME[i].option, NULL));
     for (size_t i = 0; i < call->options[CLI_PARAM].count; i++) {
@@ -90,6 +91,9 @@ static xai_status read_masks(cli_call *call, json_t *request, xai_error *err)
     json_t *target;
     size_t i;
     json_array_foreach(json_object_get(request, "targets"), i, target) XAI_TRY(read_mask(call, target, err));
+    json_t *expected = json_object_get(request, "expected");
+    XAI_TRY(read_mask(call, expected, err));
+    json_object_del(expected, "class");
     return XAI_OK;
 }
 
@@ -147,13 +151,52 @@ static xai_status explain(cli_call *call, cli_subject *s, xai_error *err)
     return status;
 }
 
+static xai_status check_options(const cli_call *call, xai_error *err)
+{
+    bool grades = strcmp(call->command, "evaluate") == 0, map = call->options[CLI_MAP].count > 0;
+    XAI_CHECK(!grades || cli_text(call, CLI_EVALUATE, NULL), err, USAGE, "--evaluate",
+              "give --evaluate; `xai metrics` lists what maps are graded by");
+    XAI_CHECK(map || cli_text(call, CLI_METHOD, NULL), err, USAGE, "--method",
+              "give --method%s; `xai methods` lists them", grades ? " or --map" : "");
+    return XAI_OK;
+}
+
+/* A map may have leading axes of one element, as arrays of single samples have. */
+static xai_status read_map(const char *path, xai_array *map, xai_error *err)
+{
+    XAI_TRY(xai_npy_read(path, map, err));
+    while (map->rank > 2 && map->shape[0] == 1) {
+        map->rank--;
+        memmove(map->shape, map->shape + 1, (size_t)map->rank * sizeof *map->shape);
+    }
+    return XAI_OK;
+}
+
+static xai_status read_maps(cli_call *call, cli_subject *s, xai_error *err)
+{
+    const cli_values *files = &call->options[CLI_MAP];
+    xai_array *maps = XAI_NEW(call->arena, xai_array, files->count);
+    if (!maps) XAI_NO_MEMORY(err);
+    s->request.maps = maps;
+    for (size_t i = 0; i < files->count; i++) {
+        XAI_TRY(read_map(files->items[i], &maps[i], err));
+        s->request.map_count++;
+    }
+    return XAI_OK;
+}
+
+static void free_maps(cli_subject *s)
+{
+    for (size_t i = 0; i < s->request.map_count; i++) xai_array_clear((xai_array *)(uintptr_t)&s->request.maps[i]);
+}
+
 /* Options -> pairs -> JSON -> request, bound to the model. */
 static xai_status read_request(cli_call *call, cli_subject *s, json_t **json, xai_error *err)
 {
     pairs p = {.count = 0};
     xai_json_request read;
     xai_request request;
-    XAI_CHECK(cli_text(call, CLI_METHOD, NULL), err, USAGE, "--method", "give --method; `xai methods` lists them");
+    XAI_TRY(check_options(call, err));
     XAI_TRY(collect_pairs(call, &p, err));
     XAI_TRY(xai_json_request_from_pairs(p.names, p.values, p.count, json, err));
     XAI_TRY(read_masks(call, *json, err));
@@ -175,8 +218,13 @@ xai_status cli_explain(cli_call *call, xai_error *err)
     json_t *json = NULL; /* the request's text lives in it */
     xai_status status = cli_open_subject(call, &subject, err);
     if (status == XAI_OK) status = read_request(call, &subject, &json, err);
+    if (status == XAI_OK) status = read_maps(call, &subject, err);
+    if (status == XAI_OK) status = xai_grade_check(&subject.request, err); /* before anything long is run */
     if (status == XAI_OK) status = explain(call, &subject, err);
     json_decref(json);
+    free_maps(&subject);
     cli_close_subject(&subject);
     return status;
 }
+
+xai_status cli_evaluate(cli_call *call, xai_error *err) { return cli_explain(call, err); }

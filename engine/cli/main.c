@@ -14,8 +14,11 @@ typedef struct command {
 static const command COMMANDS[] = {
     {"predict", "IMAGE", "the class scores of an image, or of some of its patches", cli_predict},
     {"explain", "IMAGE --method ID[,ID]", "why: heatmaps and graphs for the chosen methods", cli_explain},
+    {"evaluate", "IMAGE --evaluate ID[,ID] --method ID[,ID] or --map F.npy", "how good explanations or given maps are",
+     cli_evaluate},
     {"run", "--model FILE --input NAME=F.npy --out DIR", "raw tensors in, tensors and gradients out", cli_run},
     {"methods", "[ID]", "the methods and their parameters", cli_methods},
+    {"metrics", "[ID]", "what maps are graded by, and its parameters", cli_metrics},
     {"model", "FILE", "what a model is: inputs, layers, methods served", cli_model},
     {"study", "KIND --images DIR", "one piece of work on every photo of a folder, with tables and plots", cli_study},
     {"bench", "[IMAGE]", "how long a forward, and one with a backward, take here", cli_bench},

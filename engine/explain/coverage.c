@@ -51,58 +51,68 @@ xai_status xai_coverage_check(const xai_model *m, const xai_target *t, xai_error
     const char *where = t->kind == XAI_TARGET_BOX ? "target.box" : "target.mask";
     XAI_CHECK(m->info.head == XAI_HEAD_DENSE, err, BAD_PARAM, where,
               "boxes and masks are for models with a dense output; the output '%s' has no map", m->info.output_name);
+    return xai_coverage_check_form(m, t, err);
+}
+
+xai_status xai_coverage_check_form(const xai_model *m, const xai_target *t, xai_error *err)
+{
     return t->kind == XAI_TARGET_BOX ? check_box(m, t, err) : check_mask(t, err);
 }
 
 /* ---------------------------------------------------------------- fill */
 
-static void fill_box(const xai_model *m, const int64_t *box, float *shares)
+static void fill_box(const xai_model *m, const int64_t *box, int64_t rows, int64_t cols, float *shares)
 {
     int64_t height, width;
-    const xai_cells *c = &m->cells;
     xai_model_input_sides(m, &height, &width);
-    for (int64_t y = 0; y < c->rows; y++)
-        for (int64_t x = 0; x < c->cols; x++)
-            shares[y * c->cols + x] =
-                (float)(share(y, c->rows, (double)height, (double)box[0], (double)box[2]) *
-                        share(x, c->cols, (double)width, (double)box[1], (double)box[3]));
+    for (int64_t y = 0; y < rows; y++)
+        for (int64_t x = 0; x < cols; x++)
+            shares[y * cols + x] = (float)(share(y, rows, (double)height, (double)box[0], (double)box[2]) *
+                                           share(x, cols, (double)width, (double)box[1], (double)box[3]));
 }
 
-/* The share of one cell: of every place of the mask that it meets, as much as lies in it. */
-static double cell_share(const xai_cells *c, const xai_target *t, const bool *inside, int64_t y, int64_t x)
+/* The share of one cell of `down` x `over`: of every place of the mask that it meets, as much as lies in it. */
+static double cell_share(int64_t down, int64_t over, const xai_target *t, const bool *inside, int64_t y, int64_t x)
 {
     double rows = (double)t->mask_rows, cols = (double)t->mask_cols, sum = 0;
-    double top = (double)y * rows / (double)c->rows, bottom = (double)(y + 1) * rows / (double)c->rows;
-    double left = (double)x * cols / (double)c->cols, right = (double)(x + 1) * cols / (double)c->cols;
+    double top = (double)y * rows / (double)down, bottom = (double)(y + 1) * rows / (double)down;
+    double left = (double)x * cols / (double)over, right = (double)(x + 1) * cols / (double)over;
     for (int64_t v = (int64_t)top; v < t->mask_rows && (double)v < bottom; v++) {
         double across = 0;
         for (int64_t u = (int64_t)left; u < t->mask_cols && (double)u < right; u++)
-            if (inside[v * t->mask_cols + u]) across += share(x, c->cols, cols, (double)u, (double)(u + 1));
-        sum += across * share(y, c->rows, rows, (double)v, (double)(v + 1));
+            if (inside[v * t->mask_cols + u]) across += share(x, over, cols, (double)u, (double)(u + 1));
+        sum += across * share(y, down, rows, (double)v, (double)(v + 1));
     }
     return fmin(sum, 1);
 }
 
-static xai_status fill_mask(const xai_cells *c, const xai_target *t, float *shares, xai_error *err)
+static xai_status fill_mask(int64_t rows, int64_t cols, const xai_target *t, float *shares, xai_error *err)
 {
     bool *inside = calloc((size_t)(t->mask_rows * t->mask_cols), sizeof *inside);
     if (!inside) XAI_NO_MEMORY(err);
     bool *at = inside;
     for (size_t i = 0; i < t->mask_run_count; i++)
         for (int64_t k = 0; k < t->mask_runs[i]; k++) *at++ = i % 2 != 0;
-    for (int64_t y = 0; y < c->rows; y++)
-        for (int64_t x = 0; x < c->cols; x++) shares[y * c->cols + x] = (float)cell_share(c, t, inside, y, x);
+    for (int64_t y = 0; y < rows; y++)
+        for (int64_t x = 0; x < cols; x++) shares[y * cols + x] = (float)cell_share(rows, cols, t, inside, y, x);
     free(inside);
+    return XAI_OK;
+}
+
+xai_status xai_coverage_fill_grid(const xai_model *m, const xai_target *t, int64_t rows, int64_t cols, float *shares,
+                                  xai_error *err)
+{
+    if (t->kind == XAI_TARGET_MASK) return fill_mask(rows, cols, t, shares, err);
+    fill_box(m, t->box, rows, cols, shares);
     return XAI_OK;
 }
 
 xai_status xai_coverage_fill(const xai_model *m, const xai_target *t, float *shares, xai_error *err)
 {
     int64_t count = m->cells.rows * m->cells.cols;
-    if (t->kind == XAI_TARGET_BOX) fill_box(m, t->box, shares);
-    else if (t->kind == XAI_TARGET_MASK) XAI_TRY(fill_mask(&m->cells, t, shares, err));
-    else
-        for (int64_t i = 0; i < count; i++) shares[i] = 1;
+    if (t->kind == XAI_TARGET_BOX || t->kind == XAI_TARGET_MASK)
+        return xai_coverage_fill_grid(m, t, m->cells.rows, m->cells.cols, shares, err);
+    for (int64_t i = 0; i < count; i++) shares[i] = 1;
     return XAI_OK;
 }
 

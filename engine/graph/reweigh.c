@@ -2,8 +2,9 @@
  * Reweigh: finds the layers with weights, and makes a model of the same graph with some of them replaced.
  *
  * The new model is a shallow copy: names, shapes, labels and the outline are the first one's, which it holds a
- * reference to; a graph of its own, with the new tensors, and a program packed from it are what differs. A weight may be
- * an initializer or come out of a Constant node, and pass reshaping nodes on its way to its layer. One thread calls this.
+ * reference to; a graph of its own, with the new tensors, and a program packed from it are what differs. A weight may
+ * be an initializer or come out of a Constant node, and pass reshaping nodes on its way to its layer. One thread
+ * calls this.
  */
 #include "reweigh.h"
 

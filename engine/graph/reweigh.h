@@ -16,8 +16,8 @@ typedef struct xai_weight {
     int64_t fan_in;              /* inputs that one output is a sum of */
 } xai_weight;
 
-/* The weights that the scores depend on, in the order of the graph, a tensor that several layers use once, where it is
- * first used. Those held in another type than float32 are left out. */
+/* The weights that the scores depend on, in the order of the graph, a tensor that several layers use once, where it
+ * is first used. Those held in another type than float32 are left out. */
 xai_status xai_model_weights(const xai_model *model, xai_arena *arena, xai_weight **out, size_t *count, xai_error *err);
 
 typedef struct xai_new_weight {
@@ -25,8 +25,8 @@ typedef struct xai_new_weight {
     const xai_tensor *tensor; /* of its shape; must live as long as the new model */
 } xai_new_weight;
 
-/* The model with these tensors in place of its own: its program is built anew, everything else is shared, and the first
- * model lives as long as this one does. End it with xai_model_unref. */
+/* The model with these tensors in place of its own: its program is built anew, everything else is shared, and the
+ * first model lives as long as this one does. End it with xai_model_unref. */
 xai_status xai_model_reweigh(xai_model *model, const xai_new_weight *weights, size_t count, xai_model **out,
                              xai_error *err);
 

@@ -66,7 +66,9 @@ char *xai_json_request_canonical(const xai_request *request, xai_json_find_metho
 {
     json_t *methods = methods_of(request, find), *metrics = metrics_of(request);
     unsigned outputs = request->outputs ? request->outputs : XAI_OUTPUT_ALL;
-    json_t *root = json_pack("{s:o, s:o, s:o, s:I, s:i, s:i, s:s}", "methods", methods, "targets", targets_of(request), "evaluate", metrics, "seed",
+    json_t *expected = request->expected ? xai_json_target_form(request->expected, NULL) : json_null();
+    json_t *root = json_pack("{s:o, s:o, s:o, s:o, s:I, s:i, s:i, s:s}", "methods", methods, "targets",
+                             targets_of(request), "evaluate", metrics, "expected", expected, "seed",
                              (json_int_t)request->seed, "outputs", (int)outputs, "top", request->top ? request->top : 5,
                              "precision", xai_precision_name(request->precision));
     char *text = root ? json_dumps(root, JSON_COMPACT | JSON_SORT_KEYS) : NULL;

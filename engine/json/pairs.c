@@ -6,7 +6,7 @@
 #include "base/param.h"
 #include "request.h"
 
-typedef enum pair_kind { PAIR_TEXT, PAIR_NUMBER, PAIR_LIST, PAIR_TARGETS, PAIR_MEMBER } pair_kind;
+typedef enum pair_kind { PAIR_TEXT, PAIR_NUMBER, PAIR_LIST, PAIR_TARGETS, PAIR_MEMBER, PAIR_REGION } pair_kind;
 
 static const struct {
     const char *name;
@@ -14,7 +14,8 @@ static const struct {
 } PAIRS[] = {{"model", PAIR_TEXT},   {"method", PAIR_LIST},     {"target", PAIR_TARGETS},
              {"space", PAIR_MEMBER}, {"contrast", PAIR_MEMBER}, {"seed", PAIR_NUMBER},
              {"outputs", PAIR_LIST}, {"top", PAIR_NUMBER},      {"wait_ms", PAIR_NUMBER},
-             {"precision", PAIR_TEXT}, {"evaluate", PAIR_LIST}};
+             {"precision", PAIR_TEXT}, {"evaluate", PAIR_LIST},
+             {"expected", PAIR_REGION}};
 
 enum { PAIR_COUNT = sizeof PAIRS / sizeof PAIRS[0] };
 
@@ -25,7 +26,7 @@ static xai_status unknown_pair(const char *name, xai_error *err)
     if (search.best) XAI_FAIL(err, BAD_REQUEST, name, "unknown \"%.60s\"; did you mean \"%s\"?", name, search.best);
     XAI_FAIL(err, BAD_REQUEST, name,
              "unknown \"%.60s\"; known: model, method, target, space, contrast, seed, outputs, top, wait_ms, "
-             "precision, evaluate, param.NAME", name);
+             "precision, evaluate, expected, param.NAME", name);
 }
 
 static xai_status set(json_t *object, const char *name, json_t *value, xai_error *err)
@@ -65,6 +66,26 @@ static xai_status add_targets(json_t *root, const char *name, const char *value,
     return set(root, name, list, err);
 }
 
+/* "box:1,2,3,4" or "mask:FILE": a target's text without its class. */
+static xai_status add_region(json_t *root, const char *name, const char *value, xai_error *err)
+{
+    const char *colon = strchr(value, ':');
+    bool known = strncmp(value, "box:", 4) == 0 || strncmp(value, "mask:", 5) == 0;
+    XAI_CHECK(known, err, BAD_REQUEST, name, "\"%.100s\" is not of the form box:TOP,LEFT,BOTTOM,RIGHT or mask:FILE", value);
+    char *text = malloc(strlen(value) + 2);
+    if (!text) XAI_NO_MEMORY(err);
+    memcpy(text, value, (size_t)(colon - value) + 1);
+    strcpy(text + (colon - value) + 1, colon);
+    json_t *list;
+    xai_status status = xai_json_targets_of_text(text, &list, err);
+    free(text);
+    XAI_TRY(status);
+    json_t *region = json_incref(json_array_get(list, 0));
+    json_decref(list);
+    json_object_del(region, "class");
+    return set(root, name, region, err);
+}
+
 static xai_status add_pair(json_t *root, json_t *target, const char *name, const char *value, xai_error *err)
 {
     for (size_t i = 0; i < PAIR_COUNT; i++) {
@@ -74,6 +95,7 @@ static xai_status add_pair(json_t *root, json_t *target, const char *name, const
         case PAIR_NUMBER: return set(root, name, whole_number(value), err);
         case PAIR_LIST: return set(root, name, list_of(value), err);
         case PAIR_MEMBER: return set(target, name, json_string(value), err);
+        case PAIR_REGION: return add_region(root, name, value, err);
         case PAIR_TARGETS: return add_targets(root, name, value, err);
         }
     }

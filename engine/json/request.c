@@ -10,7 +10,7 @@
 
 #include "read.h"
 
-static const char MEMBERS[] = "model|image|methods|method|params|targets|target|seed|precision|outputs|evaluate|top|wait_ms";
+static const char MEMBERS[] = "model|image|methods|method|params|targets|target|seed|precision|outputs|evaluate|expected|top|wait_ms";
 
 /* ---------------------------------------------------------------- methods */
 
@@ -168,6 +168,19 @@ static xai_status read_metrics(const xai_json_at *root, xai_arena *arena, xai_js
     return XAI_OK;
 }
 
+/* A box or a mask, as a target has it. */
+static xai_status read_expected(const xai_json_at *root, xai_arena *arena, xai_json_request *out, xai_error *err)
+{
+    xai_json_at at = xai_json_member(root, "expected");
+    if (!xai_json_given(&at)) return XAI_OK;
+    XAI_TRY(xai_json_check_object(&at, "box|mask", err));
+    if (!(out->expected = XAI_NEW(arena, xai_json_target, 1))) XAI_NO_MEMORY(err);
+    XAI_TRY(xai_json_target_read(&at, arena, out->expected, err));
+    if (out->expected->mask_image) XAI_JSON_FAIL(err, &at, "a picture cannot be read here: give the mask's size and runs");
+    if (out->expected->target.kind == XAI_TARGET_CLASS) XAI_JSON_FAIL(err, &at, "must have a \"box\" or a \"mask\"");
+    return XAI_OK;
+}
+
 static xai_status read_precision(const xai_json_at *root, xai_json_request *out, xai_error *err)
 {
     xai_json_at at = xai_json_member(root, "precision");
@@ -199,6 +212,7 @@ xai_status xai_json_request_read(const json_t *root, xai_arena *arena, xai_json_
     XAI_TRY(read_targets(&at, arena, out, err));
     XAI_TRY(read_outputs(&at, out, err));
     XAI_TRY(read_metrics(&at, arena, out, err));
+    XAI_TRY(read_expected(&at, arena, out, err));
     XAI_TRY(read_precision(&at, out, err));
     return read_numbers(&at, out, err);
 }
@@ -255,6 +269,7 @@ xai_status xai_json_request_bind(const xai_json_request *request, xai_model *mod
                          .call_count = request->call_count,
                          .metrics = request->metrics,
                          .metric_count = request->metric_count,
+                         .expected = request->expected ? &request->expected->target : NULL,
                          .targets = targets,
                          .target_count = request->target_count,
                          .seed = (uint64_t)request->seed,

@@ -4,6 +4,7 @@
  *     {"model":"efficientnet-lite0", "image":{"b64":"..."}, "methods":[{"id":"gradcam","params":{"layer":"..."}}],
  *      "targets":[{"class":504,"space":"logit","contrast":"tench"}], "seed":0, "outputs":["map","overlay"],
  *      "evaluate":["sparseness",{"id":"insertion","params":{"step":448}}],
+ *      "expected":{"box":[top,left,bottom,right]} or {"mask":{"size":[rows,cols],"runs":[n,...]}},
  *      "top":5, "precision":"f32", "wait_ms":10000}
  *
  * `method`, `params`, `target` are short for one element. Reading happens in two steps, because names of classes mean
@@ -34,6 +35,7 @@ typedef struct xai_json_request {
     size_t call_count;
     xai_metric_call *metrics;
     size_t metric_count;
+    xai_json_target *expected; /* NULL: not given */
     xai_json_target *targets;
     size_t target_count;
     int64_t seed;
@@ -58,9 +60,9 @@ xai_status xai_json_request_bind(const xai_json_request *request, xai_model *mod
 
 /*
  * The same request from name=value pairs (a query, a command line): model, method (one or a list by commas), target,
- * space, contrast, seed, outputs, evaluate (as method), top, precision, wait_ms, and param.NAME=VALUE,
- * param.METHOD.NAME=VALUE or param.METRIC.NAME=VALUE. *out is a new reference to the JSON form. Errors: BAD_REQUEST,
- * where = the pair's name.
+ * space, contrast, seed, outputs, evaluate (as method), expected (box:TOP,LEFT,BOTTOM,RIGHT or mask:FILE), top,
+ * precision, wait_ms, and param.NAME=VALUE, param.METHOD.NAME=VALUE or param.METRIC.NAME=VALUE. *out is a new reference
+ * to the JSON form. Errors: BAD_REQUEST, where = the pair's name.
  */
 xai_status xai_json_request_from_pairs(const char *const *names, const char *const *values, size_t count,
                                        json_t **out, xai_error *err);

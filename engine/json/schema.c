@@ -83,6 +83,14 @@ json_t *xai_json_method(const xai_method_info *m)
                      "needs", m->needs, "cost", m->cost, "params", xai_json_params_schema(m->params, m->param_count));
 }
 
+json_t *xai_json_metric(const xai_metric_info *m)
+{
+    return json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:s, s:s, s:s, s:o}", "id", m->id, "title", m->title, "family",
+                     m->family, "summary", m->summary, "paper", m->paper ? m->paper : "", "version", m->version,
+                     "needs", m->needs, "cost", m->cost, "better", xai_better_name(m->better), "params",
+                     xai_json_params_schema(m->params, m->param_count));
+}
+
 json_t *xai_json_served(const xai_method_info *method, xai_status status, const xai_error *why)
 {
     json_t *served = json_pack("{s:s, s:b}", "id", method->id, "served", status == XAI_OK);

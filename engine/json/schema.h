@@ -12,6 +12,9 @@ json_t *xai_json_params_schema(const xai_param *table, size_t n);
 /* {"id","title","family","summary","paper","version","needs","cost","params":<schema>} */
 json_t *xai_json_method(const xai_method_info *method);
 
+/* {"id","title","family","summary","paper","version","needs","cost","better","params":<schema>} */
+json_t *xai_json_metric(const xai_metric_info *metric);
+
 /* {"id":..., "served":true} or {"id":..., "served":false, "reason":...}: one member of a model's "methods". */
 json_t *xai_json_served(const xai_method_info *method, xai_status status, const xai_error *why);
 

@@ -1,4 +1,4 @@
-/* Runs the method of a map again, on another input, model or target. One thread at a time. */
+/* Runs the method of a map again, on another input, model or target; and the model on another input. One thread. */
 #include "map.h"
 #include "metric.h"
 
@@ -34,5 +34,31 @@ xai_status xai_grading_again(const xai_grading *g, const xai_graded *map, const 
     xai_token_nest(c->token, -1);
     if (status == XAI_OK) status = take(g, map, result, out, err);
     xai_result_free(result);
+    return status;
+}
+
+static xai_status measure(const xai_grading *g, xai_context *c, double *value, xai_error *err)
+{
+    xai_aim aim;
+    XAI_TRY(xai_context_base(c, err));
+    XAI_TRY(xai_aim_init(&aim, c, &g->aim.target, err));
+    *value = xai_aim_value(&aim, xai_context_base_data(c, aim.value));
+    return XAI_OK;
+}
+
+xai_status xai_grading_value(const xai_grading *g, const float *input, double *value, xai_error *err)
+{
+    const xai_context *own = g->context;
+    xai_array tensor = {.dtype = XAI_F32, .rank = 4, .data = (void *)(uintptr_t)input};
+    memcpy(tensor.shape, own->model->info.input_shape, sizeof own->model->info.input_shape);
+    xai_arena *arena = xai_arena_new(0);
+    if (!arena) XAI_NO_MEMORY(err);
+    xai_context_spec spec = {.model = own->model, .pool = own->pool, .token = own->token, .arena = arena,
+                             .urgent = own->urgent, .tensor = &tensor, .wants = own->wants};
+    xai_context c;
+    xai_status status = xai_context_init(&c, &spec, err);
+    if (status == XAI_OK) status = measure(g, &c, value, err);
+    xai_context_deinit(&c);
+    xai_arena_free(arena);
     return status;
 }

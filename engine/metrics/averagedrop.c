@@ -41,8 +41,8 @@ static xai_status run(const xai_grading *g, const void *params, const void *stat
 const xai_metric xai_metric_averagedrop = {
     .info = {.id = "averagedrop", .title = "Average drop", .family = "faithfulness",
              .summary = "What share of the probability is lost when the picture is seen through its map.",
-             .paper = "arXiv:1710.11063", .version = 1, .needs = "forward", .cost = "1 forward", .better = XAI_BETTER_LOWER,
-             .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
+             .paper = "arXiv:1710.11063", .version = 1, .needs = "forward", .cost = "1 forward",
+             .better = XAI_BETTER_LOWER, .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(averagedrop_params),
     .needs = XAI_METRIC_PROBABILITY,
     .lanes = 1U << XAI_PLAN_FORWARD,

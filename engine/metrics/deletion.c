@@ -43,8 +43,8 @@ static xai_status run(const xai_grading *g, const void *params, const void *stat
 const xai_metric xai_metric_deletion = {
     .info = {.id = "deletion", .title = "Deletion", .family = "faithfulness",
              .summary = "How fast the score falls when the strongest pixels are taken away first: area under the curve.",
-             .paper = "arXiv:1806.07421", .version = 1, .needs = "forward", .cost = "225 forwards", .better = XAI_BETTER_LOWER,
-             .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
+             .paper = "arXiv:1806.07421", .version = 1, .needs = "forward", .cost = "225 forwards",
+             .better = XAI_BETTER_LOWER, .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(deletion_params),
     .lanes = 1U << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_PROBABILITY,

@@ -6,6 +6,7 @@
  * map after map. One thread runs this; the pool does the work.
  */
 #include "compare.h"
+#include "expected.h"
 #include "map.h"
 
 #include "explain/predict.h"
@@ -231,12 +232,24 @@ out:
     return status;
 }
 
+static xai_status find_expected(job *j, xai_error *err)
+{
+    const xai_request *q = j->plan.request;
+    int64_t height, width;
+    xai_model_input_sides(q->model, &height, &width);
+    float *shares = XAI_NEW(j->arena, float, (size_t)height * (size_t)width);
+    if (!shares) XAI_NO_MEMORY(err);
+    j->expected = shares;
+    return xai_expected_fill(q->model, q->expected, shares, err);
+}
+
 static xai_status run_job(job *j, xai_error *err)
 {
     const xai_request *q = j->plan.request;
     XAI_TRY(xai_metric_plan_make(&j->plan, q, j->arena, err));
     XAI_TRY(want_targets(j, err));
     if (!(j->values = XAI_NEW(j->arena, double, j->plan.target_count))) XAI_NO_MEMORY(err);
+    if (q->expected) XAI_TRY(find_expected(j, err));
     for (size_t k = 0; k < j->plan.target_count; k++) j->values[k] = NAN;
     XAI_TRY(run_variants(j, err));
     return run_again(j, err);

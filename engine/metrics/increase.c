@@ -37,8 +37,8 @@ static xai_status run(const xai_grading *g, const void *params, const void *stat
 const xai_metric xai_metric_increase = {
     .info = {.id = "increase", .title = "Increase in confidence", .family = "faithfulness",
              .summary = "Whether the probability is higher when the picture is seen through its map: 1 or 0.",
-             .paper = "arXiv:1710.11063", .version = 1, .needs = "forward", .cost = "1 forward", .better = XAI_BETTER_HIGHER,
-             .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
+             .paper = "arXiv:1710.11063", .version = 1, .needs = "forward", .cost = "1 forward",
+             .better = XAI_BETTER_HIGHER, .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(increase_params),
     .needs = XAI_METRIC_PROBABILITY,
     .lanes = 1U << XAI_PLAN_FORWARD,

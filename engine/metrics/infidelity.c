@@ -3,21 +3,21 @@
  *
  *     mean over draws of (b * a(I) - d(I))^2,   d(I) = f(x) - f(x with I taken away)
  *
- * a(I) is the loss that the map promises, b the one factor that suits all draws best (sum a d / sum a^2), so that maps
- * without a unit are measured too; without `normalize` b = 1, which asks for maps that are shares of the score.
+ * a(I) is the loss that the map promises, b the one factor that suits all draws best (sum a d / sum a^2), so that
+ * maps without a unit are measured too; without `normalize` b = 1, which asks for maps that are shares of the score.
  *
  *   square  a random square is hidden by the baseline; a = sum of the map over it: values are shares of the score.
  *           captum.metrics.infidelity 0.9, multiply_by_inputs, the map's value shared evenly by a pixel's channels
  *   noise   x - I, I ~ N(0, noise^2), the same in all channels; a = sum of map * I: values are slopes.
  *           Captum without multiply_by_inputs
- *   blocks  all squares of side `side` one after the other, each hidden ones staying hidden; a = sum of map * (x - x')
- *           over pixels and channels: values are slopes. quantus.Infidelity 0.6 of one patch size, on inputs whose sides
- *           it divides (else Quantus pads what it perturbs and not what it reads)
+ *   blocks  all squares of side `side` one after the other, hidden ones stay so; a = sum of map * (x - x')
+ *           over pixels and channels: values are slopes. quantus.Infidelity 0.6 of one patch size, on inputs whose
+ *           sides it divides (else Quantus pads what it perturbs and not what it reads)
  *
- * Yeh et al., "On the (In)fidelity and Sensitivity of Explanations", 2019, arXiv 1901.09392. The map is taken over the
- * model's input. In the target's own space, the logit by default.
+ * Yeh et al., "On the (In)fidelity and Sensitivity of Explanations", 2019, arXiv 1901.09392. The map is taken over
+ * the model's input. In the target's own space, the logit by default.
  *
- * --use-draws: infidelity-squares.npy, samples x 3: top, left, side; or infidelity-noise.npy, samples x height x width.
+ * --use-draws: infidelity-squares.npy, samples x 3 (top, left, side); infidelity-noise.npy, samples x height x width.
  */
 #include "base/rng.h"
 #include "explain/method.h"
@@ -167,8 +167,11 @@ static void make(const void *user, size_t index, float *input)
 {
     const draws *d = user;
     memcpy(input, d->context->input, d->context->input_count * sizeof *input);
-    if (d->params->perturbation == GAUSSIAN) add_noise(d, index, input);
-    else for (size_t i = d->params->perturbation == BLOCKS ? 0 : index; i <= index; i++) hide(d, square_at(d, i), input);
+    if (d->params->perturbation == GAUSSIAN) {
+        add_noise(d, index, input);
+        return;
+    }
+    for (size_t i = d->params->perturbation == BLOCKS ? 0 : index; i <= index; i++) hide(d, square_at(d, i), input);
 }
 
 static xai_status run_variants(const xai_grading *g, draws *d, xai_error *err)

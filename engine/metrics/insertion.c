@@ -64,7 +64,8 @@ static void convolve(const double *row, int side, const double *in, double *out,
 }
 
 /* One channel of the input, blurred. `a` and `b` have room for one. */
-static void blur_channel(const xai_context *c, size_t channel, const double *row, int side, double *a, double *b, float *out)
+static void blur_channel(const xai_context *c, size_t channel, const double *row, int side, double *a, double *b,
+                         float *out)
 {
     size_t height = (size_t)c->height, width = (size_t)c->width;
     const float *in = c->input + channel * c->channel_stride;

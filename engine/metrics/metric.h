@@ -106,6 +106,9 @@ typedef struct xai_rerun {
 xai_status xai_grading_again(const xai_grading *grading, const xai_graded *map, const xai_rerun *rerun, const float **out,
                              xai_error *err);
 
+/* The target's value on another input, for metrics that have no lanes: nothing is held afterwards. */
+xai_status xai_grading_value(const xai_grading *grading, const float *input, double *value, xai_error *err);
+
 /* ---- order of pixels */
 
 /* order[count]: the indices of `values` from the largest to the smallest, equal ones by index. */

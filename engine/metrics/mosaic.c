@@ -12,13 +12,13 @@
 
 /* ---------------------------------------------------------------- choosing */
 
-/* One of the pictures that `fits` says yes to, each as likely; `count`: there is none. */
+/* Which pictures may be chosen. */
 typedef struct choice {
     const int64_t *class_of;
     size_t count;
-    const size_t *taken; /* pictures whose classes (or, with `same`, selves) are excluded */
+    const size_t *taken; /* these are not */
     size_t taken_count;
-    int64_t same; /* >= 0: of this class; < 0: of none of those taken */
+    int64_t same; /* >= 0: of this class; < 0: of no class that is taken */
 } choice;
 
 static bool fits(const choice *c, size_t i)
@@ -29,6 +29,7 @@ static bool fits(const choice *c, size_t i)
     return true;
 }
 
+/* One of those that fit, each as likely; `count`: there is none. */
 static size_t choose(const choice *c, xai_rng *rng)
 {
     size_t n = 0, at;
@@ -55,7 +56,7 @@ static bool has_pairs(const int64_t *class_of, size_t count)
     return false;
 }
 
-/* The `index`th picture that can be the target's, in the order of the set: where there are pairs, of a class with one. */
+/* The index-th picture that can be the target's, in the order of the set: one of a pair, where there are pairs. */
 static size_t target_at(const int64_t *class_of, size_t count, size_t index, bool pairs)
 {
     size_t able = 0;
@@ -90,8 +91,8 @@ static void mix(xai_rng *rng, size_t picks[XAI_MOSAIC], size_t targets, unsigned
     for (unsigned i = 0; i < XAI_MOSAIC; i++) *quadrants |= (unsigned)target[i] << i;
 }
 
-xai_status xai_mosaic_draw(uint64_t seed, size_t index, const int64_t *class_of, size_t count, size_t picks[XAI_MOSAIC],
-                           unsigned *quadrants, xai_error *err)
+xai_status xai_mosaic_draw(uint64_t seed, size_t index, const int64_t *class_of, size_t count,
+                           size_t picks[XAI_MOSAIC], unsigned *quadrants, xai_error *err)
 {
     xai_rng rng = xai_rng_init(seed, index);
     bool pairs = has_pairs(class_of, count);
@@ -127,8 +128,8 @@ static xai_status place(const xai_model_info *m, const xai_image *picture, int i
                        .filter = XAI_FILTER_BILINEAR, .antialias = true};
     XAI_TRY(xai_resize_rgb(&half, full, (xai_window){0, 0, width, height}, small, err));
     for (int y = 0; y < height; y++)
-        memcpy(view + 3 * ((size_t)(top + y) * (size_t)job->width + (size_t)left), small + 3 * (size_t)y * (size_t)width,
-               3 * (size_t)width);
+        memcpy(view + 3 * ((size_t)(top + y) * (size_t)job->width + (size_t)left),
+               small + 3 * (size_t)y * (size_t)width, 3 * (size_t)width);
     return XAI_OK;
 }
 

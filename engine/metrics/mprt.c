@@ -2,15 +2,16 @@
  * Model parameter randomisation test: the map again, and again, while more and more of the network's layers get other
  * weights, and how much it still resembles the first. A map that stays explains the picture and not the network.
  *
- * Layers are taken from the top of the network downwards (cascading), or from the bottom up, in `stages` steps: the first
- * layer alone, then evenly many more, at last all. The value is the mean over the stages; the curve has each of them.
+ * Layers are taken from the top of the network downwards (cascading), or from the bottom up, in `stages` steps: the
+ * first layer alone, then evenly many more, at last all. The value is the mean over the stages; the curve has each of
+ * them.
  *
  * Adebayo et al., "Sanity Checks for Saliency Maps", 2018, arXiv 1810.03292. As quantus.MPRT 0.6 has it: Spearman's
  * correlation of the magnitudes (return_average_correlation takes the mean with the unchanged network's 1 among the
  * stages, since it looks for "orig" and not "original"; here it is left out). Quantus resets every module of PyTorch
- * that can be, batch normalisations too, which here are part of the convolution they follow: `weights` = uniform draws
- * as reset_parameters does for the layers that are left, so that ranks of methods can be compared and not values. The
- * default shuffles a layer's own weights, which keeps the activations' scale.
+ * that can be, batch normalisations too, which here are part of the convolution they follow: `weights` = uniform
+ * draws as reset_parameters does for the layers that are left, so that ranks of methods can be compared and not
+ * values. The default shuffles a layer's own weights, which keeps the activations' scale.
  *
  * --use-draws: mprt-weight-<n>.npy and, for uniform, mprt-bias-<n>.npy, of layer n from the input upwards.
  */
@@ -92,7 +93,8 @@ typedef struct fresh {
     size_t count;
 } fresh;
 
-static xai_status add_layer(const xai_task *task, const mprt_params *p, const layers *l, size_t i, fresh *f, xai_error *err)
+static xai_status add_layer(const xai_task *task, const mprt_params *p, const layers *l, size_t i, fresh *f,
+                            xai_error *err)
 {
     const xai_weight *w = &l->list[i];
     xai_tensor *weight, *bias = NULL;

@@ -1,11 +1,11 @@
 /*
- * mu-Fidelity: whether hiding what the map calls important costs the score: Spearman's correlation, over random subsets
- * of the cells of a grid, of the map's sum over the subset with the drop of the score when it is hidden.
+ * mu-Fidelity: whether hiding what the map calls important costs the score: Spearman's correlation, over random
+ * subsets of the cells of a grid, of the map's sum over the subset with the drop of the score when it is hidden.
  *
- * Bhatt et al., "Evaluating and Aggregating Feature-based Model Explanations", 2020, arXiv 2005.00631, definition 3; as
- * xplique.metrics.MuFidelity has it: a cell is hidden where a uniform number does not exceed `share`; the grid's cells
- * are blown up by the nearest one (half-pixel centres); the correlation is Spearman's, as in the library, and not
- * Pearson's, as in the paper. 0 where either does not vary. In the target's own space, the logit by default.
+ * Bhatt et al., "Evaluating and Aggregating Feature-based Model Explanations", 2020, arXiv 2005.00631, definition 3;
+ * as xplique.metrics.MuFidelity has it: a cell is hidden where a uniform number does not exceed `share`; the grid's
+ * cells are blown up by the nearest one (half-pixel centres); the correlation is Spearman's, as in the library, and
+ * not Pearson's, as in the paper. 0 where either does not vary. In the target's own space, the logit by default.
  *
  * --use-draws: mufidelity-masks.npy, samples x grid x grid: 1 stays, 0 is hidden.
  */
@@ -28,7 +28,7 @@ typedef struct mufidelity_params {
 static const xai_param PARAMS[] = {
     XAI_METRIC_PARAM(mufidelity_params),
     XAI_P_INT(mufidelity_params, samples, 200, 3, 100000, "Random subsets."),
-    XAI_P_INT(mufidelity_params, grid, 9, 1, 224, "Cells in a row and in a column."),
+    XAI_P_INT(mufidelity_params, grid, 9, 1, 224, "Cells in a row and in a column, at most one a pixel."),
     XAI_P_REAL(mufidelity_params, share, 0.2, 0, 1, "Share of the cells that a subset hides."),
     XAI_P_ENUM(mufidelity_params, baseline, XAI_BASELINE_MEAN, XAI_BASELINE_CHOICES, "What hides a cell."),
     XAI_P_REAL(mufidelity_params, sigma, 10, 0.1, 100, "Width of the blur baseline in pixels."),
@@ -38,17 +38,6 @@ static xai_metric_cost cost(const xai_model *model, const void *params)
 {
     (void)model;
     return (xai_metric_cost){.once = (double)((const mufidelity_params *)params)->samples};
-}
-
-static xai_status check(const xai_model *model, const void *params, xai_error *err)
-{
-    const mufidelity_params *p = params;
-    int64_t height, width;
-    xai_model_input_sides(model, &height, &width);
-    XAI_CHECK(p->grid <= height && p->grid <= width, err, BAD_PARAM, "params.grid",
-              "the model's input is %lld x %lld: no grid of %lld x %lld cells fits", (long long)width, (long long)height,
-              (long long)p->grid, (long long)p->grid);
-    return XAI_OK;
 }
 
 typedef struct subsets {
@@ -82,7 +71,8 @@ static xai_status take_masks(const xai_grading *g, const mufidelity_params *p, s
     xai_task task = {.context = g->context, .arena = g->arena, .use_draws = g->request->use_draws,
                      .emit_draws = g->request->emit_draws};
     size_t cells = s->grid * s->grid;
-    xai_shape shape = {3, {p->samples, p->grid, p->grid}};
+    int64_t grid = (int64_t)s->grid;
+    xai_shape shape = {3, {p->samples, grid, grid}};
     if (xai_task_has_draws(&task, MASKS)) {
         xai_tensor t;
         bool found;
@@ -99,7 +89,7 @@ static xai_status take_masks(const xai_grading *g, const mufidelity_params *p, s
     }
     s->masks = masks;
     return xai_task_emit_draws(&task, MASKS, &(xai_array){.dtype = XAI_F32, .rank = 3,
-                                                          .shape = {p->samples, p->grid, p->grid}, .data = masks}, err);
+                                                          .shape = {p->samples, grid, grid}, .data = masks}, err);
 }
 
 static xai_status prepare(const xai_grading *g, const void *params, void **state, xai_error *err)
@@ -109,7 +99,9 @@ static xai_status prepare(const xai_grading *g, const void *params, void **state
     float *baseline = XAI_NEW(g->arena, float, g->context->input_count);
     float *values = XAI_NEW(g->arena, float, (size_t)p->samples);
     if (!s || !baseline || !values) XAI_NO_MEMORY(err);
-    *s = (subsets){.context = g->context, .grid = (size_t)p->grid, .count = (size_t)p->samples, .baseline = baseline,
+    int64_t side = g->height < g->width ? g->height : g->width;
+    *s = (subsets){.context = g->context, .grid = (size_t)(p->grid < side ? p->grid : side),
+                   .count = (size_t)p->samples, .baseline = baseline,
                    .drops = XAI_NEW(g->arena, double, (size_t)p->samples)};
     if (!s->drops) XAI_NO_MEMORY(err);
     XAI_TRY(xai_context_baseline(g->context, (xai_baseline)p->baseline, p->sigma, baseline, err));
@@ -154,7 +146,6 @@ const xai_metric xai_metric_mufidelity = {
     .params_size = sizeof(mufidelity_params),
     .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_LOGIT,
-    .check = check,
     .cost = cost,
     .prepare = prepare,
     .run = run,

@@ -1,8 +1,9 @@
 /* Reads the request's metrics: tables, what they need, cost. No state. */
 #include "plan.h"
 
-#include "explain/coverage.h"
+#include "expected.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { MOST_METRICS = 64, MOST_MAPS = 64 };
@@ -55,6 +56,15 @@ static xai_status read_item(xai_metric_plan *plan, size_t index, xai_arena *aren
     return XAI_OK;
 }
 
+/* "params.step" of metric 0 becomes "evaluate.0.params.step"; what is about the target or the region stays. */
+static void point(xai_error *err, size_t index)
+{
+    char where[sizeof err->where];
+    memcpy(where, err->where, sizeof where);
+    if (strncmp(where, "params", 6) == 0) snprintf(err->where, sizeof err->where, "evaluate.%zu.%.120s", index, where);
+    else if (err->status == XAI_E_UNKNOWN_METRIC) snprintf(err->where, sizeof err->where, "evaluate.%zu.id", index);
+}
+
 xai_status xai_metric_plan_make(xai_metric_plan *plan, const xai_request *r, xai_arena *arena, xai_error *err)
 {
     *plan = (xai_metric_plan){.request = r, .count = r->metric_count,
@@ -62,7 +72,12 @@ xai_status xai_metric_plan_make(xai_metric_plan *plan, const xai_request *r, xai
     XAI_CHECK(r->metric_count <= MOST_METRICS && r->map_count <= MOST_MAPS, err, TOO_LARGE, "evaluate",
               "at most %d metrics and %d maps are served in one request", MOST_METRICS, MOST_MAPS);
     if (!(plan->items = XAI_NEW(arena, xai_metric_item, plan->count))) XAI_NO_MEMORY(err);
-    for (size_t i = 0; i < plan->count; i++) XAI_TRY(read_item(plan, i, arena, err));
+    if (r->expected) XAI_TRY(xai_expected_check(r->model, r->expected, err));
+    for (size_t i = 0; i < plan->count; i++) {
+        xai_status status = read_item(plan, i, arena, err);
+        if (status != XAI_OK && err) point(err, i);
+        if (status != XAI_OK) return status;
+    }
     return XAI_OK;
 }
 

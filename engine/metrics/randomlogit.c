@@ -1,10 +1,10 @@
 /*
- * Random logit: how much the map resembles the map of another class of the same picture, drawn by the seed or named. A
- * map that is the same whatever is asked says nothing about the class.
+ * Random logit: how much the map resembles the map of another class of the same picture, drawn by the seed or named.
+ * A map that is the same whatever is asked says nothing about the class.
  *
  * Sixt et al., "When Explanations Lie: Why Many Modified BP Attributions Fail", 2019, arXiv 1912.09818. As
- * quantus.RandomLogit 0.6 has it, whose class is drawn by numpy (name it to compare) and which flattens maps, so that its
- * SSIM is that of one long row (similarity = ssim_rows).
+ * quantus.RandomLogit 0.6 has it, whose class is drawn by numpy (name it to compare) and which flattens maps, so that
+ * its SSIM is that of one long row (similarity = ssim_rows).
  */
 #include "base/rng.h"
 #include "metric.h"

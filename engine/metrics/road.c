@@ -28,7 +28,7 @@ typedef struct road_params {
 static const xai_param PARAMS[] = {
     XAI_METRIC_PARAM(road_params),
     XAI_P_INT(road_params, levels, 9, 1, 99, "Shares of the pixels that are removed; 9: 10 %, 20 %, ... 90 %."),
-    XAI_P_REAL(road_params, noise, 0.01, 0, 10, "Standard deviation of the noise on imputed pixels, of the normalised input."),
+    XAI_P_REAL(road_params, noise, 0.01, 0, 10, "Deviation of the noise on imputed pixels, in the normalised input."),
 };
 
 static xai_metric_cost cost(const xai_model *model, const void *params)
@@ -182,7 +182,8 @@ static xai_status run(const xai_grading *g, const void *params, const void *stat
     if (!values || !x || !y) XAI_NO_MEMORY(err);
     XAI_TRY(find_thresholds(g, p, map->values, &r.thresholds, err));
     xai_scores scores = {.values = values};
-    XAI_TRY(xai_evaluate(g->context, &g->aim, &(xai_variants){.count = 2 * levels, .make = make, .user = &r}, &scores, err));
+    xai_variants variants = {.count = 2 * levels, .make = make, .user = &r};
+    XAI_TRY(xai_evaluate(g->context, &g->aim, &variants, &scores, err));
     for (size_t i = 0; i < 2 * levels; i++) y[i] = (double)values[i];
     for (size_t i = 0; i < levels; i++) {
         x[i] = (double)(i + 1) / (double)(levels + 1);

@@ -1,14 +1,14 @@
 /*
- * Max sensitivity: how far the map moves, relative to its own length, when the input moves by as little as `radius` in
- * every number; the largest of `samples` draws.
+ * Max sensitivity: how far the map moves, relative to its own length, when the input moves by as little as `radius`
+ * in every number; the largest of `samples` draws.
  *
  *     max over draws of |E(x + e) - E(x)| / |E(x)|,   e ~ U(-radius, radius);   |E(x)| = 0 counts as 1
  *
  * Yeh et al., "On the (In)fidelity and Sensitivity of Explanations", 2019, arXiv 1901.09392; as
- * captum.metrics.sensitivity_max 0.9 has it, of the maps (quantus.MaxSensitivity besides leaves out draws that change the
- * top class). The target stays that of the unchanged picture, and so does a method's own seed.
+ * captum.metrics.sensitivity_max 0.9 has it, of the maps (quantus.MaxSensitivity besides leaves out draws that change
+ * the top class). The target stays that of the unchanged picture, and so does a method's own seed.
  *
- * --use-draws: sensitivity-noise.npy, samples x channels x height x width of numbers u from 0 to 1: e = (2 u - 1) radius.
+ * --use-draws: sensitivity-noise.npy, samples x channels x height x width of u in [0, 1]: e = (2 u - 1) radius.
  */
 #include "base/rng.h"
 #include "explain/method.h"

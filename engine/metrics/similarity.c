@@ -105,8 +105,8 @@ static xai_status scaled(const double *v, size_t count, double range, xai_arena 
     return XAI_OK;
 }
 
-xai_status xai_similarity_structure(const double *a, const double *b, int rows, int cols, xai_arena *scratch, double *out,
-                                    xai_error *err)
+xai_status xai_similarity_structure(const double *a, const double *b, int rows, int cols, xai_arena *scratch,
+                                    double *out, xai_error *err)
 {
     size_t count = (size_t)rows * (size_t)cols;
     double low = INFINITY, high = -INFINITY;
@@ -131,7 +131,8 @@ xai_status xai_similarity_structure(const double *a, const double *b, int rows, 
 
 /* ---------------------------------------------------------------- maps */
 
-static xai_status prepare(const float *map, size_t count, bool absolute, xai_arena *scratch, double **out, xai_error *err)
+static xai_status prepare(const float *map, size_t count, bool absolute, xai_arena *scratch, double **out,
+                         xai_error *err)
 {
     double most = 0;
     if (!(*out = XAI_NEW(scratch, double, count))) XAI_NO_MEMORY(err);
@@ -143,7 +144,8 @@ static xai_status prepare(const float *map, size_t count, bool absolute, xai_are
     return XAI_OK;
 }
 
-xai_status xai_similarity_maps(xai_similarity how, const xai_map_pair *p, xai_arena *scratch, double *out, xai_error *err)
+xai_status xai_similarity_maps(xai_similarity how, const xai_map_pair *p, xai_arena *scratch, double *out,
+                               xai_error *err)
 {
     size_t count = (size_t)p->rows * (size_t)p->cols;
     bool flat = how == XAI_SIMILARITY_SSIM_ROWS;

@@ -21,11 +21,11 @@ xai_status xai_similarity_ranks(const double *a, const double *b, size_t count, 
  *     S = (2 ua ub + C1) (2 vab + C2) / ((ua^2 + ub^2 + C1) (va + vb + C2)),  C1 = (.01 R)^2,  C2 = (.03 R)^2
  *
  * with the windows' means u, sample variances and covariance v, and R the range of both maps together. One row has
- * windows of 7; a map with a side smaller than 7 is taken as one row. 1 where R is 0; of fewer than 7 numbers 1 if they
- * are equal, else 0.
+ * windows of 7; a map with a side smaller than 7 is taken as one row. 1 where R is 0; of fewer than 7 numbers 1 if
+ * they are equal, else 0.
  */
-xai_status xai_similarity_structure(const double *a, const double *b, int rows, int cols, xai_arena *scratch, double *out,
-                                    xai_error *err);
+xai_status xai_similarity_structure(const double *a, const double *b, int rows, int cols, xai_arena *scratch,
+                                    double *out, xai_error *err);
 
 /* How a metric compares two maps. */
 typedef enum xai_similarity {

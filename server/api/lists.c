@@ -22,6 +22,22 @@ void api_get_method(api *a, api_request *request, const api_path *path)
     else api_reply_problem(request, WIRE_NOT_FOUND, "there is no such method; GET /api/v1/methods lists them");
 }
 
+void api_get_metric_list(api *a, api_request *request, const api_path *path)
+{
+    (void)a, (void)path;
+    json_t *list = json_array();
+    for (size_t i = 0; i < xai_metric_count(); i++) json_array_append_new(list, xai_json_metric(xai_metric_at(i)));
+    api_reply_json(request, 200, list);
+}
+
+void api_get_metric(api *a, api_request *request, const api_path *path)
+{
+    (void)a;
+    const xai_metric_info *metric = xai_metric_find(path->segment[0]);
+    if (metric) api_reply_json(request, 200, xai_json_metric(metric));
+    else api_reply_problem(request, WIRE_NOT_FOUND, "there is no such metric; GET /api/v1/metrics lists them");
+}
+
 void api_get_models(api *a, api_request *request, const api_path *path)
 {
     (void)path;

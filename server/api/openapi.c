@@ -51,7 +51,11 @@ static const char REQUEST[] =
     "\"seed\":{\"type\":[\"integer\",\"null\"],\"minimum\":0},\"precision\":{\"enum\":[\"f32\",\"bf16\",null],"
     "\"description\":\"bf16: where the model's precisions name it, and for methods that need no gradient\"},"
     "\"outputs\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":2,\"items\":{\"enum\":[\"map\",\"overlay\"]}},"
-    "\"evaluate\":{\"type\":\"array\",\"maxItems\":0},"
+    "\"evaluate\":{\"type\":\"array\",\"maxItems\":32,\"items\":{\"$ref\":\"#/components/schemas/Metric\"},"
+    "\"description\":\"Metrics that the maps are graded by\"},"
+    "\"expected\":{\"type\":[\"object\",\"null\"],\"additionalProperties\":false,"
+    "\"description\":\"Where a person expects the evidence: a box or a mask as a target has it\","
+    "\"properties\":{\"box\":{\"type\":\"array\",\"minItems\":4,\"maxItems\":4},\"mask\":{\"type\":\"object\"}}},"
     "\"top\":{\"type\":[\"integer\",\"null\"],\"minimum\":1,\"maximum\":1000},"
     "\"wait_ms\":{\"type\":[\"integer\",\"null\"],\"minimum\":0}}}";
 
@@ -75,25 +79,46 @@ static const char PROBE[] =
     "\"patches\":{\"type\":\"array\",\"items\":{\"type\":\"integer\",\"minimum\":0}},"
     "\"masks\":{\"type\":\"array\",\"minItems\":1,\"maxItems\":64,\"items\":{\"type\":\"string\",\"pattern\":\"^[0-9a-f]+$\"}}}}";
 
-/* A method with its own parameters, or its bare name. */
+/* One of the forms that a method or a metric has: its id with its own parameters. */
+static void add_form(json_t *forms, json_t *names, const char *id, const xai_param *params, size_t count)
+{
+    json_array_append_new(names, json_string(id));
+    json_array_append_new(forms, json_pack("{s:s, s:[s], s:b, s:{s:{s:s}, s:o}}", "type", "object", "required", "id",
+                                           "additionalProperties", 0, "properties", "id", "const", id, "params",
+                                           xai_json_params_schema(params, count)));
+}
+
+/* Or its bare name. */
+static json_t *any_form(json_t *forms, json_t *names)
+{
+    json_array_append_new(forms, json_pack("{s:o}", "enum", names));
+    return json_pack("{s:o}", "anyOf", forms);
+}
+
 static json_t *method_schema(const jobs_engine *engine)
 {
     json_t *forms = json_array(), *names = json_array();
     for (size_t i = 0; i < engine->method_count(); i++) {
         const xai_method_info *m = engine->method_at(i);
-        json_array_append_new(names, json_string(m->id));
-        json_array_append_new(forms, json_pack("{s:s, s:[s], s:b, s:{s:{s:s}, s:o}}", "type", "object", "required", "id",
-                                               "additionalProperties", 0, "properties", "id", "const", m->id, "params",
-                                               xai_json_params_schema(m->params, m->param_count)));
+        add_form(forms, names, m->id, m->params, m->param_count);
     }
-    json_array_append_new(forms, json_pack("{s:o}", "enum", names));
-    return json_pack("{s:o}", "anyOf", forms);
+    return any_form(forms, names);
+}
+
+static json_t *metric_schema(void)
+{
+    json_t *forms = json_array(), *names = json_array();
+    for (size_t i = 0; i < xai_metric_count(); i++) {
+        const xai_metric_info *m = xai_metric_at(i);
+        add_form(forms, names, m->id, m->params, m->param_count);
+    }
+    return any_form(forms, names);
 }
 
 static json_t *schemas(const jobs_engine *engine)
 {
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o}", "Request", schema(REQUEST), "Target", schema(TARGET), "Method",
-                     method_schema(engine), "Result", schema(RESULT), "Problem", schema(PROBLEM), "Probe",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "Request", schema(REQUEST), "Target", schema(TARGET), "Method",
+                     method_schema(engine), "Metric", metric_schema(), "Result", schema(RESULT), "Problem", schema(PROBLEM), "Probe",
                      schema(PROBE));
 }
 
@@ -154,7 +179,7 @@ static json_t *parameter(const char *where, const char *name, bool required)
 static json_t *parameters_of(const char *handler, const char *path)
 {
     static const char *const QUERY[] = {"model", "method", "target", "space", "contrast", "seed", "outputs", "top",
-                                        "wait_ms", "precision"};
+                                        "wait_ms", "precision", "evaluate", "expected"};
     json_t *list = json_array();
     for (const char *p = path; (p = strchr(p, '{')) != NULL; p++) {
         char name[32];

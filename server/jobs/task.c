@@ -109,6 +109,12 @@ static void point(xai_error *err, size_t index, size_t target)
         point_at_target(err, member, target);
         return;
     }
+    if (strncmp(where, "evaluate", 8) == 0 || strncmp(where, "expected", 8) == 0) {
+        snprintf(err->where, sizeof err->where, "/%.120s", where);
+        for (char *c = err->where; *c; c++)
+            if (*c == '.') *c = '/';
+        return;
+    }
     if (strcmp(where, "precision") == 0) snprintf(err->where, sizeof err->where, "/precision");
     else if (err->status == XAI_E_UNKNOWN_METHOD || err->status == XAI_E_UNSUPPORTED_METHOD)
         snprintf(err->where, sizeof err->where, "/methods/%zu/id", index);

@@ -1,5 +1,6 @@
 /*
- * Rank correlation and structural similarity: scipy's and skimage's numbers on maps of a formula, and degenerate maps.
+ * Rank correlation and structural similarity: scipy's and skimage's numbers on maps of a formula, and degenerate
+ * maps.
  */
 #include "metrics/similarity.h"
 

@@ -1,0 +1,62 @@
+"""The metrics of given maps, against RISE's definition, pytorch-grad-cam, openvino_xai and Quantus: the cases of
+data/metrics/maps/cases.json (metrics/make_maps.py). A case is one map of one picture, graded by several metrics.
+"""
+import json
+
+import pytest
+
+import xai
+from compare import DATA, path_of, samples_of
+
+CASES = json.loads((DATA / "metrics" / "maps" / "cases.json").read_text(encoding="utf-8"))["cases"]
+NAMES = [case["id"] for case in CASES]
+GRADES = [grade for case in CASES for grade in case["grades"]]
+
+
+def options_of(case) -> list:
+    """Metrics by their names; one that is asked for twice has a call of its own."""
+    options = ["--model", path_of(case["model"]), "--target", case["target"], "--map", path_of(case["map"]),
+               "--expected", "box:" + ",".join(map(str, case["expected"]))]
+    return options + (["--use-draws", path_of(case["draws"])] if "draws" in case else [])
+
+
+def got(case, grade) -> float:
+    options = options_of(case) + ["--evaluate", grade["metric"], "--param", f"{grade['metric']}.random=0"]
+    if grade["metric"] == "adcc":
+        options += ["--method", case["method"], "--param", f"layer={case['layer']}"]
+    for key, value in grade["params"].items():
+        options += ["--param", f"{grade['metric']}.{key}={value}"]
+    answer = xai.ask("evaluate", *samples_of(case["model"], case["input"])[case["sample"]], *options)
+    made = [r for r in answer["results"] if (r["method"] == "given") != (grade["metric"] == "adcc")]
+    return made[0]["grades"][0]["value"]
+
+
+def distance(grade, value: float) -> float:
+    off = abs(value - grade["expected"])
+    return off / abs(grade["expected"]) if grade["relative"] else off
+
+
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
+def test_metrics_give_the_golden(case):
+    wrong = []
+    for grade in case["grades"]:
+        value = got(case, grade)
+        if not distance(grade, value) <= grade["bound"]:
+            wrong.append(f"{grade['metric']} {grade['params']}: {value}, not {grade['expected']}")
+    assert not wrong
+
+
+def test_planted_errors_are_rejected():
+    for grade in GRADES:
+        by = 1.5 * grade["bound"]
+        assert distance(grade, grade["expected"] * (1 + by) if grade["relative"] else grade["expected"] + by) > grade["bound"]
+
+
+def test_cases_can_tell_metrics_apart():
+    """No metric is always 0 or always 1 here."""
+    for metric in {grade["metric"] for grade in GRADES}:
+        assert len({round(g["expected"], 4) for g in GRADES if g["metric"] == metric}) > 1, metric
+
+
+def test_a_case_is_named_once():
+    assert len(NAMES) == len(set(NAMES))
