@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "canvas.h"
-#include "explain/sag/regions.h"
+#include "explain/sag/document.h"
 #include "sag_layout.h"
 
 enum { MARGIN = 28, GAP = 16, HEAD = 84, FOOT = 30, CAPTION = 34, BAR = 5, LEAST_WIDTH = 880 };
@@ -75,22 +75,12 @@ static void paint_masked(const drawing *d, int x, int y, int side)
     cairo_surface_destroy(surface);
 }
 
-/* Where a region begins and ends on a side of 1: a tent where its weight is a half. */
-static void extent(xai_region_kind kind, int index, int bands, double *from, double *to)
-{
-    *from = kind == XAI_REGION_TENT ? (index - 0.5) / (bands - 1) : (double)index / bands;
-    *to = kind == XAI_REGION_TENT ? (index + 0.5) / (bands - 1) : (index + 1.0) / bands;
-    *from = fmax(*from, 0);
-    *to = fmin(*to, 1);
-}
-
 static void outline_region(const drawing *d, int region, int x, int y, int side)
 {
-    double top, bottom, left, right, line = side > 150 ? 3 : 2;
-    extent(d->regions.kind, region / d->regions.cols, d->regions.rows, &top, &bottom);
-    extent(d->regions.kind, region % d->regions.cols, d->regions.cols, &left, &right);
-    cairo_rectangle(d->canvas, x + left * side + line / 2, y + top * side + line / 2, (right - left) * side - line,
-                    (bottom - top) * side - line);
+    double line = side > 150 ? 3 : 2;
+    xai_region_extent e = xai_regions_extent(&d->regions, region);
+    cairo_rectangle(d->canvas, x + e.left * side + line / 2, y + e.top * side + line / 2,
+                    (e.right - e.left) * side - line, (e.bottom - e.top) * side - line);
     cairo_set_source_rgb(d->canvas, 0.93, 0.11, 0.14);
     cairo_set_line_width(d->canvas, line);
     cairo_set_line_join(d->canvas, CAIRO_LINE_JOIN_ROUND);
@@ -166,23 +156,12 @@ static void draw_foot(const drawing *d, int width, int height)
 
 /* ---------------------------------------------------------------- the whole */
 
-static int int_of(const xai_doc *object, const char *key)
-{
-    const xai_doc *value = object ? xai_doc_get(object, key) : NULL;
-    bool usable = value && value->type == XAI_DOC_INT && value->integer >= 0 && value->integer < 1000;
-    return usable ? (int)value->integer : 0;
-}
-
 static xai_status read_regions(drawing *d, xai_arena *arena, xai_error *err)
 {
-    const xai_doc *regions = xai_doc_get(d->graph, "regions"), *threshold = xai_doc_get(d->graph, "threshold");
-    const xai_doc *kind = regions ? xai_doc_get(regions, "kind") : NULL;
+    const xai_doc *threshold = xai_doc_get(d->graph, "threshold");
     const xai_doc *f_all = threshold ? xai_doc_get(threshold, "f_all") : NULL;
-    XAI_CHECK(kind && kind->type == XAI_DOC_TEXT, err, BAD_PARAM, "graph",
-              "this is not a structured attention graph");
     d->f_all = f_all && f_all->type == XAI_DOC_REAL ? f_all->real : 0;
-    return xai_regions_init(&d->regions, strcmp(kind->text, "hard") == 0 ? XAI_REGION_HARD : XAI_REGION_TENT,
-                            int_of(regions, "rows"), int_of(regions, "cols"), d->height, d->width, arena, err);
+    return xai_sag_regions_of(d->graph, d->height, d->width, arena, &d->regions, err);
 }
 
 static void draw_graph(drawing *d, int width, int height)

@@ -1,6 +1,7 @@
 /* Partitions of the input: made, replayed, composed, painted. One thread makes and paints. */
 #include "features.h"
 
+#include "explain/picture.h"
 #include "image/segment.h"
 
 #include <math.h>
@@ -52,35 +53,12 @@ static void cut_grid(xai_features *f, int64_t grid)
     f->rows = f->cols = (int)grid;
 }
 
-/* What the model sees, as RGB in [0, 1]: the picture, or a tensor stretched to its range. */
-static void picture_of(const xai_context *c, double *rgb)
-{
-    size_t pixels = (size_t)c->height * (size_t)c->width;
-    if (c->view) {
-        for (size_t i = 0; i < 3 * pixels; i++) rgb[i] = c->view[i] * (1.0 / 255);
-        return;
-    }
-    float low = c->input[0], high = low;
-    for (size_t i = 0; i < c->input_count; i++) {
-        low = fminf(low, c->input[i]);
-        high = fmaxf(high, c->input[i]);
-    }
-    double range = high > low ? (double)high - (double)low : 1;
-    bool reversed = c->model->info.channels == XAI_CHANNELS_BGR;
-    for (size_t i = 0; i < pixels; i++)
-        for (size_t k = 0; k < 3; k++) {
-            size_t ch = c->channels < 3 ? 0 : reversed ? 2 - k : k;
-            size_t at = ch * c->channel_stride + i / (size_t)c->width * c->row_stride + i % (size_t)c->width * c->x_stride;
-            rgb[3 * i + k] = ((double)c->input[at] - (double)low) / range;
-        }
-}
-
 static xai_status cut_superpixels(xai_features *f, const xai_feature_params *p, xai_error *err)
 {
     const xai_context *c = f->context;
     double *rgb = malloc((size_t)c->height * (size_t)c->width * 3 * sizeof *rgb);
     if (!rgb) XAI_NO_MEMORY(err);
-    picture_of(c, rgb);
+    xai_context_picture(c, rgb);
     xai_picture picture = {rgb, c->height, c->width};
     xai_slic slic = {(int)p->segments, p->compactness, p->smoothing};
     int count = 0;

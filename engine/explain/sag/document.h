@@ -14,6 +14,14 @@
 xai_status xai_sag_document(const xai_regions *regions, const char *baseline, const xai_sag_settings *settings,
                             const xai_sag_result *result, xai_arena *arena, const xai_doc **out, xai_error *err);
 
+/* The member `regions` of that graph: kind, rows, cols, count, baseline. Superpixels tell their labels too, row by row:
+ * "labels": {"height", "width", "runs": [label, pixels, label, pixels, ...]}. NULL: no memory. */
+xai_doc *xai_sag_describe_regions(const xai_regions *regions, const char *baseline, xai_arena *arena);
+/* The regions of a graph again, on a picture of that size. BAD_PARAM for another document, or superpixels of another
+ * size. In the arena. */
+xai_status xai_sag_regions_of(const xai_doc *graph, int height, int width, xai_arena *arena, xai_regions *out,
+                              xai_error *err);
+
 /* "P11 & P29 | P10 & P30": every MSE listed, in their order; "" if there are none. */
 xai_status xai_sag_dnf(const xai_sag_result *result, xai_arena *arena, const char **out, xai_error *err);
 

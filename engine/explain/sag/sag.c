@@ -9,23 +9,37 @@
  * given eyes (the batched evaluation) and a hint where to look (Grad-CAM), and its result is laid out.
  */
 #include "document.h"
+#include "evidence.h"
 #include "scene.h"
 
-#include "explain/cam/cam.h"
-
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REFERENCE_GRID = 7, REFERENCE_NODES = 4096, REFERENCE_EVALS = 1000000 };
 
 static const xai_param PARAMS[] = {
-    XAI_P_ENUM(xai_sag_options, region, XAI_REGION_TENT, "tent|hard",
-               "Shape of a patch: soft and overlapping, or a crisp rectangle."),
+    XAI_P_ENUM(xai_sag_options, dialect, XAI_SAG_NATIVE, "native|reference",
+               "'reference' searches as the paper's code does, from a 7 x 7 mask, and without bounds of its own."),
+    XAI_P_ENUM(xai_sag_options, preset, XAI_SAG_NO_PRESET, "none|crisp",
+               "Shorthand for region and baseline: 'crisp' is hard patches on the mean colour."),
+    XAI_P_ENUM(xai_sag_options, region, XAI_REGION_TENT, XAI_REGION_CHOICES,
+               "Shape of a patch: soft and overlapping, a crisp rectangle, one with soft edges, or a superpixel that "
+               "follows the picture's contours."),
     XAI_P_INT(xai_sag_options, grid, 7, 3, 14, "Patches along each side of the image."),
-    XAI_P_ENUM(xai_sag_options, baseline, XAI_BASELINE_BLACK, XAI_BASELINE_CHOICES,
+    XAI_P_INT(xai_sag_options, segments, 49, 4, 64, "About how many superpixels there are."),
+    XAI_P_ENUM(xai_sag_options, baseline, XAI_BASELINE_BLACK, XAI_BASELINE_CHOICES "|colour",
                "What is shown where no patch is."),
     XAI_P_REAL(xai_sag_options, sigma, 10, 0.5, 100, "Blur of the baseline 'blur', in pixels."),
+    XAI_P_TEXT(xai_sag_options, colour, "The baseline 'colour', as #rrggbb; middle gray if omitted."),
     XAI_P_ENUM(xai_sag_options, criterion, XAI_SAG_RELATIVE, "relative|absolute|argmax",
                "What is enough: a share of the whole image's probability, a probability, or being the top class."),
     XAI_P_REAL(xai_sag_options, p_high, 0.9, 0.01, 1, "That share or probability."),
     XAI_P_REAL(xai_sag_options, p_low, 0.4, 0, 1, "Share of the probability down to which the graph is unfolded."),
+    XAI_P_TEXT(xai_sag_options, versus,
+               "Another class, by index or name, whose probability is told beside the target's; 'second': the one that "
+               "is second on the whole image."),
     XAI_P_INT(xai_sag_options, shown, 3, 1, XAI_SAG_MAX_SHOWN, "Explanations wanted at the top of the graph."),
     XAI_P_INT(xai_sag_options, overlap, 1, 0, 16, "Patches that two of them may share."),
     XAI_P_BOOL(xai_sag_options, gradcam, true, "Let Grad-CAM help to choose the patches that are tried first."),
@@ -37,6 +51,8 @@ static const xai_param PARAMS[] = {
     XAI_P_INT(xai_sag_options, max_mses, 6, 1, 64, "From so many explanations on, only diverse ones are added."),
     XAI_P_INT(xai_sag_options, exhaustive, 0, 0, XAI_SAG_MAX_POOL,
               "If above 0: try every subset of that many most promising patches, in place of the beam."),
+    XAI_P_INT(xai_sag_options, counterfactuals, 1, 0, 16,
+              "Smallest sets of patches wanted without which another class wins; 0: none."),
     XAI_P_INT(xai_sag_options, subset_max, 6, 0, XAI_SAG_MAX_SUBSET,
               "Explanations of at most so many patches are checked against all their subsets."),
     XAI_P_INT(xai_sag_options, max_evals, 1200, 1, 100000, "Images that the model may be shown."),
@@ -46,79 +62,87 @@ static const xai_param PARAMS[] = {
 
 typedef struct eyes {
     xai_sag_scene scene;
-    xai_aim aim;
+    xai_aim aim, versus;
+    bool compares; /* with the class of `versus` */
 } eyes;
 
-static xai_status look(void *user, const xai_mask *masks, size_t n, float *p, int32_t *top1, xai_error *err)
+static xai_status look(void *user, const xai_mask *masks, size_t n, xai_sag_score *out, xai_error *err)
 {
     eyes *e = user;
+    float *p = malloc(n * (2 * sizeof *p + sizeof(int32_t)));
+    if (!p) XAI_NO_MEMORY(err);
     e->scene.masks = masks;
-    xai_scores scores = {.values = p, .top1 = top1};
+    xai_scores scores = {.values = p, .versus_values = p + n, .top1 = (int32_t *)(p + 2 * n)};
+    if (e->compares) scores.versus = &e->versus;
     xai_variants variants = {.count = n, .make = xai_sag_scene_show, .user = &e->scene};
-    return xai_evaluate(e->scene.context, &e->aim, &variants, &scores, err);
+    xai_status status = xai_evaluate(e->scene.context, &e->aim, &variants, &scores, err);
+    for (size_t i = 0; status == XAI_OK && i < n; i++)
+        out[i] = (xai_sag_score){p[i], scores.top1[i], e->compares ? scores.versus_values[i] : 0};
+    free(p);
+    return status;
 }
 
-/* ---------------------------------------------------------------- the hint */
+/* ---------------------------------------------------------------- what the search is told */
 
-/* Position of a region's centre on a side, 0 to 1. */
-static double centre(const xai_regions *regions, int index, int bands)
+/* The class named by `versus`; -1: none. */
+static xai_status find_versus(const xai_task *task, const char *name, int64_t *out, xai_error *err)
 {
-    return regions->kind == XAI_REGION_TENT ? (double)index / (bands - 1) : (index + 0.5) / bands;
+    *out = -1;
+    if (!name) return XAI_OK;
+    if (strcmp(name, "second") == 0) {
+        xai_prediction top[2] = {{.class_index = -1}, {.class_index = -1}};
+        xai_aim_rank(&task->aim, task->context->base_logits, top, 2);
+        *out = top[top[0].class_index == task->aim.target.class_index ? 1 : 0].class_index;
+        return XAI_OK;
+    }
+    xai_status status = xai_model_find_class(task->context->model, name, out, err);
+    if (status != XAI_OK && err) snprintf(err->where, sizeof err->where, "params.versus");
+    return status;
 }
 
-/* Where that lies among the n cells of a map, whose centres are at (i + 1/2) / n: the cell before it, and how far. */
-static int64_t cell_before(double at, int64_t n, double *part)
+/* The mask of the reference code's start, whose lowest values are the most promising: from the task's draws. */
+static xai_status find_mask(xai_task *task, int count, const double **out, xai_error *err)
 {
-    double position = fmin(fmax(at * (double)n - 0.5, 0), (double)(n - 1));
-    int64_t low = (int64_t)position;
-    *part = position - (double)low;
-    return low;
-}
-
-static double sample(const double *map, int64_t height, int64_t width, double y, double x)
-{
-    double fy, fx;
-    int64_t top = cell_before(y, height, &fy), left = cell_before(x, width, &fx);
-    int64_t bottom = top + 1 < height ? top + 1 : top, right = left + 1 < width ? left + 1 : left;
-    double upper = (1 - fx) * map[top * width + left] + fx * map[top * width + right];
-    double lower = (1 - fx) * map[bottom * width + left] + fx * map[bottom * width + right];
-    return (1 - fy) * upper + fy * lower;
-}
-
-/* Grad-CAM at the centres of the regions, or NULL where the model does not offer it. */
-static xai_status find_evidence(xai_task *task, const xai_regions *regions, const double **out, xai_error *err)
-{
-    const xai_model *model = task->context->model;
-    const xai_method_info *gradcam = xai_method_find("gradcam");
-    *out = NULL;
-    if (!gradcam || xai_method_served(gradcam, model, NULL) != XAI_OK) return XAI_OK;
-    const xai_value *layer = xai_program_find(task->context->program, model->info.default_layer);
-    if (!layer) return XAI_OK;
-    int64_t height = layer->shape.dim[2], width = layer->shape.dim[3];
-    double *map = XAI_NEW(task->arena, double, (size_t)(height * width));
-    double *evidence = XAI_NEW(task->arena, double, (size_t)regions->count);
-    if (!map || !evidence) XAI_NO_MEMORY(err);
-    xai_task logit = *task; /* probabilities near 0 and 1 have hardly a gradient */
-    logit.aim.target.space = XAI_SPACE_LOGIT;
-    XAI_TRY(xai_task_gradcam(&logit, layer, map, err));
-    for (int64_t i = 0; i < height * width; i++) map[i] = isfinite(map[i]) ? fmax(map[i], 0) : 0;
-    for (int i = 0; i < regions->count; i++)
-        evidence[i] = sample(map, height, width, centre(regions, i / regions->cols, regions->rows),
-                             centre(regions, i % regions->cols, regions->cols));
+    XAI_CHECK(xai_task_has_draws(task, "mask"), err, BAD_PARAM, "params.dialect",
+              "the reference code starts from an I-GOS mask: give one as mask.npy of 7 x 7 numbers (--use-draws)");
+    xai_tensor mask;
+    bool found;
+    XAI_TRY(xai_task_use_draws(task, "mask", 2, &mask, &found, err));
+    XAI_CHECK(mask.shape.dim[0] == REFERENCE_GRID && mask.shape.dim[1] == REFERENCE_GRID, err, BAD_TENSOR, "mask.npy",
+              "mask.npy must be of %d x %d numbers", REFERENCE_GRID, REFERENCE_GRID);
+    double *evidence = XAI_NEW(task->arena, double, (size_t)count);
+    if (!evidence) XAI_NO_MEMORY(err);
+    for (int i = 0; i < count; i++) {
+        float value = ((const float *)mask.data)[i];
+        XAI_CHECK(isfinite(value), err, BAD_TENSOR, "mask.npy", "mask.npy holds a number that is not finite");
+        evidence[i] = -(double)value;
+    }
     *out = evidence;
     return XAI_OK;
 }
 
+/* What tells where to look first. */
+static xai_status find_evidence(xai_task *task, const xai_sag_options *o, const xai_regions *regions,
+                                const double **out, xai_error *err)
+{
+    *out = NULL;
+    if (o->dialect == XAI_SAG_REFERENCE) return find_mask(task, regions->count, out, err);
+    return o->gradcam ? xai_sag_evidence(task, regions, out, err) : XAI_OK;
+}
+
 /* ---------------------------------------------------------------- the result */
 
+/* At the grid's resolution; of superpixels at the input's. */
 static xai_status add_necessity(xai_task *task, const xai_regions *regions, const xai_sag_result *result,
                                 xai_error *err)
 {
     if (!result->necessity) return XAI_OK;
-    float *share = XAI_NEW(task->arena, float, (size_t)regions->count);
+    int rows = regions->labels ? regions->height : regions->rows, cols = regions->labels ? regions->width : regions->cols;
+    float *share = XAI_NEW(task->arena, float, (size_t)rows * (size_t)cols);
     if (!share) XAI_NO_MEMORY(err);
-    for (int i = 0; i < regions->count; i++) share[i] = (float)result->necessity[i].share;
-    return xai_task_add_map(task, "necessity", share, regions->rows, regions->cols, err);
+    for (int i = 0; i < rows * cols; i++)
+        share[i] = (float)result->necessity[regions->labels ? regions->labels[i] : i].share;
+    return xai_task_add_map(task, "necessity", share, rows, cols, err);
 }
 
 static xai_status warn(xai_task *task, const xai_sag_settings *settings, const xai_sag_result *result, xai_error *err)
@@ -132,13 +156,13 @@ static xai_status warn(xai_task *task, const xai_sag_settings *settings, const x
     return XAI_OK;
 }
 
-static xai_status lay_out(xai_task *task, const xai_sag_options *o, const xai_regions *regions,
-                          const xai_sag_settings *settings, const xai_sag_result *result, xai_error *err)
+static xai_status lay_out(xai_task *task, const xai_sag_scene *scene, const xai_sag_settings *settings,
+                          const xai_sag_result *result, xai_error *err)
 {
-    static const char *const BASELINES[] = {"black", "white", "mean", "blur"};
+    const xai_regions *regions = &scene->regions;
     const xai_doc *graph;
     const char *dot;
-    XAI_TRY(xai_sag_document(regions, BASELINES[o->baseline], settings, result, task->arena, &graph, err));
+    XAI_TRY(xai_sag_document(regions, scene->baseline, settings, result, task->arena, &graph, err));
     XAI_TRY(xai_sag_dot(regions->count, result, task->arena, &dot, err));
     XAI_TRY(xai_task_add_doc(task, "sag", XAI_ARTIFACT_GRAPH, graph, err));
     XAI_TRY(xai_task_add_text(task, "dot", "text/vnd.graphviz", dot, err));
@@ -151,22 +175,27 @@ static xai_status lay_out(xai_task *task, const xai_sag_options *o, const xai_re
 
 static xai_sag_settings settings_of(const xai_sag_options *o, int regions, const xai_target *target)
 {
+    bool reference = o->dialect == XAI_SAG_REFERENCE;
     return (xai_sag_settings){
+        .dialect = (xai_sag_dialect)o->dialect,
         .count = regions, .target = (int32_t)target->class_index, .criterion = (xai_sag_criterion)o->criterion,
         .p_high = o->p_high, .p_low = o->p_low, .beam = (int)o->beam, .candidates = (int)o->candidates,
         .patience = (int)o->patience, .compact = (int)o->compact, .max_mses = (int)o->max_mses,
         .exhaustive = (int)o->exhaustive,
-        .max_patches = (int)o->max_patches, .max_nodes = (int)o->max_nodes, .overlap = (int)o->overlap,
-        .shown = (int)o->shown, .subset_max = (int)o->subset_max, .max_evals = (size_t)o->max_evals};
+        .max_patches = (int)o->max_patches, .max_nodes = reference ? REFERENCE_NODES : (int)o->max_nodes, .overlap = (int)o->overlap,
+        .shown = (int)o->shown, .counterfactuals = reference ? 0 : (int)o->counterfactuals,
+        .subset_max = (int)o->subset_max, .max_evals = reference ? REFERENCE_EVALS : (size_t)o->max_evals};
 }
 
 static xai_status check(const xai_model *model, const void *params, xai_error *err)
 {
     const xai_sag_options *o = params;
-    bool nchw = model->info.layout == XAI_LAYOUT_NCHW;
-    int64_t height = model->info.input_shape[nchw ? 2 : 1], width = model->info.input_shape[nchw ? 3 : 2];
-    XAI_CHECK(o->grid <= height && o->grid <= width, err, BAD_PARAM, "params.grid",
-              "a grid of %lld patches a side is finer than the model's input", (long long)o->grid);
+    XAI_TRY(xai_sag_scene_check(model, o, err));
+    bool usual = o->grid == REFERENCE_GRID && o->region == XAI_REGION_TENT && o->baseline == XAI_BASELINE_BLACK &&
+                 o->criterion == XAI_SAG_RELATIVE && o->preset == XAI_SAG_NO_PRESET;
+    XAI_CHECK(o->dialect == XAI_SAG_NATIVE || usual, err, BAD_PARAM, "params.dialect",
+              "the dialect 'reference' knows a %d x %d grid of tents on black and the relative criterion alone",
+              REFERENCE_GRID, REFERENCE_GRID);
     XAI_CHECK(o->p_low <= o->p_high, err, BAD_PARAM, "params.p_low",
               "p_low (%g) must not exceed p_high (%g)", o->p_low, o->p_high);
     return XAI_OK;
@@ -188,10 +217,15 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
     XAI_TRY(xai_context_base(task->context, err));
     XAI_TRY(xai_sag_scene_init(&e.scene, task->context, o, task->arena, err));
     xai_sag_settings settings = settings_of(o, e.scene.regions.count, &task->aim.target);
-    if (o->gradcam) XAI_TRY(find_evidence(task, &e.scene.regions, &settings.evidence, err));
+    XAI_TRY(find_evidence(task, o, &e.scene.regions, &settings.evidence, err));
+    XAI_TRY(find_versus(task, o->versus, &settings.versus, err));
+    e.versus = e.aim;
+    e.versus.target.class_index = settings.versus;
+    e.compares = settings.versus >= 0;
+    settings.labels = task->context->model->info.labels;
     xai_sag_result result;
     XAI_TRY(xai_sag_search(&settings, look, &e, task->context->token, task->arena, &result, err));
-    return lay_out(task, o, &e.scene.regions, &settings, &result, err);
+    return lay_out(task, &e.scene, &settings, &result, err);
 }
 
 const xai_method xai_method_sag = {

@@ -1,0 +1,11 @@
+/* Evidence: a hint where to look first, from what other methods make of the picture. */
+#ifndef XAI_EXPLAIN_SAG_EVIDENCE_H
+#define XAI_EXPLAIN_SAG_EVIDENCE_H
+
+#include "explain/method.h"
+#include "regions.h"
+
+/* Grad-CAM at the centres of the regions, or NULL where the model does not offer it. In the task's arena. */
+xai_status xai_sag_evidence(xai_task *task, const xai_regions *regions, const double **out, xai_error *err);
+
+#endif
