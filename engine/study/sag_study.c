@@ -3,14 +3,15 @@
  *
  * Searches and heat maps go through xai_explain, sets of patches through xai_probe, as anybody's would; nothing here
  * knows how a search is made. The parameters of the search are chosen so that it never stops early: no budget that
- * binds, no local search for compact sets, no graph below the sets, and further levels after the first success. One
- * thread.
+ * binds, no local search for compact sets, no graph below the sets, and further levels after the first success; and so
+ * that it looks for as many diverse sets as it can tell. One thread.
  */
 #include "sag_study.h"
 
 #include "base/param.h"
 #include "explain/call_text.h"
 #include "explain/context.h"
+#include "explain/sag/search.h"
 #include "heat_order.h"
 #include "mse_sets.h"
 #include "stopwatch.h"
@@ -56,6 +57,16 @@ static xai_status split(const char *list, const char *where, items *out, xai_err
     }
 }
 
+/* SUPERPIXEL: of no grid, or unknown. */
+static xai_region_kind region_of(const char *name)
+{
+    size_t length;
+    const char *choice;
+    for (size_t i = 0; (choice = xai_choice_at(XAI_REGION_CHOICES, i, &length)) != NULL; i++)
+        if (strlen(name) == length && strncmp(name, choice, length) == 0) return (xai_region_kind)i;
+    return XAI_REGION_SUPERPIXEL;
+}
+
 static xai_status check_lists(const xai_sag_study *s, xai_error *err)
 {
     const xai_sag_study_options *o = &s->options;
@@ -66,6 +77,9 @@ static xai_status check_lists(const xai_sag_study *s, xai_error *err)
         XAI_CHECK(xai_parse_number(list.text[i], &width) && width >= 1 && width <= 32, err, BAD_PARAM, "params.beams",
                   "'%s' is not a beam width from 1 to 32", list.text[i]);
     XAI_TRY(split(o->regions, "params.regions", &list, err));
+    for (size_t i = 0; i < list.count; i++)
+        XAI_CHECK(region_of(list.text[i]) != XAI_REGION_SUPERPIXEL, err, BAD_PARAM, "params.regions",
+                  "'%s' is not a patch of a grid: tent, hard or feather", list.text[i]);
     return XAI_OK;
 }
 
@@ -95,7 +109,7 @@ static const char *baseline_name(const xai_sag_study *s, xai_arena *arena)
     return xai_arena_printf(arena, "%.*s", (int)n, name);
 }
 
-enum { SEARCH_PARAMS = 14 };
+enum { SEARCH_PARAMS = 16 };
 
 static void search_params(const xai_sag_study *s, const char *beam, const char *region, const char *baseline,
                           xai_named_value out[SEARCH_PARAMS])
@@ -106,7 +120,7 @@ static void search_params(const xai_sag_study *s, const char *beam, const char *
         number("p_high", o->p_high), number("p_low", o->p_high), number("candidates", (double)o->candidates),
         number("patience", (double)o->patience), number("max_patches", (double)o->max_patches),
         number("max_evals", (double)o->max_evals), number("compact", 0), number("max_mses", XAI_MSE_SETS_MOST),
-        number("subset_max", 0), number("max_nodes", 1)};
+        number("subset_max", 0), number("max_nodes", 1), number("counterfactuals", 0), number("shown", XAI_SAG_MAX_SHOWN)};
     memcpy(out, list, sizeof list);
 }
 
@@ -204,8 +218,7 @@ static xai_status follow(const subject *u, const heat *h, const char *region, co
     xai_regions regions;
     xai_stopwatch watch = xai_stopwatch_now();
     int grid = (int)u->study->options.grid;
-    xai_region_kind kind = strcmp(region, "hard") == 0 ? XAI_REGION_HARD : XAI_REGION_TENT;
-    XAI_TRY(xai_regions_init(&regions, kind, grid, grid, result->view_height, result->view_width, arena, err));
+    XAI_TRY(xai_regions_init(&regions, region_of(region), grid, grid, result->view_height, result->view_width, arena, err));
     int order[XAI_MASK_MAX], count = regions.count;
     const char **names = XAI_NEW(arena, const char *, (size_t)count);
     xai_probe_value *values = XAI_NEW(arena, xai_probe_value, (size_t)count);
