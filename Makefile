@@ -110,6 +110,33 @@ accuracy: deps-build ## IMAGES=dir LABELS=file.tsv: top-1 and top-5 counts of th
 	@$(SUBMAKE) $(BUILD)/xai
 	@$(PYTHON) tests/bench/accuracy.py --xai $(BUILD)/xai "$(IMAGES)" "$(LABELS)"
 
+# Studies over labelled photos; a study that was ended goes on. The tables go into docs/studies.md.
+SAG_N ?= 50
+METHODS_N ?= 100
+COSTLY_N ?= 10
+STUDY = $(BUILD)/xai study
+CHEAP_METHODS = saliency,inputxgradient,guidedbackprop,lrp,deeplift,gradcam,gradcam++,layercam,eigencam
+ALL_METHODS = $(CHEAP_METHODS),integratedgradients,SmoothGrad=saliency?noise=smoothgrad,scorecam?channels=64,ablationcam,rise?masks=1000,kernelshap,sag
+CURVES = insertion?step=3136&random=3,deletion?step=3136&random=3
+CHEAP_METRICS = $(CURVES),road?random=3,averagedrop?random=3,increase?random=3,sparseness,complexity,focus
+.PHONY: studies
+studies: deps-build ## IMAGES=dir LABELS=file.tsv: SAG's coverage, methods by metrics (hours; SAG_N=, METHODS_N=, COSTLY_N=)
+	@[ -n "$(IMAGES)" ] && [ -n "$(LABELS)" ] || { echo "usage: make studies IMAGES=dir LABELS=file.tsv"; exit 2; }
+	@$(SUBMAKE) $(BUILD)/xai
+	$(STUDY) sag --images "$(IMAGES)" --labels "$(LABELS)" --limit $(SAG_N) --out $(BUILD)/study-sag >/dev/null
+	$(STUDY) methods --images "$(IMAGES)" --labels "$(LABELS)" --limit $(METHODS_N) --method '$(ALL_METHODS)' \
+	    --evaluate '$(CHEAP_METRICS)' --out $(BUILD)/study-methods >/dev/null
+	$(STUDY) methods --images "$(IMAGES)" --labels "$(LABELS)" --limit $(COSTLY_N) --method '$(CHEAP_METHODS)' \
+	    --evaluate 'sensitivity,mprt' --out $(BUILD)/study-costly >/dev/null
+	@mkdir -p docs/studies
+	cp $(BUILD)/study-sag/coverage.png $(BUILD)/study-sag/*.csv $(BUILD)/study-methods/methods.png $(BUILD)/study-methods/*.csv docs/studies
+	cp $(BUILD)/study-costly/methods.csv docs/studies/costly.csv
+	$(call into_studies,sag,$(BUILD)/study-sag/series.md)
+	$(call into_studies,methods,$(BUILD)/study-methods/methods.md)
+	$(call into_studies,percentiles,$(BUILD)/study-methods/percentiles.md)
+	$(call into_studies,costly,$(BUILD)/study-costly/methods.md)
+into_studies = sed -i -e '/<!-- $(1) -->/,/<!-- \/$(1) -->/{//!d}' -e '/<!-- $(1) -->/r $(2)' docs/studies.md
+
 SHARE = $(DESTDIR)$(PREFIX)/share/explaind
 install: all ## copy programs, model and viewer below PREFIX
 	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/models

@@ -106,7 +106,7 @@ static xai_status methods_prepare(study_call *s, xai_error *err)
     m->label = options.label;
     XAI_TRY(read_calls(s, CLI_METHOD, XAI_STUDY_MOST_METHODS, m->methods, &m->method_count, err));
     XAI_TRY(read_calls(s, CLI_EVALUATE, XAI_STUDY_MOST_METRICS, m->metrics, &m->metric_count, err));
-    return xai_methods_study_prepare(m, err);
+    return xai_methods_study_prepare(m, &s->set, err);
 }
 
 static void *methods_user(study_call *s) { return &s->methods; }

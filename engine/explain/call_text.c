@@ -33,7 +33,7 @@ xai_status xai_call_read(const char *text, xai_arena *arena, xai_call_text *out,
     const char *begin = named ? equals + 1 : text;
     *out = (xai_call_text){.text = copy_of(arena, begin, strlen(begin))};
     char *id = copy_of(arena, begin, strlen(begin));
-    out->name = named ? copy_of(arena, text, (size_t)(equals - text)) : out->text;
+    out->name = named ? copy_of(arena, text, (size_t)(equals - text)) : id;
     if (!id || !out->name || !out->text) XAI_NO_MEMORY(err);
     char *params = strchr(id, '?');
     if (params) *params++ = '\0';

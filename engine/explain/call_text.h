@@ -8,7 +8,7 @@
 #include "base/arena.h"
 
 typedef struct xai_call_text {
-    const char *name; /* the id and its parameters, where none is given */
+    const char *name; /* the id, where none is given */
     const char *text; /* without the name */
     xai_method_call call;
 } xai_call_text;

@@ -69,7 +69,7 @@ static xai_status draw_line(xai_canvas *canvas, const xai_plot_lines *p, const x
         whole = whole && isfinite(low[i]) && isfinite(high[i]);
     }
     uint32_t rgb = COLOURS[(unsigned)line->colour % COLOUR_COUNT];
-    if (band && whole) xai_canvas_band(canvas, x, low, high, line->count, 0.13, rgb);
+    if (band && whole) xai_canvas_band(canvas, x, low, high, line->count, p->count > 4 ? 0.08 : 0.13, rgb);
     if (!band) xai_canvas_line(canvas, x, y, line->count, 2.2, DASHES[(unsigned)line->dash % 3], rgb);
     return XAI_OK;
 }

@@ -3,10 +3,10 @@
  * with the best grades is what `auto` then stands for.
  *
  * A candidate's score is the sum of its grades, each counted as its metric says that better is: by default insertion
- * minus deletion, the areas under both curves in few steps, a measure of faithfulness to the model from -1 to 1. A candidate whose
- * expected time, by its cost and by how long the ones before it took, does not fit the rest of the budget is passed
- * over; the first is always measured. The clock decides what is measured, so the choice is written down (`choose`), and a request
- * with `choose` measures nothing.
+ * minus deletion, the areas under both curves in few steps, a measure of faithfulness to the model from -1 to 1. A
+ * candidate whose expected time, by its cost and by how long the ones before it took, does not fit the rest of the
+ * budget is passed over; the first is always measured. The clock decides what is measured, so the choice is written
+ * down (`choose`), and a request with `choose` measures nothing.
  */
 #include "base/builder.h"
 #include "base/doc.h"

@@ -10,6 +10,7 @@
  * object is inside the view.
  */
 xai_status xai_photo_expected(const xai_photo_set *set, const xai_photo *photo, const xai_image *image,
-                              const double crop[4], int height, int width, xai_arena *arena, xai_target *out, bool *found, xai_error *err);
+                              const double crop[4], int height, int width, xai_arena *arena, xai_target *out,
+                              bool *found, xai_error *err);
 
 #endif

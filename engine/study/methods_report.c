@@ -83,10 +83,7 @@ static void read_row(report *r, size_t photo, const xai_doc *row)
 
 /* ---------------------------------------------------------------- rank */
 
-static xai_better better(const report *r, size_t metric)
-{
-    return xai_metric_find(r->study->metrics[metric].call.id)->better;
-}
+static xai_better better(const report *r, size_t metric) { return xai_methods_study_better(r->study, metric); }
 
 /* Adds the ranks by one metric on one photo; whether it ranked anybody. */
 static bool add_ranks(const report *r, size_t photo, size_t metric, double *sums)

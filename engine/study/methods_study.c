@@ -8,9 +8,11 @@
 #include "methods_study.h"
 
 #include "expected.h"
+#include "focus.h"
 #include "metrics/map.h"
 #include "stopwatch.h"
 
+#include <math.h>
 #include <string.h>
 
 typedef struct subject {
@@ -19,7 +21,7 @@ typedef struct subject {
     xai_target target;
     xai_target expected;
     bool has_expected;
-    xai_doc *rows[XAI_STUDY_MOST_METHODS];
+    xai_doc *rows[XAI_STUDY_MOST_METHODS], *grades[XAI_STUDY_MOST_METHODS];
     xai_result *results[XAI_STUDY_MOST_METHODS]; /* NULL: it failed */
 } subject;
 
@@ -111,21 +113,41 @@ static xai_doc *grade_doc(const xai_grade *g, xai_arena *arena)
         return doc;
     }
     xai_doc_put_real(doc, "value", g->value);
-    xai_doc_put_real(doc, "random", g->random_count ? g->random_mean : 0.0 / 0.0);
+    xai_doc_put_real(doc, "random", g->random_count ? g->random_mean : (double)NAN);
     xai_doc_put_real(doc, "percentile", g->percentile);
     xai_doc_put_real(doc, "edges", g->edges);
     return doc;
 }
 
-static void put_grades(const subject *u, const xai_result *result, const size_t *which)
+static bool is_focus(const xai_methods_study *s, size_t metric)
 {
-    xai_arena *arena = u->photo->arena;
+    return strcmp(s->metrics[metric].call.id, XAI_FOCUS_ID) == 0;
+}
+
+static bool needs_region(const xai_methods_study *s, size_t metric)
+{
+    return !is_focus(s, metric) && strcmp(xai_metric_find(s->metrics[metric].call.id)->needs, "expected") == 0;
+}
+
+/* The metrics that can be asked of this photo, and which of the study's they are. */
+static size_t list_metrics(const xai_methods_study *s, bool has_region, xai_metric_call *calls, size_t *which)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->metric_count; i++) {
+        if (is_focus(s, i) || (needs_region(s, i) && !has_region)) continue;
+        which[n] = i;
+        calls[n++] = s->metrics[i].call;
+    }
+    return n;
+}
+
+static void put_grades(const subject *u, const xai_result *result, const size_t *methods, const size_t *metrics)
+{
     for (size_t k = 0; k < result->explanation_count; k++) {
         const xai_explanation *e = &result->explanations[k];
-        xai_doc *grades = xai_doc_object(arena);
-        for (size_t m = 0; grades && m < e->grade_count && m < u->study->metric_count; m++)
-            xai_doc_put(grades, u->study->metrics[m].name, grade_doc(&e->grades[m], arena));
-        xai_doc_put(u->rows[which[k]], "grades", grades);
+        for (size_t m = 0; m < e->grade_count; m++)
+            xai_doc_put(u->grades[methods[k]], u->study->metrics[metrics[m]].name,
+                        grade_doc(&e->grades[m], u->photo->arena));
     }
 }
 
@@ -153,16 +175,16 @@ static xai_status grade_all(subject *u, xai_error *err)
 {
     xai_method_call calls[XAI_STUDY_MOST_METHODS];
     xai_metric_call metrics[XAI_STUDY_MOST_METRICS];
-    size_t which[XAI_STUDY_MOST_METHODS];
+    size_t which[XAI_STUDY_MOST_METHODS], asked[XAI_STUDY_MOST_METRICS];
     xai_result *result;
     XAI_TRY(gather(u, calls, which, &result, err));
-    if (!result) return XAI_OK;
-    for (size_t i = 0; i < u->study->metric_count; i++) metrics[i] = u->study->metrics[i].call;
+    size_t metric_count = list_metrics(u->study, u->has_expected, metrics, asked);
+    if (!result || !metric_count) return XAI_OK;
     xai_request request = request_of(u);
     request.calls = calls;
     request.call_count = result->explanation_count;
     request.metrics = metrics;
-    request.metric_count = u->study->metric_count;
+    request.metric_count = metric_count;
     request.expected = u->has_expected ? &u->expected : NULL;
     xai_stopwatch watch = xai_stopwatch_now();
     XAI_TRY(xai_grade_result(&request, u->study->pool, u->study->token, result, err));
@@ -171,7 +193,28 @@ static xai_status grade_all(subject *u, xai_error *err)
     xai_doc *grading = xai_doc_object(u->photo->arena);
     if (grading) xai_stopwatch_put(grading, &watch);
     xai_doc_put(u->photo->record, "grading", grading);
-    put_grades(u, result, which);
+    put_grades(u, result, which, asked);
+    return XAI_OK;
+}
+
+static xai_status focus_all(subject *u, xai_error *err)
+{
+    double values[XAI_STUDY_MOST_METHODS];
+    for (size_t m = 0; m < u->study->metric_count; m++) {
+        if (!is_focus(u->study, m)) continue;
+        xai_error why = {0};
+        xai_status status = xai_study_focus(u->study, u->photo, u->rows, values, &why);
+        if (ends_the_study(status)) {
+            if (err) *err = why;
+            return status;
+        }
+        for (size_t i = 0; i < u->study->method_count; i++) {
+            xai_doc *grade = xai_doc_object(u->photo->arena);
+            if (grade && status == XAI_OK) xai_doc_put_real(grade, "value", values[i]);
+            else if (grade) xai_doc_put_text(grade, "refusal", why.msg); /* a photo of the mosaic is broken */
+            xai_doc_put(u->grades[i], u->study->metrics[m].name, grade);
+        }
+    }
     return XAI_OK;
 }
 
@@ -179,7 +222,11 @@ static xai_status study_photo(subject *u, xai_error *err)
 {
     XAI_TRY(look(u, err));
     XAI_TRY(explain_all(u, err));
+    for (size_t i = 0; i < u->study->method_count; i++)
+        if (!(u->grades[i] = xai_doc_object(u->photo->arena))) XAI_NO_MEMORY(err);
     XAI_TRY(grade_all(u, err));
+    XAI_TRY(focus_all(u, err));
+    for (size_t i = 0; i < u->study->method_count; i++) xai_doc_put(u->rows[i], "grades", u->grades[i]);
     xai_doc *rows = xai_doc_array(u->photo->arena);
     if (!rows) XAI_NO_MEMORY(err);
     for (size_t i = 0; i < u->study->method_count; i++) xai_doc_push(rows, u->rows[i]);
@@ -209,35 +256,78 @@ static xai_status check_names(const xai_call_text *list, size_t count, const cha
     return XAI_OK;
 }
 
-xai_status xai_methods_study_prepare(const xai_methods_study *s, xai_error *err)
+static bool any_region(const xai_photo_set *set)
 {
+    for (size_t i = 0; i < set->count; i++)
+        if (set->photos[i].boxes || set->photos[i].mask) return true;
+    return false;
+}
+
+/* What the metrics ask of the labels. */
+static xai_status check_labels(const xai_methods_study *s, const xai_photo_set *set, xai_error *err)
+{
+    for (size_t m = 0; m < s->metric_count; m++) {
+        XAI_CHECK(is_focus(s, m) || xai_metric_find(s->metrics[m].call.id), err, UNKNOWN_METRIC, "--evaluate",
+                  "there is no metric '%.60s'", s->metrics[m].call.id);
+        XAI_CHECK(!needs_region(s, m) || any_region(set), err, USAGE, "--labels",
+                  "%s needs to know where the objects are: a column 'box' or 'mask'", s->metrics[m].call.id);
+        for (size_t i = 0; is_focus(s, m) && i < set->count; i++)
+            XAI_CHECK(set->photos[i].class_index >= 0, err, USAGE, "--labels",
+                      "focus needs a class for every photo: '%.80s' has none", set->photos[i].file);
+    }
+    return XAI_OK;
+}
+
+xai_status xai_methods_study_prepare(const xai_methods_study *s, const xai_photo_set *set, xai_error *err)
+{
+    static const int64_t ALL[] = {0, 1};
+    const xai_target everywhere = {.class_index = -1, .contrast = -1, .kind = XAI_TARGET_MASK, .mask_rows = 1,
+                                   .mask_cols = 1, .mask_runs = ALL, .mask_run_count = 2};
     xai_method_call calls[XAI_STUDY_MOST_METHODS];
     xai_metric_call metrics[XAI_STUDY_MOST_METRICS];
+    size_t which[XAI_STUDY_MOST_METRICS];
     XAI_CHECK(s->method_count > 0, err, USAGE, "--method", "give --method: one or more, with commas between them");
     XAI_CHECK(s->metric_count > 0, err, USAGE, "--evaluate", "give --evaluate: one or more metrics, with commas between them");
     XAI_TRY(check_names(s->methods, s->method_count, "--method", err));
     XAI_TRY(check_names(s->metrics, s->metric_count, "--evaluate", err));
+    XAI_TRY(check_labels(s, set, err));
     for (size_t i = 0; i < s->method_count; i++) calls[i] = s->methods[i].call;
-    for (size_t i = 0; i < s->metric_count; i++) metrics[i] = s->metrics[i].call;
     xai_request request = {.model = s->model, .calls = calls, .call_count = s->method_count, .metrics = metrics,
-                           .metric_count = s->metric_count};
+                           .metric_count = list_metrics(s, true, metrics, which), .expected = &everywhere};
     XAI_TRY(xai_request_check(&request, err));
     return xai_grade_check(&request, err);
 }
 
-static xai_doc *calls_doc(const xai_call_text *list, size_t count, bool metrics, xai_arena *arena)
+xai_better xai_methods_study_better(const xai_methods_study *s, size_t metric)
+{
+    return is_focus(s, metric) ? XAI_BETTER_HIGHER : xai_metric_find(s->metrics[metric].call.id)->better;
+}
+
+static xai_doc *call_doc(const xai_call_text *call, int version, xai_arena *arena)
+{
+    xai_doc *doc = xai_doc_object(arena);
+    if (!doc) return NULL;
+    xai_doc_put_text(doc, "name", call->name);
+    xai_doc_put_text(doc, "call", call->text);
+    xai_doc_put_int(doc, "version", version);
+    return doc;
+}
+
+static xai_doc *methods_doc(const xai_methods_study *s, xai_arena *arena)
 {
     xai_doc *array = xai_doc_array(arena);
-    for (size_t i = 0; array && i < count; i++) {
-        xai_doc *doc = xai_doc_object(arena);
-        const xai_method_info *method = metrics ? NULL : xai_method_find(list[i].call.id);
-        const xai_metric_info *metric = metrics ? xai_metric_find(list[i].call.id) : NULL;
-        if (doc) {
-            xai_doc_put_text(doc, "name", list[i].name);
-            xai_doc_put_text(doc, "call", list[i].text);
-            xai_doc_put_int(doc, "version", method ? method->version : metric ? metric->version : 0);
-            if (metric) xai_doc_put_text(doc, "better", xai_better_name(metric->better));
-        }
+    for (size_t i = 0; array && i < s->method_count; i++)
+        xai_doc_push(array, call_doc(&s->methods[i], xai_method_find(s->methods[i].call.id)->version, arena));
+    return array;
+}
+
+static xai_doc *metrics_doc(const xai_methods_study *s, xai_arena *arena)
+{
+    xai_doc *array = xai_doc_array(arena);
+    for (size_t i = 0; array && i < s->metric_count; i++) {
+        const xai_metric_info *info = xai_metric_find(s->metrics[i].call.id);
+        xai_doc *doc = call_doc(&s->metrics[i], info ? info->version : 1, arena);
+        if (doc) xai_doc_put_text(doc, "better", xai_better_name(xai_methods_study_better(s, i)));
         xai_doc_push(array, doc);
     }
     return array;
@@ -255,7 +345,7 @@ xai_doc *xai_methods_study_protocol(const xai_methods_study *s, xai_arena *arena
     xai_doc_put_text(doc, "isa", xai_isa_name());
     xai_doc_put_int(doc, "seed", (int64_t)s->seed);
     xai_doc_put_bool(doc, "label", s->label);
-    xai_doc_put(doc, "methods", calls_doc(s->methods, s->method_count, false, arena));
-    xai_doc_put(doc, "metrics", calls_doc(s->metrics, s->metric_count, true, arena));
+    xai_doc_put(doc, "methods", methods_doc(s, arena));
+    xai_doc_put(doc, "metrics", metrics_doc(s, arena));
     return doc;
 }

@@ -20,8 +20,11 @@ typedef struct xai_methods_study {
     size_t method_count, metric_count;
 } xai_methods_study;
 
-/* Checks what would fail on every photo: ids, parameters, names given twice. */
-xai_status xai_methods_study_prepare(const xai_methods_study *study, xai_error *err);
+/* Checks what would fail on every photo of the set: ids, parameters, names given twice, what labels must say. */
+xai_status xai_methods_study_prepare(const xai_methods_study *study, const xai_photo_set *set, xai_error *err);
+
+/* Which way a metric of the study is better. */
+xai_better xai_methods_study_better(const xai_methods_study *study, size_t metric);
 
 /* The work on one photo, an xai_study's; `user` is the xai_methods_study. */
 xai_status xai_methods_study_work(void *user, const xai_study_photo *photo, xai_error *err);

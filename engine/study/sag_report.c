@@ -213,7 +213,7 @@ static xai_status line_of(const report *r, size_t which, xai_plot_line *out, xai
         v[3 * n + k] = s->coverage[k].high;
     }
     *out = (xai_plot_line){.name = s->name, .x = v, .y = v + n, .low = v + 2 * n, .high = v + 3 * n, .count = n,
-                           .colour = colour_of(r, which), .dash = strcmp(s->region, "hard") == 0};
+                           .colour = colour_of(r, which), .dash = strcmp(s->region, "tent") != 0};
     return XAI_OK;
 }
 

@@ -3,15 +3,17 @@
  *
  * Searches and heat maps go through xai_explain, sets of patches through xai_probe, as anybody's would; nothing here
  * knows how a search is made. The parameters of the search are chosen so that it never stops early: no budget that
- * binds, no local search for compact sets, no graph below the sets, and further levels after the first success. One
- * thread.
+ * binds, no local search for compact sets, no graph below the sets, and further levels after the first success; and so
+ * that it looks for as many diverse sets as it can tell. One thread.
  */
 #include "sag_study.h"
 
 #include "base/param.h"
+#include "explain/call_text.h"
 #include "explain/context.h"
-#include "explain/sag/diverse.h"
+#include "explain/sag/search.h"
 #include "heat_order.h"
+#include "mse_sets.h"
 #include "stopwatch.h"
 
 #include <string.h>
@@ -55,6 +57,16 @@ static xai_status split(const char *list, const char *where, items *out, xai_err
     }
 }
 
+/* SUPERPIXEL: of no grid, or unknown. */
+static xai_region_kind region_of(const char *name)
+{
+    size_t length;
+    const char *choice;
+    for (size_t i = 0; (choice = xai_choice_at(XAI_REGION_CHOICES, i, &length)) != NULL; i++)
+        if (strlen(name) == length && strncmp(name, choice, length) == 0) return (xai_region_kind)i;
+    return XAI_REGION_SUPERPIXEL;
+}
+
 static xai_status check_lists(const xai_sag_study *s, xai_error *err)
 {
     const xai_sag_study_options *o = &s->options;
@@ -65,14 +77,17 @@ static xai_status check_lists(const xai_sag_study *s, xai_error *err)
         XAI_CHECK(xai_parse_number(list.text[i], &width) && width >= 1 && width <= 32, err, BAD_PARAM, "params.beams",
                   "'%s' is not a beam width from 1 to 32", list.text[i]);
     XAI_TRY(split(o->regions, "params.regions", &list, err));
-    if (!*o->orders) return XAI_OK;
-    XAI_TRY(split(o->orders, "params.orders", &list, err));
-    for (size_t i = 0; i < list.count; i++) {
-        const xai_method_info *method = xai_method_find(list.text[i]);
-        XAI_CHECK(method, err, UNKNOWN_METHOD, "params.orders", "there is no method '%s'", list.text[i]);
-        XAI_TRY(xai_method_served(method, s->model, err));
-    }
+    for (size_t i = 0; i < list.count; i++)
+        XAI_CHECK(region_of(list.text[i]) != XAI_REGION_SUPERPIXEL, err, BAD_PARAM, "params.regions",
+                  "'%s' is not a patch of a grid: tent, hard or feather", list.text[i]);
     return XAI_OK;
+}
+
+/* None, where the list is empty. */
+static xai_status read_orders(const xai_sag_study *s, xai_arena *arena, xai_call_text *out, size_t *count, xai_error *err)
+{
+    *count = 0;
+    return *s->options.orders ? xai_calls_read(s->options.orders, ',', MOST_ITEMS, arena, out, count, err) : XAI_OK;
 }
 
 /* ---------------------------------------------------------------- one search */
@@ -94,7 +109,7 @@ static const char *baseline_name(const xai_sag_study *s, xai_arena *arena)
     return xai_arena_printf(arena, "%.*s", (int)n, name);
 }
 
-enum { SEARCH_PARAMS = 14 };
+enum { SEARCH_PARAMS = 16 };
 
 static void search_params(const xai_sag_study *s, const char *beam, const char *region, const char *baseline,
                           xai_named_value out[SEARCH_PARAMS])
@@ -104,46 +119,9 @@ static void search_params(const xai_sag_study *s, const char *beam, const char *
         text("beam", beam), text("region", region), text("baseline", baseline), number("grid", (double)o->grid),
         number("p_high", o->p_high), number("p_low", o->p_high), number("candidates", (double)o->candidates),
         number("patience", (double)o->patience), number("max_patches", (double)o->max_patches),
-        number("max_evals", (double)o->max_evals), number("compact", 0), number("max_mses", XAI_DIVERSE_MAX),
-        number("subset_max", 0), number("max_nodes", 1)};
+        number("max_evals", (double)o->max_evals), number("compact", 0), number("max_mses", XAI_MSE_SETS_MOST),
+        number("subset_max", 0), number("max_nodes", 1), number("counterfactuals", 0), number("shown", XAI_SAG_MAX_SHOWN)};
     memcpy(out, list, sizeof list);
-}
-
-typedef struct sets {
-    xai_mask masks[XAI_DIVERSE_MAX];
-    int sizes[XAI_DIVERSE_MAX];
-    size_t count, total; /* kept here, and listed */
-} sets;
-
-/* The listed explanations by size; roots come first in the document. */
-static void read_sets(const xai_doc *graph, sets *out)
-{
-    const xai_doc *list = xai_doc_get(graph, "mses");
-    *out = (sets){.total = list ? list->count : 0};
-    for (const xai_doc *mse = list ? list->first : NULL; mse && out->count < XAI_DIVERSE_MAX; mse = mse->next) {
-        xai_mask mask = {{0}};
-        const xai_doc *patches = xai_doc_get(mse, "patches");
-        for (const xai_doc *p = patches ? patches->first : NULL; p; p = p->next)
-            mask = xai_mask_with(mask, (int)p->integer);
-        size_t at = out->count++;
-        int size = xai_mask_count(mask);
-        for (; at > 0 && out->sizes[at - 1] > size; at--) {
-            out->sizes[at] = out->sizes[at - 1];
-            out->masks[at] = out->masks[at - 1];
-        }
-        out->sizes[at] = size;
-        out->masks[at] = mask;
-    }
-}
-
-/* How many of them can stand together if two may share `overlap` patches. */
-static int64_t count_diverse(const sets *s, int overlap)
-{
-    uint64_t compatible[XAI_DIVERSE_MAX] = {0};
-    for (size_t i = 0; i < s->count; i++)
-        for (size_t j = 0; j < s->count; j++)
-            if (xai_mask_overlap(s->masks[i], s->masks[j]) <= overlap) compatible[i] |= UINT64_C(1) << j;
-    return __builtin_popcountll(xai_diverse_choose(compatible, s->sizes, (int)s->count, XAI_DIVERSE_MAX));
 }
 
 static const xai_artifact *find_artifact(const xai_explanation *e, xai_artifact_kind kind)
@@ -156,15 +134,15 @@ static const xai_artifact *find_artifact(const xai_explanation *e, xai_artifact_
 static xai_status record_search(const xai_explanation *e, xai_doc *run, xai_error *err)
 {
     const xai_artifact *graph = find_artifact(e, XAI_ARTIFACT_GRAPH);
-    sets found;
+    xai_mse_sets found;
     XAI_CHECK(graph, err, INTERNAL, "", "the search made no graph");
-    read_sets(graph->doc, &found);
+    xai_mse_sets_read(graph->doc, &found);
     const xai_doc *stats = xai_doc_get(graph->doc, "stats");
     if (found.count) xai_doc_put_int(run, "patches", found.sizes[0]);
     xai_doc_put_text(run, "outcome", xai_record_text(graph->doc, "outcome"));
     xai_doc_put_int(run, "mses", (int64_t)found.total);
-    xai_doc_put_int(run, "diverse_0", count_diverse(&found, 0));
-    xai_doc_put_int(run, "diverse_1", count_diverse(&found, 1));
+    xai_doc_put_int(run, "diverse_0", xai_mse_sets_diverse(&found, 0));
+    xai_doc_put_int(run, "diverse_1", xai_mse_sets_diverse(&found, 1));
     xai_doc_put_real(run, "evals", xai_record_number(stats, "evals"));
     return XAI_OK;
 }
@@ -240,8 +218,7 @@ static xai_status follow(const subject *u, const heat *h, const char *region, co
     xai_regions regions;
     xai_stopwatch watch = xai_stopwatch_now();
     int grid = (int)u->study->options.grid;
-    xai_region_kind kind = strcmp(region, "hard") == 0 ? XAI_REGION_HARD : XAI_REGION_TENT;
-    XAI_TRY(xai_regions_init(&regions, kind, grid, grid, result->view_height, result->view_width, arena, err));
+    XAI_TRY(xai_regions_init(&regions, region_of(region), grid, grid, result->view_height, result->view_width, arena, err));
     int order[XAI_MASK_MAX], count = regions.count;
     const char **names = XAI_NEW(arena, const char *, (size_t)count);
     xai_probe_value *values = XAI_NEW(arena, xai_probe_value, (size_t)count);
@@ -313,20 +290,19 @@ static xai_status follow_on(const subject *u, const char *method, const items *r
     return XAI_OK;
 }
 
-static xai_status run_order(const subject *u, const char *method, const items *regions, xai_error *err)
+static xai_status run_order(const subject *u, const xai_call_text *method, const items *regions, xai_error *err)
 {
     xai_error why = {0};
-    xai_method_call call = {.id = method};
     xai_result *result = NULL;
     heat h = {.map = NULL};
     xai_stopwatch watch = xai_stopwatch_now();
-    xai_status made = explain(u, &call, &result, &why);
+    xai_status made = explain(u, &method->call, &result, &why);
     const xai_artifact *map = made == XAI_OK ? find_artifact(&result->explanations[0], XAI_ARTIFACT_MAP) : NULL;
-    if (made == XAI_OK && !map) made = XAI_ERROR_SET(&why, UNSUPPORTED, method, "%s gives no map", method);
+    if (made == XAI_OK && !map) made = XAI_ERROR_SET(&why, UNSUPPORTED, method->call.id, "%s gives no map", method->call.id);
     if (map)
         h = (heat){.map = map->values, .rows = (int)map->shape[0], .cols = (int)map->shape[1],
                    .evals = result->forwards + 2 * result->backwards, .took = xai_stopwatch_since(&watch)};
-    xai_status status = follow_on(u, method, regions, &h, result, made, &why, err);
+    xai_status status = follow_on(u, method->name, regions, &h, result, made, &why, err);
     xai_result_free(result);
     return status;
 }
@@ -334,11 +310,13 @@ static xai_status run_order(const subject *u, const char *method, const items *r
 static xai_status run_all(const subject *u, xai_error *err)
 {
     const xai_sag_study_options *o = &u->study->options;
-    items regions, orders = {.count = 0};
+    items regions;
+    xai_call_text orders[MOST_ITEMS];
+    size_t order_count = 0;
     XAI_TRY(split(o->regions, "params.regions", &regions, err));
-    if (*o->orders) XAI_TRY(split(o->orders, "params.orders", &orders, err));
+    XAI_TRY(read_orders(u->study, u->photo->arena, orders, &order_count, err));
     for (size_t r = 0; r < regions.count; r++) XAI_TRY(run_searches(u, regions.text[r], err));
-    for (size_t i = 0; i < orders.count; i++) XAI_TRY(run_order(u, orders.text[i], &regions, err));
+    for (size_t i = 0; i < order_count; i++) XAI_TRY(run_order(u, &orders[i], &regions, err));
     return XAI_OK;
 }
 
@@ -398,6 +376,18 @@ static xai_status check_searches(const xai_sag_study *s, xai_arena *arena, xai_e
     return XAI_OK;
 }
 
+static xai_status check_orders(const xai_sag_study *s, xai_arena *arena, xai_error *err)
+{
+    xai_call_text orders[MOST_ITEMS];
+    size_t count;
+    XAI_TRY(read_orders(s, arena, orders, &count, err));
+    for (size_t i = 0; i < count; i++) {
+        xai_request request = {.model = s->model, .calls = &orders[i].call, .call_count = 1};
+        XAI_TRY(xai_request_check(&request, err));
+    }
+    return XAI_OK;
+}
+
 xai_status xai_sag_study_prepare(xai_sag_study *s, xai_error *err)
 {
     xai_sag_study_options *o = &s->options;
@@ -408,6 +398,7 @@ xai_status xai_sag_study_prepare(xai_sag_study *s, xai_error *err)
     xai_arena *arena = xai_arena_new(0);
     if (!arena) XAI_NO_MEMORY(err);
     xai_status status = check_searches(s, arena, err);
+    if (status == XAI_OK) status = check_orders(s, arena, err);
     xai_arena_free(arena);
     return status;
 }
