@@ -72,6 +72,7 @@ function drawNode(node, place, size, removed, sag) {
             role: 'button',
             'aria-label': label,
             'data-id': node.id,
+            'data-set': node.set ?? node.id,
         },
         s('title', {}, label),
         s('rect', {
@@ -103,7 +104,7 @@ function drawNode(node, place, size, removed, sag) {
 /**
  * Draws the graph.
  * @param {{data: Object, base: HTMLCanvasElement, target: number}} sag base: the model's view at thumbnail size
- * @param {{nodes: Array, edges: Array}} part
+ * @param {{nodes: Array, edges: Array}} part of the graph, or of its tree (tree.js)
  * @returns {{svg: SVGSVGElement, width: number, height: number, rows: string[][], places: Map}}
  */
 export function drawGraph(sag, part) {

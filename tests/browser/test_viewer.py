@@ -91,6 +91,54 @@ def test_attention_graph_and_live_patches(page):
     assert page.sideways() <= 0, "the page with a graph is wider than a phone"
 
 
+def test_graph_as_a_tree_and_its_files(page):
+    page.choose_sample("coffee")
+    page.choose_method("sag")
+    page.set_field("grid", 4)
+    page.set_field("p_high", 0.5)
+    page.click("#explain")
+    page.wait(".sag .node.root")
+    sets = {node.get_attribute("data-set") for node in page.all(".sag .node")}
+    drawn = len(page.all(".sag .node"))
+    page.click(".as-tree")
+    page.until(lambda: len(page.all(".sag .node")) >= drawn, what="the tree")
+    assert {node.get_attribute("data-set") for node in page.all(".sag .node")} == sets
+    assert len(page.all(".sag .edge")) == len(page.all(".sag .node")) - len(page.all(".sag .node.root"))
+    page.click(".as-tree")
+    page.until(lambda: len(page.all(".sag .node")) == drawn, what="the graph again")
+    page.click(".card .card-foot summary")
+    page.until(lambda: len(page.all(".card .card-foot img.rendered")) >= 3, what="the files")
+    saves = [b.text for b in page.all(".card .card-foot .saves button")]
+    assert {"SVG", "GIF"} <= set(saves)
+    page.until(lambda: all(i.get_property("naturalWidth") > 100 for i in page.all(".card .card-foot img.rendered")),
+               what="pictures that can be shown")
+
+
+def test_quiz_from_question_to_summary(page):
+    page.choose_sample("chelsea")
+    page.choose_method("sag")
+    page.set_field("grid", 5)
+    page.set_field("p_high", 0.6)
+    page.set_field("max_evals", 150)
+    page.click("#quiz")
+    page.wait(".quiz-choice", 120)
+    assert page.all(".quiz-explanation canvas") or page.all(".quiz-explanation .sag .node")
+    assert "%" not in page.text(".quiz-sides"), "the score is told before the answer"
+    for _ in range(10):
+        page.click('[data-choice="a"]')
+        page.wait(".quiz-next")
+        assert page.text(".quiz-sides").count("%") == 2
+        page.click(".quiz-next")
+        page.until(lambda: page.all(".quiz-summary") or not page.all(".quiz-next"), what="what comes next")
+        if page.all(".quiz-summary"):
+            break
+    assert "of 6 right" in page.text(".quiz-questions h4") and "%" in page.text(".quiz-summary tbody")
+    page.size(360, 740)
+    assert page.sideways() <= 0
+    page.press(Keys.ESCAPE)
+    page.until(lambda: not page.all("dialog"), what="the dialog's end")
+
+
 def test_keyboard_alone_is_enough(page):
     page.tab_to('[data-sample^="chelsea"]')
     page.press(Keys.ENTER)
