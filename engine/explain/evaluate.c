@@ -44,6 +44,7 @@ static void score(const job *j, size_t index, const float *data)
     if (j->record)
         memcpy(j->record + index * elements, data, elements * sizeof *data);
     j->scores->values[index] = (float)xai_aim_value(j->aim, data);
+    if (j->scores->versus) j->scores->versus_values[index] = (float)xai_aim_value(j->scores->versus, data);
     if (j->scores->top1) j->scores->top1[index] = (int32_t)xai_aim_top_class(j->aim, data);
 }
 

@@ -27,6 +27,8 @@ typedef struct xai_variants {
 typedef struct xai_scores {
     float *values; /* count: the target's value */
     int32_t *top1; /* count: the class with the highest score; NULL: not wanted, or the target is no class's */
+    const xai_aim *versus; /* another class of the same tensor, and its value on every variant; NULL: not wanted */
+    float *versus_values;
     size_t done;   /* leading variants that are complete */
 } xai_scores;
 

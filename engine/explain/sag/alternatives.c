@@ -32,7 +32,7 @@ xai_status xai_sag_alternatives(xai_sag_state *state, xai_error *err)
     while (roots < (size_t)state->settings->shown) {
         xai_mask tries[2] = {without_roots(state, 0), without_roots(state, state->settings->overlap)};
         xai_sag_score scores[2];
-        XAI_TRY(xai_sag_oracle_ask(state->oracle, tries, 2, scores, err));
+        XAI_TRY(xai_sag_ask(state, tries, 2, scores, err));
         int use = xai_sag_reaches(state, scores[0]) ? 0 : 1;
         if (!xai_sag_reaches(state, scores[use]) || xai_sag_covered(state, tries[use])) return XAI_OK;
         XAI_TRY(xai_sag_strip(state, tries[use], err));

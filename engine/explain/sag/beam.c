@@ -80,7 +80,7 @@ static xai_status climb(xai_sag_state *state, int depth, member *kept, size_t *k
         *kept_count = 0;
         return XAI_OK;
     }
-    XAI_TRY(xai_sag_batch_ask(&batch, state->oracle, err));
+    XAI_TRY(xai_sag_batch_ask(&batch, state, err));
     member *level = XAI_NEW(state->arena, member, batch.count);
     if (!level) XAI_NO_MEMORY(err);
     for (size_t i = 0; i < batch.count; i++) level[i] = (member){.mask = batch.masks[i], .score = batch.scores[i]};

@@ -3,11 +3,15 @@
  *
  * Nodes are merged by set, so that roots share what lies below them. Level by level: all nodes that are to be
  * expanded are found first, then their children are scored as one batch. A node is expanded with all its children
- * or not at all. The empty set is no node.
+ * or not at all. The empty set is no node. In the dialect of the reference code the first three regions are taken away,
+ * and the share that decides is rounded as there.
  */
 #include <assert.h>
+#include <math.h>
 
 #include "state.h"
+
+enum { REFERENCE_CHILDREN = 3 };
 
 typedef struct graph {
     xai_sag_node *nodes;
@@ -23,16 +27,23 @@ static size_t find_node(const graph *g, xai_mask mask)
     return i;
 }
 
+/* As the reference code writes it: the share to three decimals, of which whole percents are kept. */
+static double percent_of(double share) { return floor(rint(1000 * share) / 10); }
+
 static bool wants_children(const xai_sag_state *state, const xai_sag_node *node)
 {
     if (xai_mask_count(node->mask) < 2) return false;
+    double share = (double)node->score.p / state->f_all;
+    if (state->settings->dialect == XAI_SAG_REFERENCE) return percent_of(share) > 100 * state->settings->p_low;
     return node->root || (double)node->score.p >= state->settings->p_low * state->f_all;
 }
 
-/* Adds the children of node `at` that do not exist yet, unscored, and the edges; false if they do not fit. */
-static bool expand(graph *g, size_t at)
+/* Adds the children of node `at` (the first `most`; 0: all) that do not exist yet, unscored, and the edges; false if
+ * they do not fit. */
+static bool expand(graph *g, size_t at, int most)
 {
     int list[XAI_MASK_MAX], n = xai_mask_list(g->nodes[at].mask, list);
+    if (most && n > most) n = most;
     size_t fresh = 0;
     for (int i = 0; i < n; i++)
         fresh += find_node(g, xai_mask_without(g->nodes[at].mask, list[i])) == g->node_count;
@@ -54,7 +65,7 @@ static xai_status score_nodes(xai_sag_state *state, graph *g, size_t first, xai_
     xai_sag_batch batch;
     XAI_TRY(xai_sag_batch_init(&batch, state->arena, g->node_count - first, err));
     for (size_t i = first; i < g->node_count; i++) xai_sag_batch_add(&batch, g->nodes[i].mask);
-    XAI_TRY(xai_sag_batch_ask(&batch, state->oracle, err));
+    XAI_TRY(xai_sag_batch_ask(&batch, state, err));
     for (size_t i = first; i < g->node_count; i++) g->nodes[i].score = batch.scores[i - first];
     return XAI_OK;
 }
@@ -69,11 +80,12 @@ static void take_back(graph *g, size_t first, size_t last, size_t edges)
 
 static xai_status grow(xai_sag_state *state, graph *g, xai_error *err)
 {
+    int most = state->settings->dialect == XAI_SAG_REFERENCE ? REFERENCE_CHILDREN : 0;
     size_t first = 0;
     while (first < g->node_count) {
         size_t last = g->node_count, edges = g->edge_count;
         for (size_t i = first; i < last; i++)
-            if (wants_children(state, &g->nodes[i]) && !expand(g, i)) state->bounds |= XAI_SAG_BOUND_NODES;
+            if (wants_children(state, &g->nodes[i]) && !expand(g, i, most)) state->bounds |= XAI_SAG_BOUND_NODES;
         xai_status status = score_nodes(state, g, last, err);
         if (status != XAI_OK) {
             take_back(g, first, last, edges);

@@ -29,7 +29,7 @@ static uint32_t next_pick(uint32_t pick)
 static xai_status flush(xai_sag_state *state, xai_sag_batch *batch, xai_error *err)
 {
     if (!batch->count) return XAI_OK;
-    XAI_TRY(xai_sag_batch_ask(batch, state->oracle, err));
+    XAI_TRY(xai_sag_batch_ask(batch, state, err));
     for (size_t i = 0; i < batch->count; i++)
         if (xai_sag_reaches(state, batch->scores[i]))
             XAI_TRY(xai_sag_record(state, batch->masks[i], batch->scores[i], err));

@@ -1,6 +1,8 @@
 /* Sets of regions through the batched evaluation. One thread calls; the pool does the work. */
 #include "eyes.h"
 
+#include <stdlib.h>
+
 #include "explain/predict.h"
 
 xai_status xai_sag_aim_at(xai_aim *aim, const xai_context *c, const xai_target *target, xai_error *err)
@@ -12,11 +14,18 @@ xai_status xai_sag_aim_at(xai_aim *aim, const xai_context *c, const xai_target *
     return XAI_OK;
 }
 
-xai_status xai_sag_look(void *user, const xai_mask *masks, size_t n, float *p, int32_t *top1, xai_error *err)
+xai_status xai_sag_look(void *user, const xai_mask *masks, size_t n, xai_sag_score *out, xai_error *err)
 {
     xai_sag_eyes *e = user;
+    float *p = malloc(n * (2 * sizeof *p + sizeof(int32_t)));
+    if (!p) XAI_NO_MEMORY(err);
     e->scene.masks = masks;
-    xai_scores scores = {.values = p, .top1 = top1};
+    xai_scores scores = {.values = p, .versus_values = p + n, .top1 = (int32_t *)(p + 2 * n)};
+    if (e->compares) scores.versus = &e->versus;
     xai_variants variants = {.count = n, .make = xai_sag_scene_show, .user = &e->scene};
-    return xai_evaluate(e->scene.context, &e->aim, &variants, &scores, err);
+    xai_status status = xai_evaluate(e->scene.context, &e->aim, &variants, &scores, err);
+    for (size_t i = 0; status == XAI_OK && i < n; i++)
+        out[i] = (xai_sag_score){p[i], scores.top1[i], e->compares ? scores.versus_values[i] : 0};
+    free(p);
+    return status;
 }

@@ -105,14 +105,12 @@ static void forget_after(xai_sag_oracle *oracle, size_t count)
 static xai_status evaluate_from(xai_sag_oracle *oracle, size_t first, xai_error *err)
 {
     size_t n = oracle->count - first;
-    xai_mask *masks = malloc(n * (sizeof(xai_mask) + sizeof(float) + sizeof(int32_t)));
+    xai_mask *masks = malloc(n * (sizeof(xai_mask) + sizeof(xai_sag_score)));
     if (!masks) XAI_NO_MEMORY(err);
-    float *p = (float *)(masks + n);
-    int32_t *top1 = (int32_t *)(p + n);
+    xai_sag_score *scores = (xai_sag_score *)(masks + n);
     for (size_t i = 0; i < n; i++) masks[i] = oracle->entries[first + i].mask;
-    xai_status status = oracle->evaluate(oracle->user, masks, n, p, top1, err);
-    for (size_t i = 0; status == XAI_OK && i < n; i++)
-        oracle->entries[first + i].score = (xai_sag_score){.p = p[i], .top1 = top1[i]};
+    xai_status status = oracle->evaluate(oracle->user, masks, n, scores, err);
+    for (size_t i = 0; status == XAI_OK && i < n; i++) oracle->entries[first + i].score = scores[i];
     free(masks);
     return status;
 }

@@ -11,14 +11,15 @@
 #include "base/token.h"
 #include "mask.h"
 
-/* Scores masks[n]: p[n] = the target's probability, top1[n] = the most probable class. `n` is at least 1. */
-typedef xai_status (*xai_sag_evaluate_fn)(void *user, const xai_mask *masks, size_t n, float *p, int32_t *top1,
-                                          xai_error *err);
-
 typedef struct xai_sag_score {
-    float p;
-    int32_t top1;
+    float p;      /* the target's probability */
+    int32_t top1; /* the most probable class */
+    float versus; /* the probability of the class that the target is compared with; 0 where there is none */
 } xai_sag_score;
+
+/* Scores masks[n] to scores[n]. `n` is at least 1. */
+typedef xai_status (*xai_sag_evaluate_fn)(void *user, const xai_mask *masks, size_t n, xai_sag_score *scores,
+                                          xai_error *err);
 
 typedef struct xai_sag_entry {
     xai_mask mask;

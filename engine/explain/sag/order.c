@@ -23,8 +23,8 @@ static void add_ranks(const double *value, int count, double *total)
     }
 }
 
-/* Indices by ascending total, ties by index: insertion sort, the lists are short. */
-static void sort_by(const double *total, int count, int *order)
+/* Insertion sort, the lists are short. */
+void xai_sag_order_by(const double *total, int count, int *order)
 {
     for (int i = 0; i < count; i++) {
         int at = i;
@@ -48,7 +48,7 @@ xai_status xai_sag_order(xai_sag_state *state, xai_error *err)
     xai_mask none = {{0}}, all = xai_mask_full(n);
     for (int i = 0; inserts && i < n; i++) xai_sag_batch_add(&batch, xai_mask_with(none, i));
     for (int i = 0; deletes && i < n; i++) xai_sag_batch_add(&batch, xai_mask_without(all, i));
-    if (batch.count) XAI_TRY(xai_sag_batch_ask(&batch, state->oracle, err));
+    if (batch.count) XAI_TRY(xai_sag_batch_ask(&batch, state, err));
 
     double value[XAI_MASK_MAX], total[XAI_MASK_MAX] = {0};
     for (int i = 0; inserts && i < n; i++) value[i] = (double)batch.scores[i].p;
@@ -56,7 +56,7 @@ xai_status xai_sag_order(xai_sag_state *state, xai_error *err)
     for (int i = 0; deletes && i < n; i++) value[i] = -(double)batch.scores[n + i].p;
     if (deletes) add_ranks(value, n, total);
     if (state->settings->evidence) add_ranks(state->settings->evidence, n, total);
-    sort_by(total, n, state->order);
+    xai_sag_order_by(total, n, state->order);
     state->exhausted = inserts ? 1 : 0;
     state->pool = all;
     return XAI_OK;

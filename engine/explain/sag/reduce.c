@@ -37,7 +37,7 @@ static xai_status find_spares(xai_sag_state *state, xai_mask mask, spare *spares
     xai_sag_batch batch;
     XAI_TRY(xai_sag_batch_init(&batch, state->arena, (size_t)n, err));
     for (int i = 0; i < n; i++) xai_sag_batch_add(&batch, xai_mask_without(mask, list[i]));
-    XAI_TRY(xai_sag_batch_ask(&batch, state->oracle, err));
+    XAI_TRY(xai_sag_batch_ask(&batch, state, err));
     *count = 0;
     for (int i = n - 1; i >= 0; i--) {
         if (!xai_sag_reaches(state, batch.scores[i])) continue;
@@ -58,7 +58,7 @@ static xai_status drop_prefix(xai_sag_state *state, xai_mask *mask, const spare 
         for (int i = 0; i < length; i++) rest = xai_mask_without(rest, spares[i].region);
         xai_sag_batch_add(&batch, rest);
     }
-    XAI_TRY(xai_sag_batch_ask(&batch, state->oracle, err));
+    XAI_TRY(xai_sag_batch_ask(&batch, state, err));
     size_t step = 0;
     while (step + 1 < batch.count && !xai_sag_reaches(state, batch.scores[step])) step++;
     *mask = batch.masks[step]; /* the last one drops a single region, whose loss is known to be borne */
@@ -75,7 +75,7 @@ xai_status xai_sag_reduce(xai_sag_state *state, xai_mask mask, xai_error *err)
         XAI_TRY(drop_prefix(state, &mask, spares, count, err));
     }
     xai_sag_score score;
-    XAI_TRY(xai_sag_oracle_ask(state->oracle, &mask, 1, &score, err));
+    XAI_TRY(xai_sag_ask(state, &mask, 1, &score, err));
     assert(xai_sag_reaches(state, score));
     return xai_sag_record(state, mask, score, err);
 }
@@ -91,7 +91,7 @@ static xai_status drop_chunk(xai_sag_state *state, xai_mask *mask, int size, boo
         for (int i = end - size; i < end; i++) rest = xai_mask_without(rest, list[i]);
         xai_sag_batch_add(&batch, rest);
     }
-    XAI_TRY(xai_sag_batch_ask(&batch, state->oracle, err));
+    XAI_TRY(xai_sag_batch_ask(&batch, state, err));
     float best = -INFINITY;
     for (size_t i = 0; i < batch.count; i++)
         if (xai_sag_reaches(state, batch.scores[i]) && batch.scores[i].p > best) {
@@ -115,7 +115,7 @@ static xai_status cut_prefix(xai_sag_state *state, xai_mask *mask, xai_error *er
         xai_sag_batch_add(&batch, kept);
         next += next < 2 ? 1 : (next & (next - 1)) ? next / 3 : next / 2; /* 1 2 3 4 6 8 12 16 24 ... */
     }
-    XAI_TRY(xai_sag_batch_ask(&batch, state->oracle, err));
+    XAI_TRY(xai_sag_batch_ask(&batch, state, err));
     size_t step = 0;
     while (step + 1 < batch.count && !xai_sag_reaches(state, batch.scores[step])) step++;
     *mask = batch.masks[step];

@@ -47,7 +47,7 @@ static xai_status check_subsets(xai_sag_state *state, const xai_sag_mse *mse, xa
     xai_sag_batch batch;
     XAI_TRY(xai_sag_batch_init(&batch, state->arena, subsets, err));
     for (uint32_t pick = 0; pick < subsets; pick++) xai_sag_batch_add(&batch, subset_of(list, pick));
-    XAI_TRY(xai_sag_batch_ask(&batch, state->oracle, err));
+    XAI_TRY(xai_sag_batch_ask(&batch, state, err));
     xai_sag_mse best = {.size = n};
     for (uint32_t i = 0; i < subsets; i++) {
         if (!xai_sag_reaches(state, batch.scores[i])) continue;

@@ -14,8 +14,14 @@
 #include "scene.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { REFERENCE_GRID = 7, REFERENCE_NODES = 4096, REFERENCE_EVALS = 1000000 };
 
 static const xai_param PARAMS[] = {
+    XAI_P_ENUM(xai_sag_options, dialect, XAI_SAG_NATIVE, "native|reference",
+               "'reference' searches as the paper's code does, from a 7 x 7 mask, and without bounds of its own."),
     XAI_P_ENUM(xai_sag_options, preset, XAI_SAG_NO_PRESET, "none|crisp",
                "Shorthand for region and baseline: 'crisp' is hard patches on the mean colour."),
     XAI_P_ENUM(xai_sag_options, region, XAI_REGION_TENT, XAI_REGION_CHOICES,
@@ -31,6 +37,9 @@ static const xai_param PARAMS[] = {
                "What is enough: a share of the whole image's probability, a probability, or being the top class."),
     XAI_P_REAL(xai_sag_options, p_high, 0.9, 0.01, 1, "That share or probability."),
     XAI_P_REAL(xai_sag_options, p_low, 0.4, 0, 1, "Share of the probability down to which the graph is unfolded."),
+    XAI_P_TEXT(xai_sag_options, versus,
+               "Another class, by index or name, whose probability is told beside the target's; 'second': the one that "
+               "is second on the whole image."),
     XAI_P_INT(xai_sag_options, shown, 3, 1, XAI_SAG_MAX_SHOWN, "Explanations wanted at the top of the graph."),
     XAI_P_INT(xai_sag_options, overlap, 1, 0, 16, "Patches that two of them may share."),
     XAI_P_BOOL(xai_sag_options, gradcam, true, "Let Grad-CAM help to choose the patches that are tried first."),
@@ -42,6 +51,8 @@ static const xai_param PARAMS[] = {
     XAI_P_INT(xai_sag_options, max_mses, 6, 1, 64, "From so many explanations on, only diverse ones are added."),
     XAI_P_INT(xai_sag_options, exhaustive, 0, 0, XAI_SAG_MAX_POOL,
               "If above 0: try every subset of that many most promising patches, in place of the beam."),
+    XAI_P_INT(xai_sag_options, counterfactuals, 1, 0, 16,
+              "Smallest sets of patches wanted without which another class wins; 0: none."),
     XAI_P_INT(xai_sag_options, subset_max, 6, 0, XAI_SAG_MAX_SUBSET,
               "Explanations of at most so many patches are checked against all their subsets."),
     XAI_P_INT(xai_sag_options, max_evals, 1200, 1, 100000, "Images that the model may be shown."),
@@ -51,6 +62,54 @@ static const xai_param PARAMS[] = {
                "Also score every choice among the patches of the explanations shown, up to 10 patches and 1024 images, so "
                "that they can be switched without waiting."),
 };
+
+/* ---------------------------------------------------------------- what the search is told */
+
+/* The class named by `versus`; -1: none. */
+static xai_status find_versus(const xai_task *task, const char *name, int64_t *out, xai_error *err)
+{
+    *out = -1;
+    if (!name) return XAI_OK;
+    if (strcmp(name, "second") == 0) {
+        xai_prediction top[2] = {{.class_index = -1}, {.class_index = -1}};
+        xai_aim_rank(&task->aim, task->context->base_logits, top, 2);
+        *out = top[top[0].class_index == task->aim.target.class_index ? 1 : 0].class_index;
+        return XAI_OK;
+    }
+    xai_status status = xai_model_find_class(task->context->model, name, out, err);
+    if (status != XAI_OK && err) snprintf(err->where, sizeof err->where, "params.versus");
+    return status;
+}
+
+/* The mask of the reference code's start, whose lowest values are the most promising: from the task's draws. */
+static xai_status find_mask(xai_task *task, int count, const double **out, xai_error *err)
+{
+    XAI_CHECK(xai_task_has_draws(task, "mask"), err, BAD_PARAM, "params.dialect",
+              "the reference code starts from an I-GOS mask: give one as mask.npy of 7 x 7 numbers (--use-draws)");
+    xai_tensor mask;
+    bool found;
+    XAI_TRY(xai_task_use_draws(task, "mask", 2, &mask, &found, err));
+    XAI_CHECK(mask.shape.dim[0] == REFERENCE_GRID && mask.shape.dim[1] == REFERENCE_GRID, err, BAD_TENSOR, "mask.npy",
+              "mask.npy must be of %d x %d numbers", REFERENCE_GRID, REFERENCE_GRID);
+    double *evidence = XAI_NEW(task->arena, double, (size_t)count);
+    if (!evidence) XAI_NO_MEMORY(err);
+    for (int i = 0; i < count; i++) {
+        float value = ((const float *)mask.data)[i];
+        XAI_CHECK(isfinite(value), err, BAD_TENSOR, "mask.npy", "mask.npy holds a number that is not finite");
+        evidence[i] = -(double)value;
+    }
+    *out = evidence;
+    return XAI_OK;
+}
+
+/* What tells where to look first. */
+static xai_status find_evidence(xai_task *task, const xai_sag_options *o, const xai_regions *regions,
+                                const double **out, xai_error *err)
+{
+    *out = NULL;
+    if (o->dialect == XAI_SAG_REFERENCE) return find_mask(task, regions->count, out, err);
+    return o->gradcam ? xai_sag_evidence(task, regions, out, err) : XAI_OK;
+}
 
 /* ---------------------------------------------------------------- the result */
 
@@ -100,13 +159,17 @@ static xai_status lay_out(xai_task *task, const xai_sag_scene *scene, const xai_
 
 static xai_sag_settings settings_of(const xai_sag_options *o, int regions, const xai_target *target)
 {
+    bool reference = o->dialect == XAI_SAG_REFERENCE;
     return (xai_sag_settings){
+        .dialect = (xai_sag_dialect)o->dialect,
         .count = regions, .target = (int32_t)target->class_index, .criterion = (xai_sag_criterion)o->criterion,
         .p_high = o->p_high, .p_low = o->p_low, .beam = (int)o->beam, .candidates = (int)o->candidates,
         .patience = (int)o->patience, .compact = (int)o->compact, .max_mses = (int)o->max_mses,
         .exhaustive = (int)o->exhaustive,
-        .max_patches = (int)o->max_patches, .max_nodes = (int)o->max_nodes, .overlap = (int)o->overlap,
-        .shown = (int)o->shown, .subset_max = (int)o->subset_max, .max_evals = (size_t)o->max_evals,
+        .max_patches = (int)o->max_patches, .max_nodes = reference ? REFERENCE_NODES : (int)o->max_nodes,
+        .overlap = (int)o->overlap,
+        .shown = (int)o->shown, .counterfactuals = reference ? 0 : (int)o->counterfactuals,
+        .subset_max = (int)o->subset_max, .max_evals = reference ? REFERENCE_EVALS : (size_t)o->max_evals,
         .table = o->probe_table};
 }
 
@@ -114,6 +177,11 @@ static xai_status check(const xai_model *model, const void *params, xai_error *e
 {
     const xai_sag_options *o = params;
     XAI_TRY(xai_sag_scene_check(model, o, err));
+    bool usual = o->grid == REFERENCE_GRID && o->region == XAI_REGION_TENT && o->baseline == XAI_BASELINE_BLACK &&
+                 o->criterion == XAI_SAG_RELATIVE && o->preset == XAI_SAG_NO_PRESET;
+    XAI_CHECK(o->dialect == XAI_SAG_NATIVE || usual, err, BAD_PARAM, "params.dialect",
+              "the dialect 'reference' knows a %d x %d grid of tents on black and the relative criterion alone",
+              REFERENCE_GRID, REFERENCE_GRID);
     XAI_CHECK(o->p_low <= o->p_high, err, BAD_PARAM, "params.p_low",
               "p_low (%g) must not exceed p_high (%g)", o->p_low, o->p_high);
     return XAI_OK;
@@ -136,7 +204,12 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
     XAI_TRY(xai_context_base(task->context, err));
     XAI_TRY(xai_sag_scene_init(&e.scene, task->context, o, task->arena, err));
     xai_sag_settings settings = settings_of(o, e.scene.regions.count, &task->aim.target);
-    if (o->gradcam) XAI_TRY(xai_sag_evidence(task, &e.scene.regions, &settings.evidence, err));
+    XAI_TRY(find_evidence(task, o, &e.scene.regions, &settings.evidence, err));
+    XAI_TRY(find_versus(task, o->versus, &settings.versus, err));
+    e.versus = e.aim;
+    e.versus.target.class_index = settings.versus;
+    e.compares = settings.versus >= 0;
+    settings.labels = task->context->model->info.labels;
     xai_sag_result result;
     XAI_TRY(xai_sag_search(&settings, xai_sag_look, &e, task->context->token, task->arena, &result, err));
     return lay_out(task, &e.scene, &settings, &result, err);

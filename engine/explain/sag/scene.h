@@ -15,12 +15,13 @@ enum { XAI_SAG_COLOUR = XAI_BASELINE_KINDS };
 
 /* The parameters of `sag`, as its table in sag.c describes them. */
 typedef struct xai_sag_options {
-    int preset, region, baseline, criterion;
+    int dialect, preset, region, baseline, criterion;
+    const char *versus; /* a class, or NULL */
     const char *colour; /* "#rrggbb"; NULL: middle gray */
     int64_t grid, segments;
     double sigma, p_high, p_low;
     bool gradcam, probe_table;
-    int64_t beam, candidates, patience, compact, exhaustive, overlap, shown, subset_max;
+    int64_t beam, candidates, patience, compact, exhaustive, overlap, shown, subset_max, counterfactuals;
     int64_t max_evals, max_patches, max_nodes, max_mses;
 } xai_sag_options;
 

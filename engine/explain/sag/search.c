@@ -40,7 +40,7 @@ static xai_status score_ends(xai_sag_state *state, xai_error *err)
 {
     xai_mask ends[2] = {xai_mask_full(state->settings->count), {{0}}};
     xai_sag_score scores[2];
-    XAI_TRY(xai_sag_oracle_ask(state->oracle, ends, 2, scores, err));
+    XAI_TRY(xai_sag_ask(state, ends, 2, scores, err));
     state->f_all = (double)scores[0].p;
     state->f_empty = (double)scores[1].p;
     if (state->settings->criterion == XAI_SAG_RELATIVE) state->tau = state->settings->p_high * state->f_all;
@@ -81,6 +81,7 @@ static bool hopeless(const xai_sag_state *state, xai_sag_result *result)
 
 static xai_status run_stages(xai_sag_state *state, xai_error *err)
 {
+    if (state->settings->dialect == XAI_SAG_REFERENCE) return run_stage(state, xai_sag_reference, 1, err);
     XAI_TRY(run_stage(state, xai_sag_order, SEARCH_SHARE, err));
     XAI_TRY(run_stage(state, strip_all, SEARCH_SHARE, err));
     XAI_TRY(run_stage(state, xai_sag_squeeze, SQUEEZE_SHARE, err));
@@ -89,6 +90,13 @@ static xai_status run_stages(xai_sag_state *state, xai_error *err)
     XAI_TRY(run_stage(state, xai_sag_roots, ROOTS_SHARE, err));
     xai_sag_choose_roots(state);
     return XAI_OK;
+}
+
+static bool holds_another(const xai_sag_state *state, size_t at)
+{
+    for (size_t i = 0; i < state->mse_count; i++)
+        if (i != at && xai_mask_subset(state->mses[i].mask, state->mses[at].mask)) return true;
+    return false;
 }
 
 /* What follows for each MSE from the sets that were scored, without scoring more. */
@@ -101,24 +109,26 @@ static void certify(xai_sag_state *state)
         xai_sag_mse *mse = &state->mses[i];
         bool swept = mse->size <= state->exhausted + 1 && xai_mask_subset(mse->mask, state->pool);
         if (swept || mse->size <= 2) mse->subset = XAI_SAG_TRUE;
+        if (holds_another(state, i)) mse->subset = XAI_SAG_FALSE;
         if (mse->size > smallest) mse->cardinality = XAI_SAG_FALSE;
-        else if (swept) mse->cardinality = XAI_SAG_TRUE;
+        else if (swept || mse->size == 1) mse->cardinality = XAI_SAG_TRUE;
     }
 }
 
-static int compare_for_listing(const xai_sag_mse *a, const xai_sag_mse *b)
+static int compare_for_listing(const xai_sag_mse *a, const xai_sag_mse *b, bool as_found)
 {
     if (a->root != b->root) return a->root ? -1 : 1;
-    return xai_sag_mse_compare(a, b);
+    return as_found ? 0 : xai_sag_mse_compare(a, b);
 }
 
 /* Roots first; insertion sort, stable and short. */
 static void list_mses(xai_sag_state *state, xai_sag_result *result)
 {
+    bool as_found = state->settings->dialect == XAI_SAG_REFERENCE;
     for (size_t i = 1; i < state->mse_count; i++) {
         xai_sag_mse mse = state->mses[i];
         size_t at = i;
-        for (; at > 0 && compare_for_listing(&state->mses[at - 1], &mse) > 0; at--)
+        for (; at > 0 && compare_for_listing(&state->mses[at - 1], &mse, as_found) > 0; at--)
             state->mses[at] = state->mses[at - 1];
         state->mses[at] = mse;
     }
@@ -148,6 +158,14 @@ static xai_status tell_necessity(const xai_sag_state *state, xai_sag_result *res
     }
     result->necessity = list;
     return XAI_OK;
+}
+
+static void tell_versus(const xai_sag_state *state, xai_sag_result *result)
+{
+    const xai_sag_score *all = xai_sag_oracle_look(state->oracle, xai_mask_full(state->settings->count));
+    const xai_sag_score *none = xai_sag_oracle_look(state->oracle, (xai_mask){{0}});
+    if (all) result->versus_all = (double)all->versus;
+    if (none) result->versus_empty = (double)none->versus;
 }
 
 static size_t count_violations(const xai_sag_state *state)
@@ -181,8 +199,13 @@ static xai_status search(xai_sag_state *state, xai_sag_result *result, xai_error
     list_mses(state, result);
     xai_sag_oracle_limit(state->oracle, state->settings->max_evals);
     if (!(state->bounds & XAI_SAG_BOUND_DEADLINE)) XAI_TRY(tolerate(state, xai_sag_dag(state, result, err)));
+    if (!(state->bounds & XAI_SAG_BOUND_DEADLINE))
+        XAI_TRY(tolerate(state, xai_sag_counterfactuals(state, result, err)));
     result->outcome = !state->mse_count ? XAI_SAG_NO_MSE : state->bounds ? XAI_SAG_PARTIAL : XAI_SAG_COMPLETE;
     if (!state->mse_count) result->reason = "the budget or the time ended before the first explanation";
+    result->reference = state->reference;
+    if (state->settings->dialect == XAI_SAG_REFERENCE)
+        result->reference.tree = xai_sag_reference_tree(result, state->arena);
     result->violations = count_violations(state);
     XAI_TRY(tell_necessity(state, result, err));
     return state->settings->table ? tabulate(state, result, err) : XAI_OK;
@@ -196,13 +219,14 @@ xai_status xai_sag_search(const xai_sag_settings *settings, xai_sag_evaluate_fn 
     if (!state) XAI_NO_MEMORY(err);
     *state = (xai_sag_state){.settings = settings, .arena = arena, .f_all = NAN, .f_empty = NAN, .tau = NAN};
     XAI_TRY(xai_sag_oracle_new(evaluate, user, token, settings->max_evals, &state->oracle, err));
-    *result = (xai_sag_result){.reason = ""};
+    *result = (xai_sag_result){.reason = "", .versus_all = NAN, .versus_empty = NAN};
     xai_status status = search(state, result, err);
     result->f_all = state->f_all;
     result->f_empty = state->f_empty;
     result->tau = state->tau;
     result->bounds = state->bounds;
     result->smallest_at = state->smallest_at;
+    tell_versus(state, result);
     xai_sag_oracle_entries(state->oracle, &result->evals);
     result->hits = xai_sag_oracle_hits(state->oracle);
     xai_sag_oracle_free(state->oracle);

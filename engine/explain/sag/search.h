@@ -18,9 +18,17 @@ typedef enum xai_sag_criterion {
     XAI_SAG_ARGMAX    /* the target is the most probable class */
 } xai_sag_criterion;
 
+typedef enum xai_sag_dialect {
+    XAI_SAG_NATIVE,
+    XAI_SAG_REFERENCE /* as the paper's reference code does it: reference.c */
+} xai_sag_dialect;
+
 typedef struct xai_sag_settings {
+    xai_sag_dialect dialect;
     int count;         /* regions, 1 to XAI_MASK_MAX */
-    int32_t target;    /* class; matters to ARGMAX alone */
+    int32_t target;    /* class; matters to ARGMAX and counterfactuals alone */
+    int64_t versus;    /* class whose scores are told too; < 0: none */
+    const char *const *labels; /* names of the classes; NULL: they have none */
     xai_sag_criterion criterion;
     double p_high;     /* (0, 1] */
     double p_low;      /* [0, 1]: nodes of the graph are expanded while f >= p_low * f(all) */
@@ -34,6 +42,7 @@ typedef struct xai_sag_settings {
     int max_nodes;     /* of the graph, at least 1 */
     int overlap;       /* regions that two roots may share, at least 0 */
     int shown;         /* roots wanted, 1 to XAI_SAG_MAX_SHOWN */
+    int counterfactuals; /* sets wanted whose removal makes another class win; 0: none */
     int subset_max;    /* roots of at most so many regions are checked against all their subsets, 0 to 12 */
     size_t max_evals;  /* sets to evaluate, at least 1; the table's come on top */
     bool table;        /* make one */
@@ -92,6 +101,12 @@ typedef struct xai_sag_table {
     const xai_sag_score *scores; /* [1 << count]; bit k of the index: regions[k] is kept */
 } xai_sag_table;
 
+/* Forwards that the reference code makes, which remembers nothing, for what its dialect finds. */
+typedef struct xai_sag_forwards {
+    double search, minimise; /* successors scored; single removals tried */
+    double tree;             /* nodes, those that several branches share once for each */
+} xai_sag_forwards;
+
 /* Everything lies in the arena of the search. */
 typedef struct xai_sag_result {
     xai_sag_outcome outcome;
@@ -99,7 +114,10 @@ typedef struct xai_sag_result {
     const char *reason;    /* why there is no MSE, for a person; "" */
     double f_all, f_empty; /* NaN: not evaluated */
     double tau;            /* NaN: not known, or argmax */
-    const xai_sag_mse *mses; /* roots first, then by size, probability, mask; none contains another */
+    double versus_all, versus_empty; /* of the other class; NaN: not evaluated */
+    /* Roots first, then by size, probability, mask; none contains another. Of dialect REFERENCE: roots first, otherwise
+     * as found, and one may contain another. */
+    const xai_sag_mse *mses;
     size_t mse_count, root_count;
     const xai_sag_node *nodes; /* roots, then level by level */
     size_t node_count;
@@ -107,9 +125,13 @@ typedef struct xai_sag_result {
     size_t edge_count;
     const xai_sag_necessity *necessity; /* [count], or NULL without an MSE */
     const xai_sag_table *table; /* NULL: not asked for, or the first root alone has too many regions */
+    /* Sets that were removed, the smallest first, with what the rest scores; `root` and `subset` mean nothing. */
+    const xai_sag_mse *counterfactuals;
+    size_t counterfactual_count;
     size_t evals, hits;
     size_t violations; /* pairs of evaluated sets, S within T, where S reaches the threshold and T does not */
     size_t smallest_at; /* evaluations made when the smallest MSE was found */
+    xai_sag_forwards reference; /* of dialect REFERENCE; else 0 */
 } xai_sag_result;
 
 /*

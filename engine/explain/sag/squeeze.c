@@ -63,7 +63,7 @@ static xai_status rank_toggles(xai_sag_state *state, xai_mask mask, bool inside,
         regions[n++] = region;
         xai_sag_batch_add(&batch, toggled(mask, region));
     }
-    XAI_TRY(xai_sag_batch_ask(&batch, state->oracle, err));
+    XAI_TRY(xai_sag_batch_ask(&batch, state, err));
     for (int i = 0; i < n; i++) rank_in(r, regions[i], batch.scores[i].p);
     return XAI_OK;
 }
@@ -100,7 +100,7 @@ static xai_status best_exchange(xai_sag_state *state, xai_mask mask, const circl
     for (int i = c->first; i < last; i++)
         for (int k = 0; k < additions; k++)
             xai_sag_batch_add(&batch, xai_mask_with(xai_mask_without(mask, in.region[i]), others.region[k]));
-    XAI_TRY(xai_sag_batch_ask(&batch, state->oracle, err));
+    XAI_TRY(xai_sag_batch_ask(&batch, state, err));
     size_t best = 0;
     for (size_t i = 1; i < batch.count; i++)
         if (batch.scores[i].p > batch.scores[best].p) best = i;
@@ -133,7 +133,7 @@ static xai_status attempt(xai_sag_state *state, xai_mask mask, int goal, xai_err
 {
     xai_sag_score score;
     XAI_TRY(trim(state, &mask, goal, err));
-    XAI_TRY(xai_sag_oracle_ask(state->oracle, &mask, 1, &score, err));
+    XAI_TRY(xai_sag_ask(state, &mask, 1, &score, err));
     XAI_TRY(climb(state, &mask, &score, err));
     return xai_sag_reaches(state, score) ? xai_sag_reduce(state, mask, err) : XAI_OK;
 }

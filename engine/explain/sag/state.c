@@ -18,14 +18,34 @@ void xai_sag_batch_add(xai_sag_batch *batch, xai_mask mask)
     batch->masks[batch->count++] = mask;
 }
 
-xai_status xai_sag_batch_ask(xai_sag_batch *batch, xai_sag_oracle *oracle, xai_error *err)
+/* The complements of masks[n] are scored, and what they keep of the target counts against them. */
+static xai_status ask_removed(xai_sag_state *state, const xai_mask *masks, size_t n, xai_sag_score *scores,
+                              xai_error *err)
 {
-    return xai_sag_oracle_ask(oracle, batch->masks, batch->count, batch->scores, err);
+    xai_mask *kept = XAI_NEW(state->arena, xai_mask, n + 1), all = xai_mask_full(state->settings->count);
+    if (!kept) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < n; i++) kept[i] = xai_mask_minus(all, masks[i]);
+    XAI_TRY(xai_sag_oracle_ask(state->oracle, kept, n, scores, err));
+    for (size_t i = 0; i < n; i++) scores[i].p = -scores[i].p;
+    return XAI_OK;
+}
+
+xai_status xai_sag_ask(xai_sag_state *state, const xai_mask *masks, size_t n, xai_sag_score *scores, xai_error *err)
+{
+    return state->removal ? ask_removed(state, masks, n, scores, err)
+                          : xai_sag_oracle_ask(state->oracle, masks, n, scores, err);
+}
+
+xai_status xai_sag_batch_ask(xai_sag_batch *batch, xai_sag_state *state, xai_error *err)
+{
+    return xai_sag_ask(state, batch->masks, batch->count, batch->scores, err);
 }
 
 bool xai_sag_reaches(const xai_sag_state *state, xai_sag_score score)
 {
+    if (state->removal) return score.top1 != state->settings->target;
     if (state->settings->criterion == XAI_SAG_ARGMAX) return score.top1 == state->settings->target;
+    if (state->settings->dialect == XAI_SAG_REFERENCE) return (double)score.p > state->tau;
     return (double)score.p >= state->tau;
 }
 
@@ -56,18 +76,23 @@ static int smallest(const xai_sag_state *state)
     return size;
 }
 
+xai_status xai_sag_append(xai_sag_state *state, xai_mask mask, xai_sag_score score, xai_error *err)
+{
+    int size = xai_mask_count(mask);
+    if (size < smallest(state)) xai_sag_oracle_entries(state->oracle, &state->smallest_at);
+    XAI_TRY(make_room(state, err));
+    state->mses[state->mse_count++] = (xai_sag_mse){.mask = mask, .size = size, .score = score};
+    return XAI_OK;
+}
+
 xai_status xai_sag_record(xai_sag_state *state, xai_mask mask, xai_sag_score score, xai_error *err)
 {
     if (xai_sag_covered(state, mask)) return XAI_OK;
-    int size = xai_mask_count(mask);
-    if (size < smallest(state)) xai_sag_oracle_entries(state->oracle, &state->smallest_at);
     size_t kept = 0;
     for (size_t i = 0; i < state->mse_count; i++)
         if (!xai_mask_subset(mask, state->mses[i].mask)) state->mses[kept++] = state->mses[i];
     state->mse_count = kept;
-    XAI_TRY(make_room(state, err));
-    state->mses[state->mse_count++] = (xai_sag_mse){.mask = mask, .size = size, .score = score};
-    return XAI_OK;
+    return xai_sag_append(state, mask, score, err);
 }
 
 int xai_sag_mse_compare(const void *a, const void *b)

@@ -35,7 +35,7 @@ xai_status xai_sag_tabulate(xai_sag_state *state, xai_sag_result *result, xai_er
         xai_sag_batch_add(&batch, mask);
     }
     xai_sag_oracle_limit(state->oracle, state->settings->max_evals + count); /* the search's budget is not for this */
-    XAI_TRY(xai_sag_batch_ask(&batch, state->oracle, err));
+    XAI_TRY(xai_sag_batch_ask(&batch, state, err));
     table->count = n;
     for (int k = 0; k < n; k++) table->regions[k] = regions[k];
     table->scores = batch.scores;

@@ -24,7 +24,7 @@ typedef struct planted {
     size_t cancel_after; /* > 0: cancels the token once so many sets were scored */
 } planted;
 
-static inline xai_status planted_evaluate(void *user, const xai_mask *masks, size_t n, float *p, int32_t *top1,
+static inline xai_status planted_evaluate(void *user, const xai_mask *masks, size_t n, xai_sag_score *scores,
                                           xai_error *err)
 {
     planted *plan = user;
@@ -34,8 +34,8 @@ static inline xai_status planted_evaluate(void *user, const xai_mask *masks, siz
         for (size_t j = 0; j < plan->count; j++) ck_assert(!xai_mask_equal(plan->asked[j], masks[i]));
         ck_assert_uint_lt(plan->count, PLANTED_MOST);
         plan->asked[plan->count++] = masks[i];
-        p[i] = plan->f(masks[i]);
-        top1[i] = p[i] >= 0.5f ? 7 : 3;
+        float p = plan->f(masks[i]);
+        scores[i] = (xai_sag_score){.p = p, .top1 = p >= 0.5f ? 7 : 3, .versus = 1 - p};
     }
     if (plan->cancel_after && plan->count >= plan->cancel_after) xai_token_cancel(plan->token);
     return XAI_OK;
@@ -43,7 +43,7 @@ static inline xai_status planted_evaluate(void *user, const xai_mask *masks, siz
 
 static inline xai_sag_settings planted_settings(int count)
 {
-    return (xai_sag_settings){.count = count, .target = 7, .p_high = 0.9, .p_low = 0.4, .beam = 5, .candidates = 15,
+    return (xai_sag_settings){.count = count, .target = 7, .versus = -1, .p_high = 0.9, .p_low = 0.4, .beam = 5, .candidates = 15,
                               .patience = 1, .max_mses = 64, .max_patches = 24, .max_nodes = 200, .overlap = 1,
                               .shown = 3, .subset_max = 6, .max_evals = 5000};
 }

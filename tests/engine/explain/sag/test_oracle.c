@@ -14,15 +14,15 @@ typedef struct script {
     xai_status fail; /* what to answer */
 } script;
 
-static xai_status evaluate(void *user, const xai_mask *masks, size_t n, float *p, int32_t *top1, xai_error *err)
+static xai_status evaluate(void *user, const xai_mask *masks, size_t n, xai_sag_score *scores, xai_error *err)
 {
     script *s = user;
     s->calls++;
     if (s->fail != XAI_OK) return xai_error_set(err, s->fail, __FILE__, __LINE__, "", "as told");
     s->sets += n;
     for (size_t i = 0; i < n; i++) {
-        p[i] = (float)masks[i].word[0];
-        top1[i] = (int32_t)masks[i].word[0] + 1;
+        scores[i].p = (float)masks[i].word[0];
+        scores[i].top1 = (int32_t)masks[i].word[0] + 1;
     }
     return XAI_OK;
 }

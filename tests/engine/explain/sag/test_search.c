@@ -408,6 +408,97 @@ START_TEST(necessity_comes_from_the_whole_image)
 }
 END_TEST
 
+/* Whether class 7 has lost when the set is removed from the first `count` regions. */
+static bool turns(planted_fn f, xai_mask removed, int count)
+{
+    return f_of(f, xai_mask_minus(xai_mask_full(count), removed)) < 0.5;
+}
+
+static void check_counterfactuals(planted_fn f, int count)
+{
+    int smallest = count + 1;
+    for (uint64_t pick = 1; count < 16 && pick < UINT64_C(1) << count; pick++) {
+        xai_mask m = {{pick}};
+        if (turns(f, m, count) && xai_mask_count(m) < smallest) smallest = xai_mask_count(m);
+    }
+    for (size_t i = 0; i < result.counterfactual_count; i++) {
+        const xai_sag_mse *set = &result.counterfactuals[i];
+        xai_mask rest = xai_mask_minus(xai_mask_full(count), set->mask);
+        ck_assert(turns(f, set->mask, count));
+        ck_assert_int_eq(set->score.top1, 3);
+        ck_assert((double)set->score.p == f_of(f, rest));
+        for (int k = 0; k < count; k++)
+            if (xai_mask_has(set->mask, k)) ck_assert(!turns(f, xai_mask_without(set->mask, k), count));
+        if (i) ck_assert_int_ge(set->size, result.counterfactuals[i - 1].size);
+        for (size_t j = 0; j < i; j++) ck_assert(!xai_mask_equal(set->mask, result.counterfactuals[j].mask));
+        if (count >= 16) continue;
+        ck_assert_int_ge(set->size, smallest);
+        if (set->cardinality == XAI_SAG_TRUE) ck_assert_int_eq(set->size, smallest);
+        if (set->cardinality == XAI_SAG_FALSE) ck_assert_int_gt(set->size, smallest);
+    }
+}
+
+START_TEST(counterfactuals_hit_every_way)
+{
+    xai_sag_settings settings = planted_settings(9);
+    settings.counterfactuals = 3;
+    search(dnf9, &settings);
+    ck_assert_uint_eq(result.counterfactual_count, 3); /* {1 3} {1 4} {1 5} hit all of {0 1} {3 4 5} {1 8} */
+    for (int i = 0; i < 3; i++) {
+        ck_assert(xai_mask_equal(result.counterfactuals[i].mask, SET(1, 3 + i)));
+        ck_assert_int_eq(result.counterfactuals[i].cardinality, XAI_SAG_TRUE);
+    }
+    check_counterfactuals(dnf9, 9);
+    settings.counterfactuals = 1;
+    search(dnf9, &settings);
+    ck_assert_uint_eq(result.counterfactual_count, 1);
+    settings.counterfactuals = 0;
+    search(dnf9, &settings);
+    ck_assert_uint_eq(result.counterfactual_count, 0);
+}
+END_TEST
+
+START_TEST(counterfactuals_hold_on_rough_landscapes)
+{
+    xai_sag_settings settings = planted_settings(10 + 15 * (_i % 2));
+    settings.counterfactuals = 8;
+    settings.beam = 1 + _i;
+    settings.criterion = _i % 3 ? XAI_SAG_RELATIVE : XAI_SAG_ARGMAX;
+    search(rough, &settings);
+    check_counterfactuals(rough, settings.count);
+    search(three_ways, &settings);
+    check_counterfactuals(three_ways, settings.count);
+}
+END_TEST
+
+START_TEST(nothing_turns_what_has_lost)
+{
+    xai_sag_settings settings = planted_settings(9);
+    settings.counterfactuals = 3;
+    settings.target = 3; /* f(all) is class 7's */
+    search(dnf9, &settings);
+    ck_assert_uint_ge(result.mse_count, 1);
+    ck_assert_uint_eq(result.counterfactual_count, 0);
+}
+END_TEST
+
+START_TEST(every_set_carries_the_other_class)
+{
+    xai_sag_settings settings = planted_settings(25);
+    settings.versus = 3;
+    settings.counterfactuals = 2;
+    search(rough, &settings);
+    for (size_t i = 0; i < result.node_count; i++)
+        ck_assert(result.nodes[i].score.versus == 1 - result.nodes[i].score.p);
+    for (size_t i = 0; i < result.mse_count; i++)
+        ck_assert(result.mses[i].score.versus == 1 - result.mses[i].score.p);
+    for (size_t i = 0; i < result.counterfactual_count; i++)
+        ck_assert(result.counterfactuals[i].score.versus == 1 - result.counterfactuals[i].score.p);
+    ck_assert_double_eq_tol(result.versus_all, 1 - result.f_all, 1e-6);
+    ck_assert_double_eq_tol(result.versus_empty, 1 - result.f_empty, 1e-6);
+}
+END_TEST
+
 START_TEST(graph_stops_at_its_bound)
 {
     xai_sag_settings settings = planted_settings(49);
@@ -444,11 +535,11 @@ START_TEST(cancel_ends_the_search)
 }
 END_TEST
 
-static xai_status late(void *user, const xai_mask *masks, size_t n, float *p, int32_t *top1, xai_error *err)
+static xai_status late(void *user, const xai_mask *masks, size_t n, xai_sag_score *scores, xai_error *err)
 {
     planted *all = user;
     if (all->count > 160) return xai_error_set(err, XAI_E_DEADLINE, __FILE__, __LINE__, "", "too late");
-    return planted_evaluate(user, masks, n, p, top1, err);
+    return planted_evaluate(user, masks, n, scores, err);
 }
 
 START_TEST(deadline_leaves_what_was_found)
@@ -500,6 +591,10 @@ int main(void)
     tcase_add_test(all, evidence_decides_among_ties);
     tcase_add_test(all, argmax_and_absolute_criteria);
     tcase_add_test(all, necessity_comes_from_the_whole_image);
+    tcase_add_test(all, counterfactuals_hit_every_way);
+    tcase_add_loop_test(all, counterfactuals_hold_on_rough_landscapes, 0, 6);
+    tcase_add_test(all, nothing_turns_what_has_lost);
+    tcase_add_test(all, every_set_carries_the_other_class);
     tcase_add_test(all, graph_stops_at_its_bound);
     tcase_add_test(all, graph_expands_while_the_score_is_high_enough);
     tcase_add_test(all, cancel_ends_the_search);
