@@ -66,11 +66,14 @@ static void outline_region(const xai_sag_drawing *d, int region, int x, int y, i
 /* The share of the whole image's probability as a bar, and in figures. */
 static void caption(const xai_sag_drawing *d, const xai_sag_box *box, int y)
 {
-    char text[XAI_SAG_FIGURES];
+    char text[XAI_SAG_FIGURES], versus[XAI_SAG_FIGURES];
+    double middle = box->x + box->side / 2.0;
     xai_canvas_bar(d->canvas, box->x, y + 4, box->side, XAI_SAG_BAR, 0xe0e3e8);
     xai_canvas_bar(d->canvas, box->x, y + 4, box->side * fmin(fmax(box->rel, 0), 1), XAI_SAG_BAR, 0x2173b5);
-    xai_sag_figures(box, text);
-    xai_canvas_text(d->canvas, text, box->layer == 0 ? 16 : 13, box->x + box->side / 2.0, y + 27, 0.5, box->side);
+    xai_sag_figures(box, text, versus);
+    y += XAI_SAG_LINE;
+    xai_canvas_text(d->canvas, text, box->layer == 0 ? 16 : 13, middle, y, 0.5, box->side);
+    xai_canvas_text(d->canvas, versus, box->layer == 0 ? 14 : 12, middle, y + XAI_SAG_NEXT_LINE, 0.5, box->side);
 }
 
 void xai_sag_draw_box(xai_sag_drawing *d, const xai_sag_box *box)

@@ -7,15 +7,17 @@
 
 #include "explain/sag/document.h"
 
-enum { GAP = 16, FOOT = 30, LEAST_WIDTH = 880, MAX_VIEW = 1 << 14 };
+enum { GAP = 16, FOOT = 30, BELOW_LINE = 7, LEAST_WIDTH = 880, MAX_VIEW = 1 << 14 };
 
 static const double DIMMED = 0.24; /* brightness of what is hidden */
 
 double xai_sag_dimmed(const uint8_t *p) { return DIMMED * (0.299 * p[0] + 0.587 * p[1] + 0.114 * p[2]); }
 
-void xai_sag_figures(const xai_sag_box *box, char *text)
+void xai_sag_figures(const xai_sag_box *box, char *text, char *versus)
 {
     snprintf(text, XAI_SAG_FIGURES, "%.2f \xc2\xb7 %.0f %%", box->p, 100 * box->rel);
+    versus[0] = '\0';
+    if (!isnan(box->versus)) snprintf(versus, XAI_SAG_FIGURES, "against %.2f", box->versus);
 }
 
 /* ---------------------------------------------------------------- shapes */
@@ -24,7 +26,7 @@ xai_sag_curve xai_sag_curve_of(const xai_sag_plan *plan, const xai_sag_line *lin
 {
     const xai_sag_box *from = &plan->layout.boxes[line->from], *to = &plan->layout.boxes[line->to];
     double loss = plan->f_all > 0 ? fmin(fmax(line->drop / plan->f_all, 0), 1) : 0;
-    xai_sag_curve c = {.x0 = from->x + from->side / 2.0, .y0 = from->y + from->side + XAI_SAG_CAPTION,
+    xai_sag_curve c = {.x0 = from->x + from->side / 2.0, .y0 = from->y + from->side + plan->caption,
                        .x1 = to->x + to->side / 2.0, .y1 = to->y - 3, .red = 0.66 + 0.24 * loss,
                        .green = 0.68 - 0.5 * loss, .blue = 0.71 - 0.5 * loss, .thickness = 1.2 + 2.4 * loss};
     c.bend = (c.y1 - c.y0) / 2;
@@ -32,6 +34,24 @@ xai_sag_curve xai_sag_curve_of(const xai_sag_plan *plan, const xai_sag_line *lin
 }
 
 /* ---------------------------------------------------------------- lettering */
+
+/* The class that the target is compared with, and what the whole image gives it; NULL: none. */
+static const xai_doc *versus_of(const xai_doc *graph)
+{
+    const xai_doc *threshold = xai_doc_get(graph, "threshold");
+    const xai_doc *versus = threshold ? xai_doc_get(threshold, "versus") : NULL;
+    return versus && versus->type == XAI_DOC_OBJECT ? versus : NULL;
+}
+
+/* Of what is written in XML, too: a label with a sign of its own is left out. */
+static void write_versus(xai_sag_plan *plan, const xai_doc *versus)
+{
+    const xai_doc *name = xai_doc_get(versus, "name"), *f_all = xai_doc_get(versus, "f_all");
+    bool plain = name && name->type == XAI_DOC_TEXT && strlen(name->text) < 60 && !strpbrk(name->text, "<>&");
+    size_t used = strlen(plan->legend);
+    snprintf(plan->legend + used, sizeof plan->legend - used, " Against: %s, %.2f on the whole image.",
+             plain ? name->text : "the other class", f_all && f_all->type == XAI_DOC_REAL ? f_all->real : NAN);
+}
 
 static void write_words(xai_sag_plan *plan, const xai_doc *graph)
 {
@@ -44,6 +64,7 @@ static void write_words(xai_sag_plan *plan, const xai_doc *graph)
     snprintf(plan->legend, sizeof plan->legend,
              "Bright: shown to it; dark: hidden. Each step down hides the patch outlined in red. Bar: share of the "
              "whole image\xe2\x80\x99s probability, %.2f.", plan->f_all);
+    if (versus_of(graph)) write_versus(plan, versus_of(graph));
     if (left)
         snprintf(plan->foot, sizeof plan->foot, "%zu further node%s of the graph %s not drawn.", left,
                  left == 1 ? "" : "s", left == 1 ? "is" : "are");
@@ -82,7 +103,8 @@ xai_status xai_sag_plan_make(const xai_doc *graph, const uint8_t *view_rgb, int 
     const xai_doc *threshold = xai_doc_get(graph, "threshold");
     const xai_doc *f_all = threshold ? xai_doc_get(threshold, "f_all") : NULL;
     plan->f_all = f_all && f_all->type == XAI_DOC_REAL ? f_all->real : 0;
-    XAI_TRY(xai_sag_layout_make(graph, plan->regions.count, tree, XAI_SAG_CAPTION, GAP, arena, &plan->layout, err));
+    plan->caption = XAI_SAG_LINE + (versus_of(graph) ? XAI_SAG_NEXT_LINE : 0) + BELOW_LINE;
+    XAI_TRY(xai_sag_layout_make(graph, plan->regions.count, tree, plan->caption, GAP, arena, &plan->layout, err));
     place(plan);
     if (plan->layout.drawn) write_words(plan, graph);
     else write_reason(plan, graph);

@@ -99,9 +99,9 @@ static void add_title(writer *w, xai_mask mask, const char *figures)
 static void add_box(writer *w, size_t index)
 {
     const xai_sag_box *box = &w->plan->layout.boxes[index];
-    char figures[XAI_SAG_FIGURES];
+    char figures[XAI_SAG_FIGURES], versus[XAI_SAG_FIGURES];
     int list[XAI_MASK_MAX], n = xai_mask_list(box->removed, list), side = box->side;
-    xai_sag_figures(box, figures);
+    xai_sag_figures(box, figures, versus);
     xai_text_add(&w->text, "<g class=\"%s\" transform=\"translate(%d %d)\">", box->layer ? "node" : "node root",
                  box->x, box->y);
     add_title(w, box->mask, figures);
@@ -112,7 +112,9 @@ static void add_box(writer *w, size_t index)
     xai_text_add(&w->text, "<rect y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#e0e3e8\"/>"
                            "<rect y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"#2173b5\"/>\n", side + 4, side, XAI_SAG_BAR,
                  side + 4, side * fmin(fmax(box->rel, 0), 1), XAI_SAG_BAR);
-    add_words(w, side / 2.0, side + 27, box->layer ? 13 : 16, " text-anchor=\"middle\"", figures);
+    add_words(w, side / 2.0, side + XAI_SAG_LINE, box->layer ? 13 : 16, " text-anchor=\"middle\"", figures);
+    add_words(w, side / 2.0, side + XAI_SAG_LINE + XAI_SAG_NEXT_LINE, box->layer ? 12 : 14, " text-anchor=\"middle\"",
+              versus);
     xai_text_add(&w->text, "</g>\n");
 }
 
