@@ -106,10 +106,11 @@ xai_status xai_sag_draw_begin(xai_sag_drawing *d, const xai_sag_plan *plan, xai_
     XAI_TRY(xai_canvas_new(plan->width, plan->height, &d->canvas, err));
     xai_canvas_text(d->canvas, plan->title, 21, XAI_SAG_MARGIN, XAI_SAG_MARGIN + 16, 0, room);
     xai_canvas_text(d->canvas, plan->legend, 14, XAI_SAG_MARGIN, XAI_SAG_MARGIN + 39, 0, room);
+    xai_canvas_text(d->canvas, plan->against, 14, XAI_SAG_MARGIN, XAI_SAG_MARGIN + 39 + XAI_SAG_NEXT_LINE, 0, room);
     xai_canvas_text(d->canvas, plan->foot, 13, XAI_SAG_MARGIN, plan->height - XAI_SAG_MARGIN + 6, 0, room);
     if (plan->layout.drawn) return XAI_OK;
     memcpy(d->masked, plan->view, 3 * pixels);
-    paint_masked(d, XAI_SAG_MARGIN, XAI_SAG_HEAD, XAI_SAG_ALONE);
+    paint_masked(d, XAI_SAG_MARGIN, plan->head, XAI_SAG_ALONE);
     return XAI_OK;
 }
 

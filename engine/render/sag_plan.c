@@ -7,7 +7,7 @@
 
 #include "explain/sag/document.h"
 
-enum { GAP = 16, FOOT = 30, BELOW_LINE = 7, LEAST_WIDTH = 880, MAX_VIEW = 1 << 14 };
+enum { GAP = 16, HEAD = 84, FOOT = 30, BELOW_LINE = 7, LEAST_WIDTH = 880, MAX_VIEW = 1 << 14 };
 
 static const double DIMMED = 0.24; /* brightness of what is hidden */
 
@@ -48,9 +48,8 @@ static void write_versus(xai_sag_plan *plan, const xai_doc *versus)
 {
     const xai_doc *name = xai_doc_get(versus, "name"), *f_all = xai_doc_get(versus, "f_all");
     bool plain = name && name->type == XAI_DOC_TEXT && strlen(name->text) < 60 && !strpbrk(name->text, "<>&");
-    size_t used = strlen(plan->legend);
-    snprintf(plan->legend + used, sizeof plan->legend - used, " Against: %s, %.2f on the whole image.",
-             plain ? name->text : "the other class", f_all && f_all->type == XAI_DOC_REAL ? f_all->real : NAN);
+    snprintf(plan->against, sizeof plan->against, "Against: %s, whose probability is %.2f on the whole image.",
+             plain ? name->text : "another class", f_all && f_all->type == XAI_DOC_REAL ? f_all->real : NAN);
 }
 
 static void write_words(xai_sag_plan *plan, const xai_doc *graph)
@@ -86,10 +85,10 @@ static void place(xai_sag_plan *plan)
     xai_sag_layout *l = &plan->layout;
     int wanted = l->width + 2 * XAI_SAG_MARGIN;
     plan->width = wanted > LEAST_WIDTH ? wanted : LEAST_WIDTH;
-    plan->height = XAI_SAG_HEAD + (l->drawn ? l->height : XAI_SAG_ALONE) + XAI_SAG_MARGIN + (l->left_out ? FOOT : 0);
+    plan->height = plan->head + (l->drawn ? l->height : XAI_SAG_ALONE) + XAI_SAG_MARGIN + (l->left_out ? FOOT : 0);
     for (size_t i = 0; i < l->box_count; i++) {
         l->boxes[i].x += plan->width / 2;
-        l->boxes[i].y += XAI_SAG_HEAD;
+        l->boxes[i].y += plan->head;
     }
 }
 
@@ -103,7 +102,9 @@ xai_status xai_sag_plan_make(const xai_doc *graph, const uint8_t *view_rgb, int 
     const xai_doc *threshold = xai_doc_get(graph, "threshold");
     const xai_doc *f_all = threshold ? xai_doc_get(threshold, "f_all") : NULL;
     plan->f_all = f_all && f_all->type == XAI_DOC_REAL ? f_all->real : 0;
-    plan->caption = XAI_SAG_LINE + (versus_of(graph) ? XAI_SAG_NEXT_LINE : 0) + BELOW_LINE;
+    int more = versus_of(graph) ? XAI_SAG_NEXT_LINE : 0;
+    plan->caption = XAI_SAG_LINE + more + BELOW_LINE;
+    plan->head = HEAD + more;
     XAI_TRY(xai_sag_layout_make(graph, plan->regions.count, tree, plan->caption, GAP, arena, &plan->layout, err));
     place(plan);
     if (plan->layout.drawn) write_words(plan, graph);

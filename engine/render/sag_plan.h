@@ -11,7 +11,7 @@
 #include "explain/sag/regions.h"
 #include "sag_layout.h"
 
-enum { XAI_SAG_MARGIN = 28, XAI_SAG_HEAD = 84, XAI_SAG_BAR = 5, XAI_SAG_ALONE = 196 };
+enum { XAI_SAG_MARGIN = 28, XAI_SAG_BAR = 5, XAI_SAG_ALONE = 196 };
 enum { XAI_SAG_LINE = 27, XAI_SAG_NEXT_LINE = 17 }; /* of a caption: from the square to its base, and from there on */
 
 typedef struct xai_sag_plan {
@@ -20,9 +20,9 @@ typedef struct xai_sag_plan {
     xai_regions regions;
     xai_sag_layout layout; /* boxes in pixels of the picture */
     double f_all;
-    int caption;       /* height of the lettering below a square */
+    int head, caption; /* height of the lettering above everything, and below a square */
     int width, height; /* of the picture */
-    char title[96], legend[320], foot[96]; /* lettering; "" where there is none */
+    char title[96], legend[200], against[160], foot[96]; /* lettering; "" where there is none */
 } xai_sag_plan;
 
 /* A graph without nodes gives a plan that says why, for the view alone, XAI_SAG_ALONE pixels a side. BAD_PARAM if the

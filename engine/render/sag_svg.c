@@ -8,11 +8,15 @@
 #include "sag_picture.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/base64.h"
 #include "base/text.h"
 #include "image/png.h"
 #include "sag_plan.h"
+
+static const double LETTER = 6.6; /* mean width in the legend, pixels: what is longer than its room is squeezed */
 
 typedef struct writer {
     const xai_sag_plan *plan;
@@ -72,10 +76,10 @@ static xai_status add_mask(writer *w, size_t index, xai_mask mask, xai_error *er
 
 /* ---------------------------------------------------------------- shapes */
 
-static void add_words(writer *w, double x, double y, double size, const char *anchor, const char *words)
+static void add_words(writer *w, double x, double y, double size, const char *attributes, const char *words)
 {
     if (*words)
-        xai_text_add(&w->text, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%.0f\"%s>%s</text>\n", x, y, size, anchor,
+        xai_text_add(&w->text, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%.0f\"%s>%s</text>\n", x, y, size, attributes,
                      words);
 }
 
@@ -155,12 +159,17 @@ static void add_graph(writer *w)
 {
     const xai_sag_plan *plan = w->plan;
     const xai_sag_layout *l = &plan->layout;
+    int room = plan->width - 2 * XAI_SAG_MARGIN;
+    char squeeze[64] = "";
+    if (LETTER * (double)strlen(plan->legend) > room)
+        snprintf(squeeze, sizeof squeeze, " textLength=\"%d\" lengthAdjust=\"spacingAndGlyphs\"", room);
     add_words(w, XAI_SAG_MARGIN, XAI_SAG_MARGIN + 16, 21, "", plan->title);
-    add_words(w, XAI_SAG_MARGIN, XAI_SAG_MARGIN + 39, 14, "", plan->legend);
+    add_words(w, XAI_SAG_MARGIN, XAI_SAG_MARGIN + 39, 14, squeeze, plan->legend);
+    add_words(w, XAI_SAG_MARGIN, XAI_SAG_MARGIN + 39 + XAI_SAG_NEXT_LINE, 14, "", plan->against);
     add_words(w, XAI_SAG_MARGIN, plan->height - XAI_SAG_MARGIN + 6, 13, "", plan->foot);
     if (!l->drawn)
         xai_text_add(&w->text, "<use xlink:href=\"#bright\" transform=\"translate(%d %d) scale(%.6g %.6g)\"/>\n",
-                     XAI_SAG_MARGIN, XAI_SAG_HEAD, (double)XAI_SAG_ALONE / plan->view_width,
+                     XAI_SAG_MARGIN, plan->head, (double)XAI_SAG_ALONE / plan->view_width,
                      (double)XAI_SAG_ALONE / plan->view_height);
     xai_text_add(&w->text, "<g fill=\"none\">\n");
     for (size_t i = 0; i < l->line_count; i++)

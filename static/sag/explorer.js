@@ -118,6 +118,7 @@ function makeGauge({ data: { threshold }, target }) {
 export function openExplorer(sag, patches) {
     const { data, base } = sag;
     const kept = new Set(patches);
+    const all = Array.from({ length: data.regions.count }, (_, i) => i);
     const canvas = h('canvas', { role: 'img', 'aria-label': t('sag.large') });
     const words = h('p', { class: 'muted kept-words' });
     const gauge = makeGauge(sag);
@@ -128,7 +129,11 @@ export function openExplorer(sag, patches) {
         const sorted = [...kept].sort((a, b) => a - b);
         draw();
         switches.update();
-        words.textContent = t('sag.kept', { count: kept.size, list: patchesInWords(sorted) });
+        const gone = all.filter((p) => !kept.has(p));
+        const most = gone.length > 0 && gone.length < kept.size; // then it is shorter to say what is missing
+        words.textContent = most
+            ? t('sag.kept.but', { count: kept.size, list: patchesInWords(gone) })
+            : t('sag.kept', { count: kept.size, list: kept.size < all.length ? patchesInWords(sorted) : t('sag.kept.all') });
         gauge.wait();
         live.ask(sorted, gauge.show, gauge.fail);
     };
@@ -138,7 +143,6 @@ export function openExplorer(sag, patches) {
         set.forEach((p) => kept.add(p));
         update();
     };
-    const all = Array.from({ length: data.regions.count }, (_, i) => i);
     asGiven.addEventListener('change', draw);
 
     const side = [

@@ -10,6 +10,7 @@ import { isEnough, patchesInWords } from './words.js';
 const THUMB = 112;
 const GAP = 26; // between nodes of a row
 const CAPTION = 36; // two lines under a thumbnail
+const THIRD_LINE = 15;
 const DROP = 54; // between rows, for the edges
 const MARGIN = 16;
 
@@ -32,8 +33,10 @@ function groupBy(edges) {
     return groups;
 }
 
-function drawEdge(edge, from, to, thumbHeight) {
-    const [x1, y1] = [from.x + THUMB / 2, from.y + thumbHeight + CAPTION + 4];
+const captionOf = ({ data }) => CAPTION + (data.threshold.versus ? THIRD_LINE : 0);
+
+function drawEdge(edge, from, to, below) {
+    const [x1, y1] = [from.x + THUMB / 2, from.y + below + 4];
     const [x2, y2] = [to.x + THUMB / 2, to.y - 2];
     const bend = (y2 - y1) / 2;
     const share = 0.62; // where the label stands; a cubic with vertical ends at parameter `share`
@@ -48,6 +51,13 @@ function drawEdge(edge, from, to, thumbHeight) {
         s('path', { d: `M${x1} ${y1}C${x1} ${y1 + bend} ${x2} ${y2 - bend} ${x2} ${y2}` }),
         s('text', { x: lx, y: ly + 4, 'text-anchor': 'middle' }, percent(-edge.drop).replace('-', '−')),
     );
+}
+
+/** A third line under a thumbnail, where the class is compared with another. */
+function versusLine(node, x, y, { data }) {
+    const { versus } = data.threshold;
+    const text = versus && t('sag.versus', { name: versus.name, p: percent(node.versus) });
+    return versus ? s('text', { class: 'rel versus', x, y, 'text-anchor': 'middle' }, s('title', {}, text), text) : null;
 }
 
 function drawNode(node, place, size, removed, sag) {
@@ -80,7 +90,7 @@ function drawNode(node, place, size, removed, sag) {
             x: place.x - 5,
             y: place.y - 5,
             width: THUMB + 10,
-            height: size + CAPTION + 8,
+            height: size + captionOf(sag) + 8,
             rx: 8,
         }),
         s('image', {
@@ -98,6 +108,7 @@ function drawNode(node, place, size, removed, sag) {
             { class: 'rel', x: middle, y: place.y + size + 31, 'text-anchor': 'middle' },
             t('sag.rel', { share: percent(node.rel) }),
         ),
+        versusLine(node, middle, place.y + size + 46, sag),
     );
 }
 
@@ -110,7 +121,7 @@ function drawNode(node, place, size, removed, sag) {
 export function drawGraph(sag, part) {
     const thumbHeight = Math.round((THUMB * sag.base.height) / sag.base.width);
     const { place, rows, width, height } = layout(part.nodes, part.edges);
-    const pitch = { x: THUMB + GAP, y: thumbHeight + CAPTION + DROP };
+    const pitch = { x: THUMB + GAP, y: thumbHeight + captionOf(sag) + DROP };
     const places = new Map(
         [...place].map(([id, p]) => [id, { x: MARGIN + p.x * pitch.x, y: MARGIN + p.y * pitch.y }]),
     );
@@ -119,7 +130,7 @@ export function drawGraph(sag, part) {
     const svg = s(
         'svg',
         { class: 'sag', preserveAspectRatio: 'xMidYMin meet', role: 'group', 'aria-label': t('sag.graph') },
-        part.edges.map((e) => drawEdge(e, places.get(e.from), places.get(e.to), thumbHeight)),
+        part.edges.map((e) => drawEdge(e, places.get(e.from), places.get(e.to), thumbHeight + captionOf(sag))),
         part.nodes.map((n) => drawNode(n, places.get(n.id), thumbHeight, removed(n.id), sag)),
     );
     return { svg, ...size, rows, places, thumb: THUMB };

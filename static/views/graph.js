@@ -10,7 +10,15 @@ import { panZoom } from '../sag/panzoom.js';
 import { drawGraph, visiblePart } from '../sag/picture.js';
 import { setList } from '../sag/sets.js';
 import { unfolded } from '../sag/tree.js';
-import { countsInWords, necessityInWords, outcomeInWords, outcomeOf, ruleInWords } from '../sag/words.js';
+import { turnList } from '../sag/turns.js';
+import {
+    countsInWords,
+    necessityInWords,
+    outcomeInWords,
+    outcomeOf,
+    ruleInWords,
+    versusInWords,
+} from '../sag/words.js';
 import unknown from './unknown.js';
 
 const FEW = 24; // up to so many nodes all are shown at first
@@ -167,7 +175,7 @@ function render(artifact, context) {
     return h(
         'div',
         { class: 'graph' },
-        h('p', { class: `outcome ${outcomeOf(data)}` }, outcomeInWords(data), ' ', necessityInWords(data)),
+        h('p', { class: `outcome ${outcomeOf(data)}` }, outcomeInWords(data), ' ', necessityInWords(data), ' ', versusInWords(data)),
         data.nodes.length > 0 && graphBox(sag),
         data.mses.length > 0 && [
             h(
@@ -186,6 +194,7 @@ function render(artifact, context) {
             ),
             setList(sag),
         ],
+        turnList(sag),
         !data.mses.length && button(t('sag.try'), () => openExplorer(sag, [])),
         h(
             'details',
