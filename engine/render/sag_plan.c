@@ -22,6 +22,34 @@ void xai_sag_figures(const xai_sag_box *box, char *text, char *versus)
 
 /* ---------------------------------------------------------------- shapes */
 
+static bool holds(const xai_regions *r, int region, int x, int y)
+{
+    bool inside = x >= 0 && y >= 0 && x < r->width && y < r->height;
+    return inside && r->labels[(size_t)y * (size_t)r->width + (size_t)x] == region;
+}
+
+/* Along line `at` of pixels' edges, horizontal or vertical: the runs on whose two sides the region differs. */
+static void border_line(const xai_regions *r, int region, int at, bool vertical, xai_sag_border_fn piece, void *user)
+{
+    int length = vertical ? r->height : r->width, begun = -1;
+    for (int i = 0; i <= length; i++) {
+        int x = vertical ? at : i, y = vertical ? i : at;
+        bool edge = i < length && holds(r, region, x, y) != holds(r, region, vertical ? x - 1 : x, vertical ? y : y - 1);
+        if (edge && begun < 0) begun = i;
+        if (edge || begun < 0) continue;
+        if (vertical) piece(user, at, begun, at, i);
+        else piece(user, begun, at, i, at);
+        begun = -1;
+    }
+}
+
+void xai_sag_border(const xai_sag_plan *plan, int region, xai_sag_border_fn piece, void *user)
+{
+    const xai_regions *r = &plan->regions;
+    for (int y = 0; y <= r->height; y++) border_line(r, region, y, false, piece, user);
+    for (int x = 0; x <= r->width; x++) border_line(r, region, x, true, piece, user);
+}
+
 xai_sag_curve xai_sag_curve_of(const xai_sag_plan *plan, const xai_sag_line *line)
 {
     const xai_sag_box *from = &plan->layout.boxes[line->from], *to = &plan->layout.boxes[line->to];

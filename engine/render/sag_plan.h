@@ -34,6 +34,10 @@ xai_status xai_sag_plan_make(const xai_doc *graph, const uint8_t *view_rgb, int 
 enum { XAI_SAG_FIGURES = 48 };
 void xai_sag_figures(const xai_sag_box *box, char *text, char *versus);
 
+/* Calls `piece` for each straight piece of a superpixel's border, between corners of pixels of the view. */
+typedef void (*xai_sag_border_fn)(void *user, int x0, int y0, int x1, int y1);
+void xai_sag_border(const xai_sag_plan *plan, int region, xai_sag_border_fn piece, void *user);
+
 /* A line as a cubic curve whose ends are vertical: (x0, y0), (x0, y0 + bend), (x1, y1 - bend), (x1, y1). The redder and
  * thicker, the more the patch carried. */
 typedef struct xai_sag_curve {

@@ -83,8 +83,28 @@ static void add_words(writer *w, double x, double y, double size, const char *at
                      words);
 }
 
+static void add_piece(void *user, int x0, int y0, int x1, int y1)
+{
+    if (y0 == y1) xai_text_add(user, "M%d %dh%d", x0, y0, x1 - x0);
+    else xai_text_add(user, "M%d %dv%d", x0, y0, y1 - y0);
+}
+
+/* The border of a superpixel, in the view's own measure. */
+static void add_border(writer *w, int region, int side)
+{
+    xai_text_add(&w->text, "<path class=\"removed\" transform=\"scale(%.6g %.6g)\" vector-effect=\"non-scaling-stroke\" "
+                           "stroke-linecap=\"round\" stroke-width=\"%d\" d=\"", (double)side / w->plan->view_width,
+                 (double)side / w->plan->view_height, side > 150 ? 3 : 2);
+    xai_sag_border(w->plan, region, add_piece, &w->text);
+    xai_text_add(&w->text, "\"/>\n");
+}
+
 static void add_outline(writer *w, int region, int side)
 {
+    if (w->plan->regions.labels) {
+        add_border(w, region, side);
+        return;
+    }
     xai_region_extent o = xai_regions_extent(&w->plan->regions, region);
     double line = side > 150 ? 3 : 2;
     xai_text_add(&w->text, "<rect class=\"removed\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "

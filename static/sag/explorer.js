@@ -8,7 +8,7 @@ import { errorText } from '../errors.js';
 import { percent, t } from '../i18n.js';
 import { className } from '../state.js';
 import { liveProbe } from './live.js';
-import { labelAt, patchBox } from './mask.js';
+import { borderPath, labelAt, patchBox } from './mask.js';
 import { canShowBaseline, paintSet } from './thumb.js';
 import { isEnough, patchesInWords } from './words.js';
 
@@ -63,6 +63,18 @@ function patchSwitches(regions, kept, changed) {
         });
     }
     return { element: group, update };
+}
+
+/** Thin lines between superpixels, for a pointer to know what is one. */
+function drawBorders(canvas, regions) {
+    const context = canvas.getContext('2d');
+    const { width, height } = regions.labels;
+    const [right, down] = [canvas.width / width, canvas.height / height];
+    context.setTransform(right, 0, 0, down, 0, 0);
+    context.lineWidth = 0.5;
+    context.strokeStyle = 'rgb(255 255 255 / 45%)';
+    for (let i = 0; i < regions.count; i++) context.stroke(new Path2D(borderPath(regions, i)));
+    context.resetTransform();
 }
 
 /** A bar from 0 to 100 % with a mark at the threshold. */
@@ -124,7 +136,10 @@ export function openExplorer(sag, patches) {
     const gauge = makeGauge(sag);
     const live = liveProbe(sag.id, data);
     const asGiven = h('input', { type: 'checkbox' });
-    const draw = () => paintSet(canvas, base, data.regions, [...kept], asGiven.checked);
+    const draw = () => {
+        paintSet(canvas, base, data.regions, [...kept], asGiven.checked);
+        if (data.regions.kind === 'superpixel') drawBorders(canvas, data.regions);
+    };
     const update = () => {
         const sorted = [...kept].sort((a, b) => a - b);
         draw();
@@ -133,7 +148,7 @@ export function openExplorer(sag, patches) {
         const most = gone.length > 0 && gone.length < kept.size; // then it is shorter to say what is missing
         words.textContent = most
             ? t('sag.kept.but', { count: kept.size, list: patchesInWords(gone) })
-            : t('sag.kept', { count: kept.size, list: kept.size < all.length ? patchesInWords(sorted) : t('sag.kept.all') });
+            : t('sag.kept', { count: kept.size, list: gone.length ? patchesInWords(sorted) : t('sag.kept.all') });
         gauge.wait();
         live.ask(sorted, gauge.show, gauge.fail);
     };

@@ -97,6 +97,35 @@ function span(kind, index, n) {
     return [Math.max(0, (index - 0.5) * pitch), Math.min(1, (index + 0.5) * pitch)];
 }
 
+const borders = new WeakMap(); // of regions: Map of superpixel -> path
+
+/** The border of a superpixel as the data of an SVG path, in pixels of the model's view. */
+export function borderPath(regions, patch) {
+    if (!borders.has(regions)) borders.set(regions, new Map());
+    const known = borders.get(regions);
+    if (known.has(patch)) return known.get(patch);
+    const { width, height, values } = labelsOf(regions);
+    const holds = (x, y) => x >= 0 && y >= 0 && x < width && y < height && values[y * width + x] === patch;
+    const pieces = [];
+    const scan = (lines, length, differs, piece) => {
+        for (let at = 0; at <= lines; at++) {
+            let begun = -1;
+            for (let i = 0; i <= length; i++) {
+                const edge = i < length && differs(at, i);
+                if (edge && begun < 0) begun = i;
+                if (!edge && begun >= 0) {
+                    pieces.push(piece(at, begun, i - begun));
+                    begun = -1;
+                }
+            }
+        }
+    };
+    scan(height, width, (y, x) => holds(x, y) !== holds(x, y - 1), (y, x, n) => `M${x} ${y}h${n}`);
+    scan(width, height, (x, y) => holds(x, y) !== holds(x - 1, y), (x, y, n) => `M${x} ${y}v${n}`);
+    known.set(patch, pieces.join(''));
+    return known.get(patch);
+}
+
 const boxes = new WeakMap(); // of regions: the boxes of all superpixels
 
 function labelBoxes(regions) {

@@ -3,7 +3,7 @@
 import { s } from '../dom.js';
 import { percent, t } from '../i18n.js';
 import { layout } from './layout.js';
-import { patchBox } from './mask.js';
+import { borderPath, patchBox } from './mask.js';
 import { setUrl } from './thumb.js';
 import { isEnough, patchesInWords } from './words.js';
 
@@ -61,8 +61,18 @@ function versusLine(node, x, y, { data }) {
 }
 
 function drawNode(node, place, size, removed, sag) {
+    const { regions } = sag.data;
     const boxes = removed.map((patch) => {
-        const box = patchBox(sag.data.regions, patch);
+        if (regions.kind === 'superpixel') {
+            const { width, height } = regions.labels;
+            return s('path', {
+                class: 'removed',
+                'vector-effect': 'non-scaling-stroke',
+                transform: `translate(${place.x} ${place.y}) scale(${THUMB / width} ${size / height})`,
+                d: borderPath(regions, patch),
+            });
+        }
+        const box = patchBox(regions, patch);
         return s('rect', {
             class: 'removed',
             x: place.x + box.x * THUMB,

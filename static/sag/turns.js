@@ -15,9 +15,10 @@ function withoutSet(sag, rest, patches) {
     const context = canvas.getContext('2d');
     context.strokeStyle = '#ed1c24';
     context.lineWidth = 2;
-    for (const patch of patches) {
+    for (const patch of regions.kind === 'superpixel' ? [] : patches) {
         const { x, y, width, height } = patchBox(regions, patch);
-        context.strokeRect(x * canvas.width + 1, y * canvas.height + 1, width * canvas.width - 2, height * canvas.height - 2);
+        const [right, down] = [canvas.width, canvas.height];
+        context.strokeRect(x * right + 1, y * down + 1, width * right - 2, height * down - 2);
     }
     return canvas;
 }

@@ -175,7 +175,11 @@ function render(artifact, context) {
     return h(
         'div',
         { class: 'graph' },
-        h('p', { class: `outcome ${outcomeOf(data)}` }, outcomeInWords(data), ' ', necessityInWords(data), ' ', versusInWords(data)),
+        h(
+            'p',
+            { class: `outcome ${outcomeOf(data)}` },
+            [outcomeInWords(data), necessityInWords(data), versusInWords(data)].filter(Boolean).join(' '),
+        ),
         data.nodes.length > 0 && graphBox(sag),
         data.mses.length > 0 && [
             h(

@@ -49,15 +49,17 @@ def test_tents_add_up_to_one_and_hard_patches_do_not_overlap(page):
 
 def test_superpixels_have_boxes_and_places(page):
     found = page.module("""
-        const { labelAt, patchBox } = await load('sag/mask.js');
+        const { borderPath, labelAt, patchBox } = await load('sag/mask.js');
         // 0 0 1 1 / 0 2 2 1
         const labels = { width: 4, height: 2, runs: [0, 2, 1, 2, 0, 1, 2, 2, 1, 1] };
         const regions = { kind: 'superpixel', rows: 1, cols: 3, count: 3, labels };
-        return [labelAt(regions, 0.99, 0.99), labelAt(regions, 0.4, 0.6), patchBox(regions, 2), patchBox(regions, 1)];
+        return [labelAt(regions, 0.99, 0.99), labelAt(regions, 0.4, 0.6), patchBox(regions, 2), patchBox(regions, 1),
+                borderPath(regions, 2)];
     """)
     assert found[:2] == [1, 2]
     assert found[2] == {"x": 0.25, "y": 0.5, "width": 0.5, "height": 0.5}
     assert found[3] == {"x": 0.5, "y": 0, "width": 0.5, "height": 1}
+    assert found[4] == "M1 1h2M1 2h2M1 1v1M3 1v1"
 
 
 def test_a_tree_repeats_what_a_graph_shares(page):
@@ -71,7 +73,8 @@ def test_a_tree_repeats_what_a_graph_shares(page):
                 edges.push({ from: from.join(''), to: from.filter((p) => p !== removed).join(''), removed });
         const tree = unfolded({ nodes, edges });
         const chain = Array.from({ length: 9 }, (_, i) => i);
-        const wide = { nodes: [{ id: 'all', root: true }], edges: chain.map((removed) => ({ from: 'all', to: 'all', removed })) };
+        const loops = chain.map((removed) => ({ from: 'all', to: 'all', removed }));
+        const wide = { nodes: [{ id: 'all', root: true }], edges: loops };
         return [tree.nodes.length, tree.edges.length, new Set(tree.nodes.map((n) => n.id)).size,
                 tree.nodes.filter((n) => n.set === '0').length, tree.cut, unfolded(wide).nodes.length <= 150];
     """)

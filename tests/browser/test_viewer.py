@@ -114,6 +114,30 @@ def test_graph_as_a_tree_and_its_files(page):
                what="pictures that can be shown")
 
 
+def test_another_class_superpixels_and_what_would_turn_the_answer(page):
+    page.choose_sample("chelsea")
+    page.choose_method("sag")
+    for field, value in [("versus", "second"), ("region", "superpixel"), ("segments", 16), ("p_high", 0.7)]:
+        page.set_field(field, value)
+    page.click("#explain")
+    page.wait(".sag .node.root")
+    assert page.all(".sag path.removed") and "Egyptian cat" in page.text(".sag .node .versus")
+    assert "Egyptian cat" in page.text(".outcome")
+    assert "the network says" in page.text(".turn p") and "%" in page.text(".turn p")
+    page.script("document.querySelector('.turn .set-open').click()")
+    gauge(page)
+    assert "tiger cat" not in page.text("dialog .verdict"), "the class still wins without what was to turn it"
+    before = page.text("dialog .kept-words")
+    picture = page.all("dialog .switches")[0].rect
+    page.script("""
+        const [switches] = document.querySelectorAll('dialog .switches');
+        const box = switches.getBoundingClientRect();
+        const at = { clientX: box.left + 5, clientY: box.top + 5, bubbles: true };
+        document.elementFromPoint(at.clientX, at.clientY).dispatchEvent(new MouseEvent('click', at));
+    """)
+    assert picture["width"] > 100 and page.text("dialog .kept-words") != before, "a click on a superpixel does nothing"
+
+
 def test_quiz_from_question_to_summary(page):
     page.choose_sample("chelsea")
     page.choose_method("sag")
