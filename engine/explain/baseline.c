@@ -58,9 +58,9 @@ static void blur_planes(const xai_context *c, float *work, float *out, const gau
     }
 }
 
-static xai_status blurred(const xai_context *c, double sigma, float *out, xai_error *err)
+xai_status xai_context_blur(const xai_context *c, double sigma, int radius, float *out, xai_error *err)
 {
-    gaussian g = {.radius = (int)(4 * sigma + 0.5)};
+    gaussian g = {.radius = radius};
     double sum = 0;
     g.weights = malloc((size_t)(2 * g.radius + 1) * sizeof *g.weights);
     float *work = malloc(c->input_count * sizeof *work);
@@ -82,7 +82,7 @@ xai_status xai_context_baseline(const xai_context *c, xai_baseline baseline, dou
     switch (baseline) {
     case XAI_BASELINE_BLACK: return plain(c, 0, out, err);
     case XAI_BASELINE_WHITE: return plain(c, 255, out, err);
-    case XAI_BASELINE_BLUR: return blurred(c, sigma, out, err);
+    case XAI_BASELINE_BLUR: return xai_context_blur(c, sigma, (int)(4 * sigma + 0.5), out, err);
     case XAI_BASELINE_MEAN:
     case XAI_BASELINE_KINDS: break;
     }

@@ -151,6 +151,9 @@ typedef enum xai_baseline {
 xai_status xai_context_baseline(const xai_context *context, xai_baseline baseline, double sigma, float *out,
                                 xai_error *err);
 
+/* The same blur, cut `radius` pixels from its centre; the borders are mirrored. OpenCV's GaussianBlur. */
+xai_status xai_context_blur(const xai_context *context, double sigma, int radius, float *out, xai_error *err);
+
 /* Another picture in the view's place, height * width * 3 RGB bytes, as model input. */
 void xai_context_from_view(const xai_context *context, const uint8_t *view, float *out);
 

@@ -71,3 +71,26 @@ void xai_upsample_bilinear(const float *src, int src_h, int src_w, float *dst, i
         columns(src, src_h, src_w, dst, dst_h, dst_w, align_corners, begin,
                 dst_w - begin < CHUNK ? dst_w - begin : CHUNK);
 }
+
+static void spread_row(const double *by_dst, int dst_w, between v, double *by_src, int src_w, bool align_corners)
+{
+    double *upper = by_src + (size_t)v.low * (size_t)src_w, *lower = by_src + (size_t)v.high * (size_t)src_w;
+    double below = (double)v.share, above = 1 - below;
+    for (int x = 0; x < dst_w; x++) {
+        between h = position(x, src_w, dst_w, align_corners);
+        double right = by_dst[x] * (double)h.share, left = by_dst[x] - right;
+        upper[h.low] += above * left;
+        upper[h.high] += above * right;
+        lower[h.low] += below * left;
+        lower[h.high] += below * right;
+    }
+}
+
+void xai_upsample_bilinear_back(const double *by_dst, int dst_h, int dst_w, double *by_src, int src_h, int src_w,
+                                bool align_corners)
+{
+    assert(src_h > 0 && src_w > 0 && dst_h > 0 && dst_w > 0);
+    for (int y = 0; y < dst_h; y++)
+        spread_row(by_dst + (size_t)y * (size_t)dst_w, dst_w, position(y, src_h, dst_h, align_corners), by_src, src_w,
+                   align_corners);
+}

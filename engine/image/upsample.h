@@ -13,4 +13,11 @@
 void xai_upsample_bilinear(const float *src, int src_h, int src_w, float *dst, int dst_h, int dst_w,
                            bool align_corners);
 
+/*
+ * Its transpose, for gradients: by_src[src_h * src_w] += what a change of each source element does, where `by_dst` is
+ * what one of each output does. Sums run in the order of the outputs.
+ */
+void xai_upsample_bilinear_back(const double *by_dst, int dst_h, int dst_w, double *by_src, int src_h, int src_w,
+                                bool align_corners);
+
 #endif

@@ -11,6 +11,7 @@
 #include "document.h"
 #include "eyes.h"
 #include "evidence.h"
+#include "refine.h"
 #include "scene.h"
 
 #include <math.h>
@@ -28,6 +29,9 @@ static const xai_param PARAMS[] = {
                "Shape of a patch: soft and overlapping, a crisp rectangle, one with soft edges, or a superpixel that "
                "follows the picture's contours."),
     XAI_P_INT(xai_sag_options, grid, 7, 3, 14, "Patches along each side of the image."),
+    XAI_P_INT(xai_sag_options, coarse, 0, 0, 13,
+              "If above 0: explanations are found on so coarse a grid first and refined within; saves most of the work "
+              "where the grid is fine."),
     XAI_P_INT(xai_sag_options, segments, 49, 4, 64, "About how many superpixels there are."),
     XAI_P_ENUM(xai_sag_options, baseline, XAI_BASELINE_BLACK, XAI_BASELINE_CHOICES "|colour",
                "What is shown where no patch is."),
@@ -182,6 +186,10 @@ static xai_status check(const xai_model *model, const void *params, xai_error *e
     XAI_CHECK(o->dialect == XAI_SAG_NATIVE || usual, err, BAD_PARAM, "params.dialect",
               "the dialect 'reference' knows a %d x %d grid of tents on black and the relative criterion alone",
               REFERENCE_GRID, REFERENCE_GRID);
+    bool coarser = o->coarse >= 3 && o->coarse < o->grid && o->region != XAI_REGION_SUPERPIXEL;
+    XAI_CHECK(!o->coarse || (coarser && o->dialect == XAI_SAG_NATIVE), err, BAD_PARAM, "params.coarse",
+              "a coarse grid must have 3 to %lld patches a side, fewer than the grid; superpixels and the dialect "
+              "'reference' have none", (long long)o->grid - 1);
     XAI_CHECK(o->p_low <= o->p_high, err, BAD_PARAM, "params.p_low",
               "p_low (%g) must not exceed p_high (%g)", o->p_low, o->p_high);
     return XAI_OK;
@@ -196,6 +204,28 @@ static double cost(const xai_model *model, const void *params)
     return 5 + fmin((double)o->max_evals, 10.0 * (double)(o->grid * o->grid)) + table;
 }
 
+/* Explanations on the coarse grid, as seeds of the fine search; *spent of its evaluations. */
+static xai_status look_coarsely(xai_task *task, const xai_sag_options *o, const xai_sag_eyes *fine,
+                                xai_sag_settings *settings, size_t *spent, xai_error *err)
+{
+    xai_sag_options options = *o;
+    options.grid = o->coarse;
+    xai_sag_eyes e = *fine;
+    XAI_TRY(xai_sag_scene_init(&e.scene, task->context, &options, task->arena, err));
+    xai_sag_settings rough = *settings;
+    rough.count = e.scene.regions.count;
+    rough.counterfactuals = 0;
+    rough.table = false;
+    rough.max_nodes = 1; /* no graph */
+    rough.evidence = NULL;
+    XAI_TRY(find_evidence(task, &options, &e.scene.regions, &rough.evidence, err));
+    xai_sag_result result;
+    XAI_TRY(xai_sag_search(&rough, xai_sag_look, &e, task->context->token, task->arena, &result, err));
+    *spent = result.evals < settings->max_evals ? result.evals : settings->max_evals - 1;
+    settings->max_evals -= *spent;
+    return xai_sag_refine(&result, &e.scene.regions, &fine->scene.regions, task->arena, settings, err);
+}
+
 static xai_status run(xai_task *task, const void *params, xai_error *err)
 {
     const xai_sag_options *o = params;
@@ -205,6 +235,8 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
     XAI_TRY(xai_sag_scene_init(&e.scene, task->context, o, task->arena, err));
     xai_sag_settings settings = settings_of(o, e.scene.regions.count, &task->aim.target);
     XAI_TRY(find_evidence(task, o, &e.scene.regions, &settings.evidence, err));
+    size_t spent = 0;
+    if (o->coarse) XAI_TRY(look_coarsely(task, o, &e, &settings, &spent, err));
     XAI_TRY(find_versus(task, o->versus, &settings.versus, err));
     e.versus = e.aim;
     e.versus.target.class_index = settings.versus;
@@ -212,6 +244,8 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
     settings.labels = task->context->model->info.labels;
     xai_sag_result result;
     XAI_TRY(xai_sag_search(&settings, xai_sag_look, &e, task->context->token, task->arena, &result, err));
+    result.evals += spent;
+    settings.max_evals += spent;
     return lay_out(task, &e.scene, &settings, &result, err);
 }
 
