@@ -80,9 +80,19 @@ export async function* explanationEvents(id, signal) {
     }
 }
 
+const postJson = (path, body, signal) =>
+    getJson(path, { method: 'POST', body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' }, signal });
+
+/** Questions about a finished SAG: {id, condition, seed, regions, answers, pairs}. */
+export const askQuiz = (id, wish, signal) => postJson(`explanations/${element(id)}/quiz`, wish, signal);
+/** Judges one answer to a quiz, at its own address: {correct, misleading, a: {p, heat}, b}. */
+export async function answerQuiz(href, pair, choice) {
+    return (await postJson(href, { answers: [{ pair, choice }] })).answers[0];
+}
+/** How well people answer, by condition: [{condition, answers, correct, accuracy, interval}]. */
+export const getQuizSummary = async () => (await getJson('quizzes/summary')).conditions;
+
 /** Scores of masks (hex ids) on a finished SAG. */
 export async function probe(id, masks, signal) {
-    const headers = { 'Content-Type': 'application/json' };
-    const options = { method: 'POST', body: JSON.stringify({ masks }), headers, signal };
-    return (await getJson(`explanations/${element(id)}/probe`, options)).values;
+    return (await postJson(`explanations/${element(id)}/probe`, { masks }, signal)).values;
 }

@@ -56,7 +56,8 @@ function progressPart(run) {
 
 /** Renderings by the server of what the page draws itself: kept at hand, but closed. */
 const isSecondary = (artifact, all) =>
-    /^(.+-)?(overlay|picture|dot)$/.test(artifact.name) && all.some((a) => ['map', 'graph', 'curve'].includes(a.kind));
+    /^(.+-)?(overlay|picture|dot|tree|svg|gif)$/.test(artifact.name) &&
+    all.some((a) => ['map', 'graph', 'curve'].includes(a.kind));
 
 const stem = (run, entry, artifact) =>
     `${run.picture.name.replace(/\.\w+$/, '')}-${entry.method}-${targetStem(entry.target)}-${artifact.name}`.replace(

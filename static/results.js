@@ -4,6 +4,7 @@
 import { button, h } from './dom.js';
 import { card } from './card.js';
 import { t } from './i18n.js';
+import { startQuiz } from './quiz.js';
 import { methodTitle, startRun } from './run.js';
 import { currentClass, refusal, set, state, subscribe } from './state.js';
 
@@ -22,6 +23,9 @@ function untried() {
     return [...new Set([...known, ...left])].slice(0, SUGGESTED);
 }
 
+/** Whether there is something to ask: a quiz is about a graph, and needs Grad-CAM to be made. */
+const canAsk = () => ['sag', 'gradcam'].every((id) => state.methods.some((m) => m.id === id && !refusal(m)));
+
 function suggestions() {
     const methods = state.picture && state.prediction ? untried() : [];
     const start = (method) => {
@@ -35,6 +39,7 @@ function suggestions() {
             { class: 'suggestions' },
             h('span', { class: 'muted' }, t('compare')),
             methods.map((m) => button(methodTitle(m), () => start(m), { class: 'chip', 'data-method': m.id })),
+            canAsk() && button(t('quiz.start'), startQuiz, { class: 'chip', id: 'quiz' }),
         )
     );
 }

@@ -26,14 +26,17 @@ let lastKey = 0;
 /** A method's title in the reader's language, where the page has it. */
 export const methodTitle = (method) => tOr(`method.${method.id}.title`, method.title);
 
+const GRAPH_FILES = ['map', 'overlay', 'svg', 'gif']; // what people take away of a graph is made along with it
+
 /** The request for a method with the current choices; parameters at their defaults are left out. */
-export function requestFor(method, { params = state.params[method.id] ?? {} } = {}) {
+export function requestFor(method, { params = state.params[method.id] ?? {}, files = method.id === 'sag' } = {}) {
     const target = { class: currentClass() };
     if (state.space && hasProbabilities(state.model)) target.space = state.space;
     if (state.contrast !== null) target.contrast = state.contrast;
     const call = Object.keys(params).length ? { id: method.id, params } : { id: method.id };
     const request = { model: state.model.id, methods: [call], targets: [target], seed: state.seed };
     if (state.evaluate.length) request.evaluate = state.evaluate;
+    if (files) request.outputs = GRAPH_FILES;
     return takesBf16(method) ? { ...request, precision: state.precision } : request;
 }
 

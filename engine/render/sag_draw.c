@@ -51,12 +51,34 @@ static void paint_masked(const xai_sag_drawing *d, int x, int y, int side)
     cairo_surface_destroy(surface);
 }
 
-static void outline_region(const xai_sag_drawing *d, int region, int x, int y, int side)
+static void add_piece(void *user, int x0, int y0, int x1, int y1)
 {
-    xai_region_extent o = xai_regions_extent(&d->plan->regions, region);
-    double line = side > 150 ? 3 : 2;
+    cairo_move_to(user, x0, y0);
+    cairo_line_to(user, x1, y1);
+}
+
+/* The border of a superpixel, in the view's own measure; of a grid's region the rectangle where it weighs most. */
+static void trace_region(const xai_sag_drawing *d, int region, int x, int y, int side, double line)
+{
+    const xai_sag_plan *plan = d->plan;
+    if (plan->regions.labels) {
+        cairo_save(d->canvas);
+        cairo_translate(d->canvas, x, y);
+        cairo_scale(d->canvas, (double)side / plan->view_width, (double)side / plan->view_height);
+        xai_sag_border(plan, region, add_piece, d->canvas);
+        cairo_restore(d->canvas);
+        return;
+    }
+    xai_region_extent o = xai_regions_extent(&plan->regions, region);
     cairo_rectangle(d->canvas, x + o.left * side + line / 2, y + o.top * side + line / 2,
                     (o.right - o.left) * side - line, (o.bottom - o.top) * side - line);
+}
+
+static void outline_region(const xai_sag_drawing *d, int region, int x, int y, int side)
+{
+    double line = side > 150 ? 3 : 2;
+    trace_region(d, region, x, y, side, line);
+    cairo_set_line_cap(d->canvas, CAIRO_LINE_CAP_ROUND);
     cairo_set_source_rgb(d->canvas, 0.93, 0.11, 0.14);
     cairo_set_line_width(d->canvas, line);
     cairo_set_line_join(d->canvas, CAIRO_LINE_JOIN_ROUND);
@@ -66,11 +88,14 @@ static void outline_region(const xai_sag_drawing *d, int region, int x, int y, i
 /* The share of the whole image's probability as a bar, and in figures. */
 static void caption(const xai_sag_drawing *d, const xai_sag_box *box, int y)
 {
-    char text[XAI_SAG_FIGURES];
+    char text[XAI_SAG_FIGURES], versus[XAI_SAG_FIGURES];
+    double middle = box->x + box->side / 2.0;
     xai_canvas_bar(d->canvas, box->x, y + 4, box->side, XAI_SAG_BAR, 0xe0e3e8);
     xai_canvas_bar(d->canvas, box->x, y + 4, box->side * fmin(fmax(box->rel, 0), 1), XAI_SAG_BAR, 0x2173b5);
-    xai_sag_figures(box, text);
-    xai_canvas_text(d->canvas, text, box->layer == 0 ? 16 : 13, box->x + box->side / 2.0, y + 27, 0.5, box->side);
+    xai_sag_figures(box, text, versus);
+    y += XAI_SAG_LINE;
+    xai_canvas_text(d->canvas, text, box->layer == 0 ? 16 : 13, middle, y, 0.5, box->side);
+    xai_canvas_text(d->canvas, versus, box->layer == 0 ? 14 : 12, middle, y + XAI_SAG_NEXT_LINE, 0.5, box->side);
 }
 
 void xai_sag_draw_box(xai_sag_drawing *d, const xai_sag_box *box)
@@ -88,6 +113,7 @@ void xai_sag_draw_line(xai_sag_drawing *d, const xai_sag_line *line)
     xai_sag_curve c = xai_sag_curve_of(d->plan, line);
     cairo_move_to(d->canvas, c.x0, c.y0);
     cairo_curve_to(d->canvas, c.x0, c.y0 + c.bend, c.x1, c.y1 - c.bend, c.x1, c.y1);
+    cairo_set_line_cap(d->canvas, CAIRO_LINE_CAP_BUTT);
     cairo_set_source_rgb(d->canvas, c.red, c.green, c.blue);
     cairo_set_line_width(d->canvas, c.thickness);
     cairo_stroke(d->canvas);
@@ -103,10 +129,11 @@ xai_status xai_sag_draw_begin(xai_sag_drawing *d, const xai_sag_plan *plan, xai_
     XAI_TRY(xai_canvas_new(plan->width, plan->height, &d->canvas, err));
     xai_canvas_text(d->canvas, plan->title, 21, XAI_SAG_MARGIN, XAI_SAG_MARGIN + 16, 0, room);
     xai_canvas_text(d->canvas, plan->legend, 14, XAI_SAG_MARGIN, XAI_SAG_MARGIN + 39, 0, room);
+    xai_canvas_text(d->canvas, plan->against, 14, XAI_SAG_MARGIN, XAI_SAG_MARGIN + 39 + XAI_SAG_NEXT_LINE, 0, room);
     xai_canvas_text(d->canvas, plan->foot, 13, XAI_SAG_MARGIN, plan->height - XAI_SAG_MARGIN + 6, 0, room);
     if (plan->layout.drawn) return XAI_OK;
     memcpy(d->masked, plan->view, 3 * pixels);
-    paint_masked(d, XAI_SAG_MARGIN, XAI_SAG_HEAD, XAI_SAG_ALONE);
+    paint_masked(d, XAI_SAG_MARGIN, plan->head, XAI_SAG_ALONE);
     return XAI_OK;
 }
 

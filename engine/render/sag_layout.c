@@ -56,6 +56,7 @@ static xai_status read_graph(const xai_doc *graph, int count, xai_arena *arena, 
         XAI_TRY(mask_of(n, "id", count, &box->mask, err));
         box->p = real_of(n, "p");
         box->rel = real_of(n, "rel");
+        box->versus = real_of(n, "versus");
         box->layer = true_of(n, "root") ? 0 : -1;
         box->node = l->box_count;
         box->order = (double)l->box_count++;

@@ -17,6 +17,7 @@ typedef struct xai_sag_box { /* a drawn node; lengths in pixels */
     xai_mask mask;
     xai_mask removed; /* regions that its drawn parents have and it has not */
     double p, rel;
+    double versus;    /* the other class's probability; NaN: there is none */
     int layer;        /* -1: not drawn */
     double order;     /* within its layer, while that is settled */
     int x, y, side;   /* of its square */

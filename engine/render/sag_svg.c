@@ -8,11 +8,15 @@
 #include "sag_picture.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <string.h>
 
 #include "base/base64.h"
 #include "base/text.h"
 #include "image/png.h"
 #include "sag_plan.h"
+
+static const double LETTER = 6.6; /* mean width in the legend, pixels: what is longer than its room is squeezed */
 
 typedef struct writer {
     const xai_sag_plan *plan;
@@ -72,15 +76,35 @@ static xai_status add_mask(writer *w, size_t index, xai_mask mask, xai_error *er
 
 /* ---------------------------------------------------------------- shapes */
 
-static void add_words(writer *w, double x, double y, double size, const char *anchor, const char *words)
+static void add_words(writer *w, double x, double y, double size, const char *attributes, const char *words)
 {
     if (*words)
-        xai_text_add(&w->text, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%.0f\"%s>%s</text>\n", x, y, size, anchor,
+        xai_text_add(&w->text, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"%.0f\"%s>%s</text>\n", x, y, size, attributes,
                      words);
+}
+
+static void add_piece(void *user, int x0, int y0, int x1, int y1)
+{
+    if (y0 == y1) xai_text_add(user, "M%d %dh%d", x0, y0, x1 - x0);
+    else xai_text_add(user, "M%d %dv%d", x0, y0, y1 - y0);
+}
+
+/* The border of a superpixel, in the view's own measure. */
+static void add_border(writer *w, int region, int side)
+{
+    xai_text_add(&w->text, "<path class=\"removed\" transform=\"scale(%.6g %.6g)\" vector-effect=\"non-scaling-stroke\" "
+                           "stroke-linecap=\"round\" stroke-width=\"%d\" d=\"", (double)side / w->plan->view_width,
+                 (double)side / w->plan->view_height, side > 150 ? 3 : 2);
+    xai_sag_border(w->plan, region, add_piece, &w->text);
+    xai_text_add(&w->text, "\"/>\n");
 }
 
 static void add_outline(writer *w, int region, int side)
 {
+    if (w->plan->regions.labels) {
+        add_border(w, region, side);
+        return;
+    }
     xai_region_extent o = xai_regions_extent(&w->plan->regions, region);
     double line = side > 150 ? 3 : 2;
     xai_text_add(&w->text, "<rect class=\"removed\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" "
@@ -99,9 +123,9 @@ static void add_title(writer *w, xai_mask mask, const char *figures)
 static void add_box(writer *w, size_t index)
 {
     const xai_sag_box *box = &w->plan->layout.boxes[index];
-    char figures[XAI_SAG_FIGURES];
+    char figures[XAI_SAG_FIGURES], versus[XAI_SAG_FIGURES];
     int list[XAI_MASK_MAX], n = xai_mask_list(box->removed, list), side = box->side;
-    xai_sag_figures(box, figures);
+    xai_sag_figures(box, figures, versus);
     xai_text_add(&w->text, "<g class=\"%s\" transform=\"translate(%d %d)\">", box->layer ? "node" : "node root",
                  box->x, box->y);
     add_title(w, box->mask, figures);
@@ -112,7 +136,9 @@ static void add_box(writer *w, size_t index)
     xai_text_add(&w->text, "<rect y=\"%d\" width=\"%d\" height=\"%d\" fill=\"#e0e3e8\"/>"
                            "<rect y=\"%d\" width=\"%.1f\" height=\"%d\" fill=\"#2173b5\"/>\n", side + 4, side, XAI_SAG_BAR,
                  side + 4, side * fmin(fmax(box->rel, 0), 1), XAI_SAG_BAR);
-    add_words(w, side / 2.0, side + 27, box->layer ? 13 : 16, " text-anchor=\"middle\"", figures);
+    add_words(w, side / 2.0, side + XAI_SAG_LINE, box->layer ? 13 : 16, " text-anchor=\"middle\"", figures);
+    add_words(w, side / 2.0, side + XAI_SAG_LINE + XAI_SAG_NEXT_LINE, box->layer ? 12 : 14, " text-anchor=\"middle\"",
+              versus);
     xai_text_add(&w->text, "</g>\n");
 }
 
@@ -153,12 +179,17 @@ static void add_graph(writer *w)
 {
     const xai_sag_plan *plan = w->plan;
     const xai_sag_layout *l = &plan->layout;
+    int room = plan->width - 2 * XAI_SAG_MARGIN;
+    char squeeze[64] = "";
+    if (LETTER * (double)strlen(plan->legend) > room)
+        snprintf(squeeze, sizeof squeeze, " textLength=\"%d\" lengthAdjust=\"spacingAndGlyphs\"", room);
     add_words(w, XAI_SAG_MARGIN, XAI_SAG_MARGIN + 16, 21, "", plan->title);
-    add_words(w, XAI_SAG_MARGIN, XAI_SAG_MARGIN + 39, 14, "", plan->legend);
+    add_words(w, XAI_SAG_MARGIN, XAI_SAG_MARGIN + 39, 14, squeeze, plan->legend);
+    add_words(w, XAI_SAG_MARGIN, XAI_SAG_MARGIN + 39 + XAI_SAG_NEXT_LINE, 14, "", plan->against);
     add_words(w, XAI_SAG_MARGIN, plan->height - XAI_SAG_MARGIN + 6, 13, "", plan->foot);
     if (!l->drawn)
         xai_text_add(&w->text, "<use xlink:href=\"#bright\" transform=\"translate(%d %d) scale(%.6g %.6g)\"/>\n",
-                     XAI_SAG_MARGIN, XAI_SAG_HEAD, (double)XAI_SAG_ALONE / plan->view_width,
+                     XAI_SAG_MARGIN, plan->head, (double)XAI_SAG_ALONE / plan->view_width,
                      (double)XAI_SAG_ALONE / plan->view_height);
     xai_text_add(&w->text, "<g fill=\"none\">\n");
     for (size_t i = 0; i < l->line_count; i++)

@@ -2,12 +2,13 @@
 //
 // The patches are real buttons over the picture, so that a pointer, the arrow keys and a screen reader all work.
 
+import { openDialog } from '../dialog.js';
 import { button, h } from '../dom.js';
 import { errorText } from '../errors.js';
 import { percent, t } from '../i18n.js';
 import { className } from '../state.js';
 import { liveProbe } from './live.js';
-import { patchBox } from './mask.js';
+import { borderPath, labelAt, patchBox } from './mask.js';
 import { canShowBaseline, paintSet } from './thumb.js';
 import { isEnough, patchesInWords } from './words.js';
 
@@ -16,16 +17,13 @@ const STEPS = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowD
 /** The grid of switches over the picture. `kept` is the set they change; `changed` is called after each change. */
 function patchSwitches(regions, kept, changed) {
     const { rows, cols } = regions;
+    const toggle = (i) => {
+        kept.has(i) ? kept.delete(i) : kept.add(i);
+        move(i);
+        changed();
+    };
     const cells = Array.from({ length: rows * cols }, (_, i) => {
-        const cell = button(
-            '',
-            () => {
-                kept.has(i) ? kept.delete(i) : kept.add(i);
-                move(i);
-                changed();
-            },
-            { tabindex: -1 },
-        );
+        const cell = button('', () => toggle(i), { tabindex: -1 });
         const box = patchBox(regions, i);
         const sides = { left: box.x, top: box.y, width: box.width, height: box.height };
         for (const [side, value] of Object.entries(sides)) cell.style[side] = `${100 * value}%`;
@@ -54,10 +52,29 @@ function patchSwitches(regions, kept, changed) {
             cell.setAttribute('aria-label', t('sag.switch', { patch: i, row, column: (i % cols) + 1 }));
             cell.title = t('sag.patch', { list: i });
         });
-    return {
-        element: h('div', { class: 'switches', role: 'group', 'aria-label': t('sag.switches'), onkeydown }, cells),
-        update,
-    };
+    const group = h('div', { class: 'switches', role: 'group', 'aria-label': t('sag.switches'), onkeydown }, cells);
+    if (regions.kind === 'superpixel') {
+        // their boxes overlap: the pointer means the one that it points at, whatever box it is in
+        group.classList.add('overlapping');
+        group.addEventListener('click', (event) => {
+            if (event.target !== group) return; // a switch that the keyboard pressed
+            const box = group.getBoundingClientRect();
+            toggle(labelAt(regions, (event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height));
+        });
+    }
+    return { element: group, update };
+}
+
+/** Thin lines between superpixels, for a pointer to know what is one. */
+function drawBorders(canvas, regions) {
+    const context = canvas.getContext('2d');
+    const { width, height } = regions.labels;
+    const [right, down] = [canvas.width / width, canvas.height / height];
+    context.setTransform(right, 0, 0, down, 0, 0);
+    context.lineWidth = 0.5;
+    context.strokeStyle = 'rgb(255 255 255 / 45%)';
+    for (let i = 0; i < regions.count; i++) context.stroke(new Path2D(borderPath(regions, i)));
+    context.resetTransform();
 }
 
 /** A bar from 0 to 100 % with a mark at the threshold. */
@@ -104,34 +121,6 @@ function makeGauge({ data: { threshold }, target }) {
     return { element, show, wait, fail };
 }
 
-/** A dialog with a picture on the left and its side on the right; Escape, × and a click beside it close it. */
-function makeDialog(title, picture, side, onclose) {
-    const dialog = h(
-        'dialog',
-        { class: 'explorer', 'aria-label': title },
-        h(
-            'header',
-            {},
-            h('h3', {}, title),
-            button('×', () => dialog.close(), { class: 'close', 'aria-label': t('close') }),
-        ),
-        h(
-            'div',
-            { class: 'explorer-body' },
-            h('div', { class: 'explorer-picture' }, picture),
-            h('div', { class: 'explorer-side' }, side),
-        ),
-    );
-    dialog.addEventListener('click', (event) => {
-        if (event.target === dialog) dialog.close();
-    });
-    dialog.addEventListener('close', () => {
-        onclose();
-        dialog.remove();
-    });
-    return dialog;
-}
-
 /**
  * Opens the dialog on a patch set.
  * @param {{data: Object, base: HTMLCanvasElement, id: string, name: string, target: number}} sag the data, a canvas
@@ -141,17 +130,25 @@ function makeDialog(title, picture, side, onclose) {
 export function openExplorer(sag, patches) {
     const { data, base } = sag;
     const kept = new Set(patches);
+    const all = Array.from({ length: data.regions.count }, (_, i) => i);
     const canvas = h('canvas', { role: 'img', 'aria-label': t('sag.large') });
     const words = h('p', { class: 'muted kept-words' });
     const gauge = makeGauge(sag);
     const live = liveProbe(sag.id, data);
     const asGiven = h('input', { type: 'checkbox' });
-    const draw = () => paintSet(canvas, base, data.regions, [...kept], asGiven.checked);
+    const draw = () => {
+        paintSet(canvas, base, data.regions, [...kept], asGiven.checked);
+        if (data.regions.kind === 'superpixel') drawBorders(canvas, data.regions);
+    };
     const update = () => {
         const sorted = [...kept].sort((a, b) => a - b);
         draw();
         switches.update();
-        words.textContent = t('sag.kept', { count: kept.size, list: patchesInWords(sorted) });
+        const gone = all.filter((p) => !kept.has(p));
+        const most = gone.length > 0 && gone.length < kept.size; // then it is shorter to say what is missing
+        words.textContent = most
+            ? t('sag.kept.but', { count: kept.size, list: patchesInWords(gone) })
+            : t('sag.kept', { count: kept.size, list: gone.length ? patchesInWords(sorted) : t('sag.kept.all') });
         gauge.wait();
         live.ask(sorted, gauge.show, gauge.fail);
     };
@@ -161,7 +158,6 @@ export function openExplorer(sag, patches) {
         set.forEach((p) => kept.add(p));
         update();
     };
-    const all = Array.from({ length: data.regions.count }, (_, i) => i);
     asGiven.addEventListener('change', draw);
 
     const side = [
@@ -177,9 +173,13 @@ export function openExplorer(sag, patches) {
         canShowBaseline(data.regions) && h('label', { class: 'check' }, asGiven, ' ', t('sag.given')),
         h('p', { class: 'muted hint' }, t('sag.toggle.hint')),
     ];
-    const dialog = makeDialog(t('sag.explore', { name: sag.name }), [canvas, switches.element], side, live.stop);
-    document.body.append(dialog);
+    const body = h(
+        'div',
+        { class: 'explorer-body' },
+        h('div', { class: 'explorer-picture' }, canvas, switches.element),
+        h('div', { class: 'explorer-side' }, side),
+    );
+    openDialog(t('sag.explore', { name: sag.name }), 'large explorer', [body], live.stop);
     update();
-    dialog.showModal();
     switches.element.querySelector('[tabindex="0"]').focus();
 }

@@ -3,13 +3,14 @@
 import { s } from '../dom.js';
 import { percent, t } from '../i18n.js';
 import { layout } from './layout.js';
-import { patchBox } from './mask.js';
+import { borderPath, patchBox } from './mask.js';
 import { setUrl } from './thumb.js';
 import { isEnough, patchesInWords } from './words.js';
 
 const THUMB = 112;
 const GAP = 26; // between nodes of a row
 const CAPTION = 36; // two lines under a thumbnail
+const THIRD_LINE = 15;
 const DROP = 54; // between rows, for the edges
 const MARGIN = 16;
 
@@ -32,8 +33,10 @@ function groupBy(edges) {
     return groups;
 }
 
-function drawEdge(edge, from, to, thumbHeight) {
-    const [x1, y1] = [from.x + THUMB / 2, from.y + thumbHeight + CAPTION + 4];
+const captionOf = ({ data }) => CAPTION + (data.threshold.versus ? THIRD_LINE : 0);
+
+function drawEdge(edge, from, to, below) {
+    const [x1, y1] = [from.x + THUMB / 2, from.y + below + 4];
     const [x2, y2] = [to.x + THUMB / 2, to.y - 2];
     const bend = (y2 - y1) / 2;
     const share = 0.62; // where the label stands; a cubic with vertical ends at parameter `share`
@@ -50,9 +53,26 @@ function drawEdge(edge, from, to, thumbHeight) {
     );
 }
 
+/** A third line under a thumbnail, where the class is compared with another. */
+function versusLine(node, x, y, { data }) {
+    const { versus } = data.threshold;
+    const text = versus && t('sag.versus', { name: versus.name, p: percent(node.versus) });
+    return versus ? s('text', { class: 'rel versus', x, y, 'text-anchor': 'middle' }, s('title', {}, text), text) : null;
+}
+
 function drawNode(node, place, size, removed, sag) {
+    const { regions } = sag.data;
     const boxes = removed.map((patch) => {
-        const box = patchBox(sag.data.regions, patch);
+        if (regions.kind === 'superpixel') {
+            const { width, height } = regions.labels;
+            return s('path', {
+                class: 'removed',
+                'vector-effect': 'non-scaling-stroke',
+                transform: `translate(${place.x} ${place.y}) scale(${THUMB / width} ${size / height})`,
+                d: borderPath(regions, patch),
+            });
+        }
+        const box = patchBox(regions, patch);
         return s('rect', {
             class: 'removed',
             x: place.x + box.x * THUMB,
@@ -72,6 +92,7 @@ function drawNode(node, place, size, removed, sag) {
             role: 'button',
             'aria-label': label,
             'data-id': node.id,
+            'data-set': node.set ?? node.id,
         },
         s('title', {}, label),
         s('rect', {
@@ -79,7 +100,7 @@ function drawNode(node, place, size, removed, sag) {
             x: place.x - 5,
             y: place.y - 5,
             width: THUMB + 10,
-            height: size + CAPTION + 8,
+            height: size + captionOf(sag) + 8,
             rx: 8,
         }),
         s('image', {
@@ -97,19 +118,20 @@ function drawNode(node, place, size, removed, sag) {
             { class: 'rel', x: middle, y: place.y + size + 31, 'text-anchor': 'middle' },
             t('sag.rel', { share: percent(node.rel) }),
         ),
+        versusLine(node, middle, place.y + size + 46, sag),
     );
 }
 
 /**
  * Draws the graph.
  * @param {{data: Object, base: HTMLCanvasElement, target: number}} sag base: the model's view at thumbnail size
- * @param {{nodes: Array, edges: Array}} part
+ * @param {{nodes: Array, edges: Array}} part of the graph, or of its tree (tree.js)
  * @returns {{svg: SVGSVGElement, width: number, height: number, rows: string[][], places: Map}}
  */
 export function drawGraph(sag, part) {
     const thumbHeight = Math.round((THUMB * sag.base.height) / sag.base.width);
     const { place, rows, width, height } = layout(part.nodes, part.edges);
-    const pitch = { x: THUMB + GAP, y: thumbHeight + CAPTION + DROP };
+    const pitch = { x: THUMB + GAP, y: thumbHeight + captionOf(sag) + DROP };
     const places = new Map(
         [...place].map(([id, p]) => [id, { x: MARGIN + p.x * pitch.x, y: MARGIN + p.y * pitch.y }]),
     );
@@ -118,7 +140,7 @@ export function drawGraph(sag, part) {
     const svg = s(
         'svg',
         { class: 'sag', preserveAspectRatio: 'xMidYMin meet', role: 'group', 'aria-label': t('sag.graph') },
-        part.edges.map((e) => drawEdge(e, places.get(e.from), places.get(e.to), thumbHeight)),
+        part.edges.map((e) => drawEdge(e, places.get(e.from), places.get(e.to), thumbHeight + captionOf(sag))),
         part.nodes.map((n) => drawNode(n, places.get(n.id), thumbHeight, removed(n.id), sag)),
     );
     return { svg, ...size, rows, places, thumb: THUMB };

@@ -29,12 +29,22 @@ function enoughInWords({ criterion, p_high: share, f_all: full, tau }) {
     return t(`enough.${criterion}`, { share: percent(share), full: percent(full), tau: percent(tau) });
 }
 
-/** What holds for an MSE: [{mark: 'yes'|'no'|'unknown', text}]. */
+/** What a certificate says of each of these names: [{name, mark: 'yes'|'no'|'unknown'}]. */
+export const marks = (certificate, names) =>
+    names.map((name) => ({ name, mark: MARKS.get(certificate?.[name]) ?? 'unknown' }));
+
+/** What holds for an MSE: [{mark, text}]. */
 export function certificates(certificate, threshold) {
-    return ['sufficient', 'local', 'subset', 'cardinality'].map((name) => {
-        const mark = MARKS.get(certificate?.[name]) ?? 'unknown';
-        return { mark, text: t(`certificate.${name}.${mark}`, { enough: enoughInWords(threshold) }) };
-    });
+    const enough = enoughInWords(threshold);
+    return marks(certificate, ['sufficient', 'local', 'subset', 'cardinality']).map(({ name, mark }) => ({
+        mark,
+        text: t(`certificate.${name}.${mark}`, { enough }),
+    }));
+}
+
+/** What the class that is compared with gets on the whole picture, as a sentence; '' if there is none. */
+export function versusInWords({ threshold: { versus } }) {
+    return versus ? t('sag.versus.text', { name: versus.name, p: percent(versus.f_all) }) : '';
 }
 
 /** How the search ended: the data's outcome, or "cut" where only the graph, not the search, met a limit. */

@@ -9,7 +9,16 @@ import { openExplorer } from '../sag/explorer.js';
 import { panZoom } from '../sag/panzoom.js';
 import { drawGraph, visiblePart } from '../sag/picture.js';
 import { setList } from '../sag/sets.js';
-import { countsInWords, necessityInWords, outcomeInWords, outcomeOf, ruleInWords } from '../sag/words.js';
+import { unfolded } from '../sag/tree.js';
+import { turnList } from '../sag/turns.js';
+import {
+    countsInWords,
+    necessityInWords,
+    outcomeInWords,
+    outcomeOf,
+    ruleInWords,
+    versusInWords,
+} from '../sag/words.js';
 import unknown from './unknown.js';
 
 const FEW = 24; // up to so many nodes all are shown at first
@@ -53,7 +62,7 @@ function makeInteractive(drawing, pan, open) {
     svg.addEventListener('click', (event) => {
         // a drag that ends on a node is not a click
         const moved = down && Math.hypot(event.clientX - down[0], event.clientY - down[1]) > 6;
-        if (!moved && nodeOf(event.target)) open(nodeOf(event.target).dataset.id);
+        if (!moved && nodeOf(event.target)) open(nodeOf(event.target).dataset.set);
     });
     svg.addEventListener('pointerover', (event) => mark(nodeOf(event.target)));
     svg.addEventListener('focusin', (event) => {
@@ -64,7 +73,7 @@ function makeInteractive(drawing, pan, open) {
     svg.addEventListener('keydown', (event) => {
         const node = nodeOf(event.target);
         if (!node) return;
-        if (event.key === 'Enter' || event.key === ' ') open(node.dataset.id);
+        if (event.key === 'Enter' || event.key === ' ') open(node.dataset.set);
         else if (event.key.startsWith('Arrow')) {
             const id = moveFocus(drawing, node.dataset.id, event.key);
             const next = id && svg.querySelector(`[data-id="${id}"]`);
@@ -88,33 +97,58 @@ function fitTo(box, drawing, pan) {
     pan.zoom(factor, root.x + drawing.thumb / 2, root.y);
 }
 
+/** Calls fn at once and whenever the element's width has changed, as when a phone is turned. */
+function onWidth(element, fn) {
+    let width = -1;
+    new ResizeObserver(() => {
+        if (element.clientWidth === width) return;
+        width = element.clientWidth;
+        fn();
+    }).observe(element);
+}
+
 function graphBox(sag) {
     const { data } = sag;
     const box = h('div', { class: 'graph-box' });
     const many = data.nodes.length > FEW;
     let pan = null;
+    let fit = () => {};
     const open = (id) => openExplorer(sag, data.nodes.find((n) => n.id === id).patches);
-    const show = (most) => {
-        const drawing = drawGraph({ ...sag, base: sag.small }, visiblePart(data, most));
+    const shape = { most: many ? CHILDREN : Infinity, tree: false };
+    const cut = h('p', { class: 'muted hint', hidden: true }, t('sag.tree.cut'));
+    const show = (changes) => {
+        Object.assign(shape, changes);
+        const part = visiblePart(data, shape.most);
+        const shown = shape.tree ? unfolded(part) : part;
+        cut.hidden = !shown.cut;
+        const drawing = drawGraph({ ...sag, base: sag.small }, shown);
         pan = panZoom(drawing.svg, drawing);
         makeInteractive(drawing, pan, open);
         box.replaceChildren(drawing.svg);
-        requestAnimationFrame(() => fitTo(box, drawing, pan));
+        fit = () => {
+            pan.fit();
+            fitTo(box, drawing, pan);
+        };
+        requestAnimationFrame(fit);
     };
-    show(many ? CHILDREN : Infinity);
-    const toggle =
-        many &&
+    show({});
+    onWidth(box, () => fit());
+    const option = (name, title, onchange) =>
         h(
             'label',
             { class: 'check' },
-            h('input', { type: 'checkbox', onchange: (event) => show(event.target.checked ? Infinity : CHILDREN) }),
+            h('input', { type: 'checkbox', class: name, onchange: (event) => onchange(event.target.checked) }),
             ' ',
-            t('sag.all.nodes', { count: data.nodes.length }),
+            title,
         );
     const tools = h(
         'div',
         { class: 'graph-tools' },
-        toggle,
+        option('as-tree', t('sag.tree'), (tree) => show({ tree })),
+        many &&
+            option('all-nodes', t('sag.all.nodes', { count: data.nodes.length }), (all) =>
+                show({ most: all ? Infinity : CHILDREN }),
+            ),
         h(
             'span',
             { class: 'buttons' },
@@ -123,7 +157,7 @@ function graphBox(sag) {
             button(t('zoom.fit'), () => pan.fit()),
         ),
     );
-    return h('div', {}, tools, box, h('p', { class: 'muted hint' }, t('sag.graph.hint')));
+    return h('div', {}, tools, box, cut, h('p', { class: 'muted hint' }, t('sag.graph.hint')));
 }
 
 function render(artifact, context) {
@@ -141,7 +175,11 @@ function render(artifact, context) {
     return h(
         'div',
         { class: 'graph' },
-        h('p', { class: `outcome ${outcomeOf(data)}` }, outcomeInWords(data), ' ', necessityInWords(data)),
+        h(
+            'p',
+            { class: `outcome ${outcomeOf(data)}` },
+            [outcomeInWords(data), necessityInWords(data), versusInWords(data)].filter(Boolean).join(' '),
+        ),
         data.nodes.length > 0 && graphBox(sag),
         data.mses.length > 0 && [
             h(
@@ -160,6 +198,7 @@ function render(artifact, context) {
             ),
             setList(sag),
         ],
+        turnList(sag),
         !data.mses.length && button(t('sag.try'), () => openExplorer(sag, [])),
         h(
             'details',

@@ -142,6 +142,7 @@ function render(artifact, { run, result, entry }) {
         fine,
     };
     const isOfTarget = artifact.name === 'map' && run.method.family !== 'attention'; // gates are the same for all
+    const unit = isOfTarget ? entry.target.space : artifact.name === 'necessity' && 'necessity';
     const scale = h('div', { class: 'scale' });
     const output = h('output', { class: 'muted' }, t('map.hint'));
 
@@ -161,7 +162,7 @@ function render(artifact, { run, result, entry }) {
             h('span', {}, below + number(range.low)),
             colourBar(settings.colormap),
             h('span', {}, above + number(range.high)),
-            h('span', { class: 'muted' }, isOfTarget && t(`unit.${entry.target.space}`)),
+            h('span', { class: 'muted' }, unit && t(`unit.${unit}`)),
         );
     };
     redraw();

@@ -34,15 +34,63 @@ def test_tents_add_up_to_one_and_hard_patches_do_not_overlap(page):
     worst = page.module("""
         const { softMask } = await load('sag/mask.js');
         const worst = {};
-        for (const kind of ['tent', 'hard']) {
-            const regions = { kind, rows: 7, cols: 7 };
+        for (const kind of ['tent', 'hard', 'feather', 'superpixel']) {
+            const runs = Array.from({ length: 98 }, (_, i) => (i % 2 ? 40 : (i >> 1) % 49));
+            runs.push(0, 40);
+            const regions = { kind, rows: 7, cols: 7, count: 49, labels: { width: 50, height: 40, runs } };
             const sum = new Float32Array(50 * 40);
             for (let i = 0; i < 49; i++) softMask(regions, [i], 50, 40).forEach((v, k) => { sum[k] += v; });
             worst[kind] = Math.max(...sum.map((v) => Math.abs(v - 1)));
         }
         return worst;
     """)
-    assert worst["tent"] < 1e-5 and worst["hard"] == 0
+    assert worst["tent"] < 1e-5 and worst["feather"] < 1e-5 and worst["hard"] == worst["superpixel"] == 0
+
+
+def test_superpixels_have_boxes_and_places(page):
+    found = page.module("""
+        const { borderPath, labelAt, patchBox } = await load('sag/mask.js');
+        // 0 0 1 1 / 0 2 2 1
+        const labels = { width: 4, height: 2, runs: [0, 2, 1, 2, 0, 1, 2, 2, 1, 1] };
+        const regions = { kind: 'superpixel', rows: 1, cols: 3, count: 3, labels };
+        return [labelAt(regions, 0.99, 0.99), labelAt(regions, 0.4, 0.6), patchBox(regions, 2), patchBox(regions, 1),
+                borderPath(regions, 2)];
+    """)
+    assert found[:2] == [1, 2]
+    assert found[2] == {"x": 0.25, "y": 0.5, "width": 0.5, "height": 0.5}
+    assert found[3] == {"x": 0.5, "y": 0, "width": 0.5, "height": 1}
+    assert found[4] == "M1 1h2M1 2h2M1 1v1M3 1v1"
+
+
+def test_a_tree_repeats_what_a_graph_shares(page):
+    found = page.module("""
+        const { unfolded } = await load('sag/tree.js');
+        const sets = [[0, 1, 2], [0, 1], [0, 2], [1, 2], [0], [1], [2]];
+        const nodes = sets.map((patches, i) => ({ id: patches.join(''), patches, root: i === 0 }));
+        const edges = [];
+        for (const from of sets)
+            for (const removed of from.length > 1 ? from : [])
+                edges.push({ from: from.join(''), to: from.filter((p) => p !== removed).join(''), removed });
+        const tree = unfolded({ nodes, edges });
+        const chain = Array.from({ length: 9 }, (_, i) => i);
+        const loops = chain.map((removed) => ({ from: 'all', to: 'all', removed }));
+        const wide = { nodes: [{ id: 'all', root: true }], edges: loops };
+        return [tree.nodes.length, tree.edges.length, new Set(tree.nodes.map((n) => n.id)).size,
+                tree.nodes.filter((n) => n.set === '0').length, tree.cut, unfolded(wide).nodes.length <= 150];
+    """)
+    assert found == [1 + 3 + 6, 9, 10, 2, False, True]
+
+
+def test_a_table_answers_without_the_server(page):
+    found = page.module("""
+        const { tabulated } = await load('sag/live.js');
+        const data = { regions: { count: 49 }, threshold: { f_all: 0.8 },
+                       probe_table: { patches: [11, 29], p: [0.1, 0.2, 0.3, 0.8], top1: [1, 2, 3, 4] } };
+        return [tabulated(data), tabulated({ ...data, probe_table: null })];
+    """)
+    ids = [mask for mask, _ in found[0]]
+    assert ids == [f"{bits:013x}" for bits in (0, 1 << 11, 1 << 29, 1 << 11 | 1 << 29)]
+    assert found[0][3][1] == {"p": 0.8, "rel": 1, "top1": 4} and found[1] == []
 
 
 def test_layout_keeps_rows_apart_and_edges_downward(page):

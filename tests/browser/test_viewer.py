@@ -91,6 +91,78 @@ def test_attention_graph_and_live_patches(page):
     assert page.sideways() <= 0, "the page with a graph is wider than a phone"
 
 
+def test_graph_as_a_tree_and_its_files(page):
+    page.choose_sample("coffee")
+    page.choose_method("sag")
+    page.set_field("grid", 4)
+    page.set_field("p_high", 0.5)
+    page.click("#explain")
+    page.wait(".sag .node.root")
+    sets = {node.get_attribute("data-set") for node in page.all(".sag .node")}
+    drawn = len(page.all(".sag .node"))
+    page.click(".as-tree")
+    page.until(lambda: len(page.all(".sag .node")) >= drawn, what="the tree")
+    assert {node.get_attribute("data-set") for node in page.all(".sag .node")} == sets
+    assert len(page.all(".sag .edge")) == len(page.all(".sag .node")) - len(page.all(".sag .node.root"))
+    page.click(".as-tree")
+    page.until(lambda: len(page.all(".sag .node")) == drawn, what="the graph again")
+    page.click(".card .card-foot summary")
+    page.until(lambda: len(page.all(".card .card-foot img.rendered")) >= 3, what="the files")
+    saves = [b.text for b in page.all(".card .card-foot .saves button")]
+    assert {"SVG", "GIF"} <= set(saves)
+    page.until(lambda: all(i.get_property("naturalWidth") > 100 for i in page.all(".card .card-foot img.rendered")),
+               what="pictures that can be shown")
+
+
+def test_another_class_superpixels_and_what_would_turn_the_answer(page):
+    page.choose_sample("chelsea")
+    page.choose_method("sag")
+    for field, value in [("versus", "second"), ("region", "superpixel"), ("segments", 16), ("p_high", 0.7)]:
+        page.set_field(field, value)
+    page.click("#explain")
+    page.wait(".sag .node.root")
+    assert page.all(".sag path.removed") and "Egyptian cat" in page.text(".sag .node .versus")
+    assert "Egyptian cat" in page.text(".outcome")
+    assert "the network says" in page.text(".turn p") and "%" in page.text(".turn p")
+    page.script("document.querySelector('.turn .set-open').click()")
+    gauge(page)
+    assert "tiger cat" not in page.text("dialog .verdict"), "the class still wins without what was to turn it"
+    before = page.text("dialog .kept-words")
+    picture = page.all("dialog .switches")[0].rect
+    page.script("""
+        const [switches] = document.querySelectorAll('dialog .switches');
+        const box = switches.getBoundingClientRect();
+        const at = { clientX: box.left + 5, clientY: box.top + 5, bubbles: true };
+        document.elementFromPoint(at.clientX, at.clientY).dispatchEvent(new MouseEvent('click', at));
+    """)
+    assert picture["width"] > 100 and page.text("dialog .kept-words") != before, "a click on a superpixel does nothing"
+
+
+def test_quiz_from_question_to_summary(page):
+    page.choose_sample("chelsea")
+    page.choose_method("sag")
+    page.set_field("grid", 5)
+    page.set_field("p_high", 0.6)
+    page.set_field("max_evals", 150)
+    page.click("#quiz")
+    page.wait(".quiz-choice", 120)
+    assert page.all(".quiz-explanation canvas") or page.all(".quiz-explanation .sag .node")
+    assert "%" not in page.text(".quiz-sides"), "the score is told before the answer"
+    for _ in range(10):
+        page.click('[data-choice="a"]')
+        page.wait(".quiz-next")
+        assert page.text(".quiz-sides").count("%") == 2
+        page.click(".quiz-next")
+        page.until(lambda: page.all(".quiz-summary") or not page.all(".quiz-next"), what="what comes next")
+        if page.all(".quiz-summary"):
+            break
+    assert "of 6 right" in page.text(".quiz-questions h4") and "%" in page.text(".quiz-summary tbody")
+    page.size(360, 740)
+    assert page.sideways() <= 0
+    page.press(Keys.ESCAPE)
+    page.until(lambda: not page.all("dialog"), what="the dialog's end")
+
+
 def test_keyboard_alone_is_enough(page):
     page.tab_to('[data-sample^="chelsea"]')
     page.press(Keys.ENTER)

@@ -435,6 +435,22 @@ def test_a_table_for_switching_patches(server):
         assert value["p"] == pytest.approx(table["p"][index], rel=1e-6) and value["top1"] == table["top1"][index]
 
 
+def enlarged(grid, side):
+    """Bilinear, half-pixel centres, the border repeated."""
+    at = np.clip((np.arange(side) + 0.5) * len(grid) / side - 0.5, 0, len(grid) - 1)
+    low = np.minimum(at.astype(int), len(grid) - 2)
+    part = at - low
+    rows = grid[low] * (1 - part)[:, None] + grid[low + 1] * part[:, None]
+    return rows[:, low] * (1 - part) + rows[:, low + 1] * part
+
+
+def tents(patches, grid, side):
+    """The weight of every pixel: tents whose tops are at equal distances, the outer ones on the outer pixels."""
+    at = np.arange(side) * (grid - 1) / (side - 1)
+    axis = np.maximum(0, 1 - np.abs(at[None] - np.arange(grid)[:, None]))
+    return sum(np.outer(axis[p // grid], axis[p % grid]) for p in patches)
+
+
 def test_a_quiz(server):
     params = {"grid": 5, "p_high": 0.6, "max_evals": 200}
     answer = server.explain({"method": {"id": "sag", "params": params}, "wait_ms": 60000}, CHELSEA)
@@ -465,6 +481,13 @@ def test_a_quiz(server):
         assert judgement["misleading"] == wrong
         misleading += wrong
     assert misleading == len(quiz["pairs"]) / 2
+    # The heat is Grad-CAM's own map, enlarged over the input, under the soft patches, summed.
+    gradcam = server.explain({"method": "gradcam", "target": answer.json["results"][0]["target"]["class"]}, CHELSEA).json
+    heat = enlarged(decode_map(gradcam["results"][0]["artifacts"][0]), 224)
+    for pair, judgement in zip(quiz["pairs"], judged.json["answers"]):
+        for side in "ab":
+            expected = float((heat * tents(pair[side]["patches"], 5, 224)).mean())
+            assert judgement[side]["heat"] == pytest.approx(expected, rel=1e-4)
     conditions = server.get("/api/v1/quizzes/summary").json["conditions"]
     (mine,) = [c for c in conditions if c["condition"] == quiz["condition"]]
     assert mine["answers"] == len(quiz["pairs"]) and mine["interval"][0] <= mine["accuracy"] <= mine["interval"][1]

@@ -186,21 +186,24 @@ static xai_doc *describe_stats(const xai_sag_settings *settings, const xai_sag_r
     return doc;
 }
 
-/* {"patches": [11, 29], "p": [of {}, {11}, {29}, {11, 29}], "top1": [the same]}, or null. */
-static xai_doc *describe_table(const xai_sag_table *table, xai_arena *arena)
+/* {"patches": [11, 29], "p": [of {}, {11}, {29}, {11, 29}], "top1": [the same], "versus": [the same]}, or null. */
+static xai_doc *describe_table(const paper *w)
 {
-    if (!table) return xai_doc_null(arena);
-    xai_doc *doc = xai_doc_object(arena), *patches = xai_doc_array(arena);
-    xai_doc *p = xai_doc_array(arena), *top1 = xai_doc_array(arena);
-    if (!doc || !patches || !p || !top1) return NULL;
-    for (int k = 0; k < table->count; k++) xai_doc_push(patches, xai_doc_int(arena, table->regions[k]));
+    const xai_sag_table *table = w->result->table;
+    if (!table) return xai_doc_null(w->arena);
+    xai_doc *doc = xai_doc_object(w->arena), *patches = xai_doc_array(w->arena);
+    xai_doc *p = xai_doc_array(w->arena), *top1 = xai_doc_array(w->arena), *versus = xai_doc_array(w->arena);
+    if (!doc || !patches || !p || !top1 || !versus) return NULL;
+    for (int k = 0; k < table->count; k++) xai_doc_push(patches, xai_doc_int(w->arena, table->regions[k]));
     for (size_t i = 0; i < (size_t)1 << table->count; i++) {
-        xai_doc_push(p, xai_doc_real(arena, (double)table->scores[i].p));
-        xai_doc_push(top1, xai_doc_int(arena, table->scores[i].top1));
+        xai_doc_push(p, xai_doc_real(w->arena, (double)table->scores[i].p));
+        xai_doc_push(top1, xai_doc_int(w->arena, table->scores[i].top1));
+        xai_doc_push(versus, xai_doc_real(w->arena, (double)table->scores[i].versus));
     }
     xai_doc_put(doc, "patches", patches);
     xai_doc_put(doc, "p", p);
     xai_doc_put(doc, "top1", top1);
+    if (w->settings->versus >= 0) xai_doc_put(doc, "versus", versus);
     return doc;
 }
 
@@ -244,7 +247,7 @@ xai_status xai_sag_document(const xai_regions *regions, const char *baseline, co
     xai_doc_put_text(root, "dnf", dnf);
     xai_doc_put(root, "counterfactuals", describe_counterfactuals(&w));
     xai_doc_put(root, "necessity", describe_necessity(result, regions->count, arena));
-    xai_doc_put(root, "probe_table", describe_table(result->table, arena));
+    xai_doc_put(root, "probe_table", describe_table(&w));
     xai_doc_put(root, "stats", describe_stats(settings, result, arena));
     if (!xai_doc_ok(root)) XAI_NO_MEMORY(err);
     *out = root;

@@ -14,17 +14,18 @@ xai_status xai_sag_aim_at(xai_aim *aim, const xai_context *c, const xai_target *
     return XAI_OK;
 }
 
-xai_status xai_sag_look(void *user, const xai_mask *masks, size_t n, xai_sag_score *scores, xai_error *err)
+xai_status xai_sag_look(void *user, const xai_mask *masks, size_t n, xai_sag_score *out, xai_error *err)
 {
     xai_sag_eyes *e = user;
     float *p = malloc(n * (2 * sizeof *p + sizeof(int32_t)));
     if (!p) XAI_NO_MEMORY(err);
     e->scene.masks = masks;
-    xai_scores got = {.values = p, .versus = e->versus, .versus_values = p + n, .top1 = (int32_t *)(p + 2 * n)};
+    xai_scores scores = {.values = p, .versus_values = p + n, .top1 = (int32_t *)(p + 2 * n)};
+    if (e->compares) scores.versus = &e->versus;
     xai_variants variants = {.count = n, .make = xai_sag_scene_show, .user = &e->scene};
-    xai_status status = xai_evaluate(e->scene.context, &e->aim, &variants, &got, err);
+    xai_status status = xai_evaluate(e->scene.context, &e->aim, &variants, &scores, err);
     for (size_t i = 0; status == XAI_OK && i < n; i++)
-        scores[i] = (xai_sag_score){p[i], got.top1[i], e->versus ? got.versus_values[i] : 0};
+        out[i] = (xai_sag_score){p[i], scores.top1[i], e->compares ? scores.versus_values[i] : 0};
     free(p);
     return status;
 }

@@ -7,8 +7,8 @@
 
 typedef struct xai_sag_eyes {
     xai_sag_scene scene;
-    xai_aim aim;
-    const xai_aim *versus; /* the class that the target is compared with; NULL: none */
+    xai_aim aim, versus;
+    bool compares; /* with the class of `versus` */
 } xai_sag_eyes;
 
 /* The target's probability, of many cells their mean; a class that is not given becomes the top class. The context has

@@ -108,7 +108,7 @@ static xai_status run(const xai_quiz_request *q, const heat_map *map, xai_contex
 {
     const xai_method_info *sag = xai_method_find("sag");
     xai_sag_options options;
-    xai_sag_eyes e;
+    xai_sag_eyes e = {.compares = false};
     size_t sessions[XAI_PLAN_MODES] = {[XAI_PLAN_FORWARD] = (size_t)xai_pool_threads(c->pool)};
     XAI_TRY(xai_params_parse(sag->params, sag->param_count, q->params, q->param_count, &options, c->arena, err));
     XAI_TRY(xai_context_reserve(c, sessions, 0, err));

@@ -151,7 +151,8 @@ static xai_sag_settings settings_of(const xai_sag_options *o, int regions, const
         .patience = (int)o->patience, .compact = (int)o->compact, .max_mses = (int)o->max_mses,
         .exhaustive = (int)o->exhaustive,
         .max_patches = (int)o->max_patches, .max_nodes = reference ? REFERENCE_NODES : (int)o->max_nodes,
-        .overlap = (int)o->overlap, .shown = (int)o->shown, .counterfactuals = reference ? 0 : (int)o->counterfactuals,
+        .overlap = (int)o->overlap,
+        .shown = (int)o->shown, .counterfactuals = reference ? 0 : (int)o->counterfactuals,
         .subset_max = (int)o->subset_max, .max_evals = reference ? REFERENCE_EVALS : (size_t)o->max_evals,
         .table = o->probe_table};
 }
@@ -193,8 +194,8 @@ static double cost(const xai_model *model, const void *params)
 }
 
 /* Explanations on the coarse grid, as seeds of the fine search; *spent of its evaluations. */
-static xai_status look_coarsely(xai_task *task, const xai_sag_options *o, const xai_sag_eyes *fine, xai_sag_settings *settings,
-                                size_t *spent, xai_error *err)
+static xai_status look_coarsely(xai_task *task, const xai_sag_options *o, const xai_sag_eyes *fine,
+                                xai_sag_settings *settings, size_t *spent, xai_error *err)
 {
     xai_sag_options options = *o;
     options.grid = o->coarse;
@@ -203,6 +204,7 @@ static xai_status look_coarsely(xai_task *task, const xai_sag_options *o, const 
     xai_sag_settings rough = *settings;
     rough.count = e.scene.regions.count;
     rough.counterfactuals = 0;
+    rough.table = false;
     rough.max_nodes = 1; /* no graph */
     rough.evidence = NULL;
     XAI_TRY(find_evidence(task, &options, &e.scene.regions, &rough.evidence, err));
@@ -225,9 +227,9 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
     size_t spent = 0;
     if (o->coarse) XAI_TRY(look_coarsely(task, o, &e, &settings, &spent, err));
     XAI_TRY(find_versus(task, o->versus, &settings.versus, err));
-    xai_aim versus = e.aim;
-    versus.target.class_index = settings.versus;
-    if (settings.versus >= 0) e.versus = &versus;
+    e.versus = e.aim;
+    e.versus.target.class_index = settings.versus;
+    e.compares = settings.versus >= 0;
     settings.labels = task->context->model->info.labels;
     xai_sag_result result;
     XAI_TRY(xai_sag_search(&settings, xai_sag_look, &e, task->context->token, task->arena, &result, err));

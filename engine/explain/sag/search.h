@@ -98,16 +98,17 @@ typedef struct xai_sag_necessity {
     bool sufficient;         /* the region alone is an MSE */
 } xai_sag_necessity;
 
-/* Forwards that the reference code makes, which remembers nothing, for what its dialect finds. */
-typedef struct xai_sag_forwards {
-    double search, minimise; /* successors scored; single removals tried */
-    double tree;             /* nodes, those that several branches share once for each */
-} xai_sag_forwards;
 /* The scores of all subsets of some regions. */
 typedef struct xai_sag_table {
     int count, regions[XAI_SAG_MAX_TABLE]; /* ascending */
     const xai_sag_score *scores; /* [1 << count]; bit k of the index: regions[k] is kept */
 } xai_sag_table;
+
+/* Forwards that the reference code makes, which remembers nothing, for what its dialect finds. */
+typedef struct xai_sag_forwards {
+    double search, minimise; /* successors scored; single removals tried */
+    double tree;             /* nodes, those that several branches share once for each */
+} xai_sag_forwards;
 
 /* Everything lies in the arena of the search. */
 typedef struct xai_sag_result {
@@ -126,10 +127,10 @@ typedef struct xai_sag_result {
     const xai_sag_edge *edges;
     size_t edge_count;
     const xai_sag_necessity *necessity; /* [count], or NULL without an MSE */
+    const xai_sag_table *table; /* NULL: not asked for, or the first root alone has too many regions */
     /* Sets that were removed, the smallest first, with what the rest scores; `root` and `subset` mean nothing. */
     const xai_sag_mse *counterfactuals;
     size_t counterfactual_count;
-    const xai_sag_table *table; /* NULL: not asked for, or the first root alone has too many regions */
     size_t evals, hits;
     size_t violations; /* pairs of evaluated sets, S within T, where S reaches the threshold and T does not */
     size_t smallest_at; /* evaluations made when the smallest MSE was found */

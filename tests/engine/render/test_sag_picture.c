@@ -262,6 +262,47 @@ START_TEST(svg_holds_every_drawn_node_once)
 }
 END_TEST
 
+/* Two superpixels: the left seven columns of pixels, and the rest. */
+START_TEST(superpixels_are_outlined_along_their_border)
+{
+    xai_doc *graph = empty_graph("superpixel"), *regions = list_of(graph, "regions"), *labels = xai_doc_object(arena);
+    xai_doc *runs = xai_doc_array(arena);
+    for (int y = 0; y < SIDE; y++) {
+        const int RUNS[] = {0, 7, 1, SIDE - 7};
+        for (int i = 0; i < 4; i++) xai_doc_push(runs, xai_doc_int(arena, RUNS[i]));
+    }
+    xai_doc_put_int(labels, "height", SIDE);
+    xai_doc_put_int(labels, "width", SIDE);
+    xai_doc_put(labels, "runs", runs);
+    xai_doc_put(regions, "labels", labels);
+    xai_doc_put_int(regions, "count", 2);
+    xai_doc *nodes = list_of(graph, "nodes"), *edges = list_of(graph, "edges");
+    static const char *const IDS[] = {"3", "2"}; /* region 0 is taken away */
+    for (int i = 0; i < 2; i++) {
+        xai_doc *node = xai_doc_object(arena);
+        xai_doc_put_text(node, "id", IDS[i]);
+        xai_doc_put_real(node, "p", 0.9 - 0.5 * i);
+        xai_doc_put_real(node, "rel", 1 - 0.5 * i);
+        xai_doc_put_bool(node, "root", i == 0);
+        xai_doc_push(nodes, node);
+    }
+    xai_doc *edge = xai_doc_object(arena);
+    xai_doc_put_text(edge, "from", "3");
+    xai_doc_put_text(edge, "to", "2");
+    xai_doc_put_int(edge, "removed", 0);
+    xai_doc_put_real(edge, "drop", 0.5);
+    xai_doc_push(edges, edge);
+    xai_artifact svg = {0};
+    ck_assert_int_eq(xai_render_sag_svg(graph, view, SIDE, SIDE, arena, &svg, NULL), XAI_OK);
+    ck_assert_ptr_nonnull(strstr((const char *)svg.bytes, "d=\"M0 0h7M0 70h7M0 0v70M7 0v70\""));
+    xai_image *image = draw(graph);
+    size_t red, bright, dim;
+    count_pixels(image, 0, &red, &bright, &dim);
+    ck_assert_uint_ge(red, 2 * 100); /* the two long sides, at 132 / 70 */
+    xai_image_free(image);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- GIF */
 
 typedef struct source {
@@ -352,6 +393,7 @@ int main(void)
     tcase_add_test(all, other_documents_are_refused);
     tcase_add_test(all, tree_repeats_what_the_graph_shares);
     tcase_add_test(all, svg_holds_every_drawn_node_once);
+    tcase_add_test(all, superpixels_are_outlined_along_their_border);
     tcase_add_test(all, gif_ends_with_the_picture);
     tcase_add_test(all, no_explanation_is_a_file_of_every_kind);
     suite_add_tcase(suite, all);

@@ -641,6 +641,36 @@ START_TEST(key_files_are_checked)
 }
 END_TEST
 
+#define OTHER "d9298a10d1b0735837dc4bd85dac641b0f3cef27a47e5d53a54f2f3f5b2fcffa"
+
+START_TEST(a_quiz_is_answered_by_whom_it_was_asked)
+{
+    teardown();
+    start_with_keys(write_keys("ann " SECRET "\nbob " OTHER "\n"));
+    call *c = explain("{\"method\":\"sag\",\"target\":5}");
+    put_header(c, "authorization", "Bearer secret");
+    char *id = id_of(c, 200), path[96];
+    snprintf(path, sizeof path, "/api/v1/explanations/%s/quiz", id);
+    c = post(path, "{\"pairs\":2}");
+    put_header(c, "authorization", "Bearer other");
+    expect_problem(c, 404, "not-found", "");
+    c = post(path, "{\"pairs\":2}");
+    put_header(c, "authorization", "Bearer secret");
+    json_t *quiz = json_after(c);
+    const char *answers = json_string_value(json_object_get(quiz, "answers"));
+    static const char *const WHO[] = {"Bearer other", "Bearer secret"};
+    for (int i = 0; i < 2; i++) {
+        c = post(answers, "{\"answers\":[{\"pair\":0,\"choice\":\"a\"}]}");
+        put_header(c, "authorization", WHO[i]);
+        if (i == 0) expect_problem(c, 404, "not-found", "");
+        else json_decref(json_after(c));
+    }
+    json_decref(quiz);
+    free(id);
+    unlink(key_file);
+}
+END_TEST
+
 START_TEST(without_the_key_only_open_resources_answer)
 {
     teardown();
@@ -690,6 +720,7 @@ int main(void)
     tcase_add_test(tc, probes_speak_of_the_patches_of_their_sag);
     tcase_add_test(tc, quizzes_ask_without_telling_and_judge);
     tcase_add_test(tc, quizzes_that_cannot_be_are_refused);
+    tcase_add_test(tc, a_quiz_is_answered_by_whom_it_was_asked);
     tcase_add_test(tc, the_openapi_document_names_every_handler_and_method);
     tcase_add_test(tc, a_model_says_what_it_serves_and_why_not);
     tcase_add_test(tc, key_files_are_checked);
