@@ -8,7 +8,6 @@
 #include "session_inside.h"
 
 #include "base/memory.h"
-#include "ops/conv_chain.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -201,7 +200,7 @@ static void run_nodes(const xai_session *s, int end, const xai_exec *exec)
             continue;
         }
         tell(s, nodes[0], false, true);
-        xai_conv_chain_run(nodes, s->together[i], exec);
+        xai_session_run_chain(nodes, s->together[i], exec);
         tell(s, nodes[0], false, false);
     }
 }

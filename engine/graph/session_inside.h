@@ -52,6 +52,7 @@ void xai_session_run_node(const xai_session *session, const xai_node *node, cons
 /* chain.c: says what runs together; s->mark has what is kept. Then the scratch bytes a thread that it takes. */
 xai_status xai_session_find_chains(xai_session *session, xai_error *err);
 size_t xai_session_chain_scratch(const xai_session *session);
+void xai_session_run_chain(xai_node *const *nodes, int count, const xai_exec *exec);
 
 xai_exec xai_session_exec(xai_session *session, xai_policy policy, const xai_par *par);
 

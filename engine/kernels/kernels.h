@@ -124,6 +124,16 @@ typedef struct xai_pixel_windows {
     xai_clamp clamp;
 } xai_pixel_windows;
 
+/* out[i * out_step + c] = clamp(scale[c] * in[i * channels + c] + shift[c]) for `count` pixels; scale NULL: in[...]
+ * itself. */
+typedef struct xai_pixel_lines {
+    size_t count, channels;
+    const float *in, *scale, *shift;
+    xai_clamp clamp;
+    float *out;
+    size_t out_step;
+} xai_pixel_lines;
+
 /* B' d B of the 6 x 6 pixels x (row by row), `channels` floats each, to 36 vectors `pitch` floats apart. */
 typedef struct xai_winograd_in {
     const float *const *x;

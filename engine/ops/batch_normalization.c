@@ -5,6 +5,9 @@
  */
 #include "batch_normalization.h"
 
+#include "kernels/kernels.h"
+#include "pixel_join.h"
+
 static xai_status check(const xai_node *node, int64_t channels, xai_error *err)
 {
     XAI_NODE_CHECK(xai_attr_int(node, "training_mode", 0) == 0, node, UNSUPPORTED_OP, err,
@@ -85,17 +88,6 @@ static void backward_plane(void *context, size_t index, int thread)
 }
 
 /* Channels last: one piece is a row of pixels. */
-static void forward_pixels(void *context, size_t index, int thread)
-{
-    (void)thread;
-    const run *r = context;
-    size_t n = (size_t)r->channels;
-    const float *scale = r->scale, *shift = r->shift, *from = r->from + index * (size_t)r->size * n;
-    float *to = r->to + index * (size_t)r->size * n;
-    for (int64_t i = 0; i < r->size; i++, from += n, to += n)
-        for (size_t c = 0; c < n; c++) to[c] = scale[c] * from[c] + shift[c];
-}
-
 static void backward_pixels(void *context, size_t index, int thread)
 {
     (void)thread;
@@ -107,12 +99,12 @@ static void backward_pixels(void *context, size_t index, int thread)
         for (size_t c = 0; c < n; c++) to[c] += scale[c] * from[c];
 }
 
-static void run_pixels(const xai_node *node, const xai_exec *exec, const float *from, float *to, xai_par_body body)
+static void run_back_pixels(const xai_node *node, const xai_exec *exec, const float *from, float *to)
 {
     const xai_batch_normalization *bn = node->state;
     const int64_t *dim = node->in[0]->shape.dim;
-    run r = {.scale = bn->scale, .shift = bn->shift, .from = from, .to = to, .channels = bn->channels, .size = dim[3]};
-    xai_par_for(exec->par, (size_t)(dim[0] * dim[2]), body, &r);
+    run r = {.scale = bn->scale, .from = from, .to = to, .channels = bn->channels, .size = dim[3]};
+    xai_par_for(exec->par, (size_t)(dim[0] * dim[2]), backward_pixels, &r);
 }
 
 static void run_planes(const xai_node *node, const xai_exec *exec, const float *from, float *to, xai_par_body body)
@@ -134,7 +126,10 @@ static void forward(const xai_node *node, const xai_exec *exec)
 {
     const float *x = xai_in_f32(exec, node, 0);
     float *y = xai_out_f32(exec, node, 0);
-    if (node->channels_last) run_pixels(node, exec, x, y, forward_pixels);
+    const xai_batch_normalization *bn = node->state;
+    if (node->channels_last)
+        xai_pixel_join_run(&(xai_pixel_join){.node = node, .inputs = 1, .scale = bn->scale, .shift = bn->shift,
+                                             .clamp = xai_clamp_none(), .out = y}, exec);
     else run_planes(node, exec, x, y, forward_plane);
 }
 
@@ -154,8 +149,9 @@ static void forward_row(void *context, const int64_t *index, int64_t at, int64_t
 static void forward_pixel(void *context, const int64_t *index, int64_t at, int64_t n)
 {
     const run *r = context;
-    const float *scale = r->scale + index[3], *shift = r->shift + index[3];
-    for (int64_t i = 0; i < n; i++) r->to[at + i] = scale[i] * r->from[at + i] + shift[i];
+    xai_kernels_get()->pixel_lines(&(xai_pixel_lines){
+        .count = 1, .channels = (size_t)n, .in = r->from + at, .scale = r->scale + index[3],
+        .shift = r->shift + index[3], .clamp = xai_clamp_none(), .out = r->to + at});
 }
 
 static void forward_box(const xai_node *node, const xai_exec *exec, const xai_box *box)
@@ -192,7 +188,7 @@ static void backward(const xai_node *node, const xai_exec *exec)
 {
     const float *gy = xai_grad_out(exec, node, 0);
     float *gx = xai_grad_in(exec, node, 0), *ggamma = xai_grad_in(exec, node, 1), *gbeta = xai_grad_in(exec, node, 2);
-    if (gx && gy && node->channels_last) run_pixels(node, exec, gy, gx, backward_pixels);
+    if (gx && gy && node->channels_last) run_back_pixels(node, exec, gy, gx);
     else if (gx && gy) run_planes(node, exec, gy, gx, backward_plane);
     if (gy && (ggamma || gbeta)) line_gradients(node, xai_in_f32(exec, node, 0), gy, ggamma, gbeta);
 }

@@ -1,5 +1,6 @@
 /* Concat: inputs side by side along one axis; any type. Inputs are taken one after the other: two may be the same. */
 #include "nest.h"
+#include "pixel_join.h"
 
 #include <string.h>
 
@@ -56,6 +57,11 @@ static void forward(const xai_node *node, const xai_exec *exec)
 {
     int axis = ((const concat *)node->state)->axis;
     int64_t from = 0;
+    if (node->channels_last) {
+        xai_pixel_join_run(&(xai_pixel_join){.node = node, .inputs = node->in_count, .out = xai_out_f32(exec, node, 0)},
+                           exec);
+        return;
+    }
     for (int i = 0; i < node->in_count; from += node->in[i++]->shape.dim[axis]) {
         xai_nest nest = place(node, i, from);
         xai_nest_copy(&nest, exec->par, xai_in_data(exec, node, i), xai_out_data(exec, node, 0),

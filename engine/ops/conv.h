@@ -23,8 +23,6 @@ typedef struct xai_conv {
 /* Whether the convolution can be run with the channels last: dense, or depthwise without a multiplier. */
 bool xai_conv_takes_pixels(const xai_conv *conv, int64_t in_channels);
 
-extern const xai_op xai_op_conv;
-
 /* Where in[] has the tensor that is added before the clamp: only with the channels last, only where the convolution is
  * dense, and only after fusion. */
 enum { XAI_CONV_RESIDUAL = 3 };

@@ -21,7 +21,7 @@ static const xai_conv_plan *plan_of(const xai_node *node) { return conv_of(node)
 
 static bool is_packed_last(const xai_node *node)
 {
-    return node->op == &xai_op_conv && !conv_of(node)->open && plan_of(node)->pixels &&
+    return strcmp(node->op->type, "Conv") == 0 && !conv_of(node)->open && plan_of(node)->pixels &&
            !xai_conv_takes_winograd(conv_of(node));
 }
 

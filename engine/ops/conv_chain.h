@@ -8,14 +8,11 @@
 
 #include "op.h"
 
-enum { XAI_CHAIN_MOST = 3 };
-
 /* Whether rows of a's output can go to b at once, and are better off so; after prepare. a's output is b's input. */
 bool xai_conv_chains(const xai_node *a, const xai_node *b);
 
-/* Bytes a thread. */
+/* Two or three such nodes as one; scratch: bytes a thread. */
 size_t xai_conv_chain_scratch(xai_node *const *nodes, int count);
-
 void xai_conv_chain_run(xai_node *const *nodes, int count, const xai_exec *exec);
 
 #endif

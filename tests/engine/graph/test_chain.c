@@ -1,13 +1,14 @@
 /*
- * Convolutions that run as one, strip by strip, against the same ones run one by one in a session that keeps
- * everything: the same bytes, at one thread and three, at a batch of one and two; and what is asked for by name is
- * there all the same.
+ * Convolutions that run as one, strip by strip, and Concat with what follows it in dense blocks, against the same ones
+ * run one by one in a session that keeps everything: the same bytes, at one thread and three, at a batch of one and
+ * two; and what is asked for by name is there all the same.
  */
 #include "graph/session.h"
 #include "support/onnx_builder.h"
 
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,7 +129,8 @@ static void check_batch(const xai_graph *graph, const variant *v, int batch)
     ck_assert_int_eq(run(program, XAI_PLAN_KEEP, NULL, "y", apart), 1);
     for (int threads = 1; threads <= 3; threads += 2) {
         ck_assert_int_eq(run(program, XAI_PLAN_FORWARD, threads > 1 ? pool : NULL, "y", chained), v->together);
-        ck_assert_msg(memcmp(apart, chained, sizeof apart) == 0, "other bytes with batch %d, %d threads", batch, threads);
+        ck_assert_msg(memcmp(apart, chained, sizeof apart) == 0, "other bytes with batch %d, %d threads", batch,
+                      threads);
     }
     xai_pool_free(pool);
     xai_program_free(program);
@@ -188,6 +190,58 @@ START_TEST(what_lies_between_takes_no_memory)
 }
 END_TEST
 
+/* Concat -> BatchNormalization ("d") -> Relu or Clip -> Conv, as dense blocks are made; or without the Concat. */
+static void make_dense(onnx_builder *b, bool joined)
+{
+    char shape[64];
+    const char *const last = joined ? "cat" : "e";
+    onnx_begin(b, 13);
+    snprintf(shape, sizeof shape, "0x%dx%dx%d", IN, HIGH, WIDE);
+    onnx_input(b, "x", shape);
+    onnx_output(b, "y");
+    onnx_floats(b, "w0", "7x18x1x1", NULL);
+    onnx_node(b, "Conv", "x w0", "c0");
+    onnx_node(b, "Tanh", "c0", "e"); /* so that the normalisation cannot move into the convolution */
+    onnx_floats(b, "w1", "19x7x3x3", NULL);
+    pad(onnx_node(b, "Conv", "e w1", "f"), 3, 1);
+    if (joined) onnx_attr_int(onnx_node(b, "Concat", "e f e", "cat"), "axis", 1);
+    float lines[4][33];
+    static const char *const NAMES[] = {"gamma", "beta", "mean", "variance"};
+    snprintf(shape, sizeof shape, "%d", joined ? 33 : 7);
+    for (int k = 0; k < 4; k++) {
+        for (int i = 0; i < 33; i++) lines[k][i] = k == 3 ? 0.5F + 0.1F * (float)i : sinf((float)(i + 5 * k));
+        onnx_floats(b, NAMES[k], shape, lines[k]);
+    }
+    snprintf(shape, sizeof shape, "%s gamma beta mean variance", last);
+    onnx_node(b, "BatchNormalization", shape, "d");
+    onnx_node(b, "Relu", "d", "r");
+    onnx_floats(b, "w2", joined ? "20x33x1x1" : "20x7x1x1", NULL);
+    onnx_node(b, "Conv", "r w2", joined ? "y" : "c2");
+    if (joined) return;
+    onnx_floats(b, "w3", "20x19x1x1", NULL);
+    onnx_node(b, "Conv", "f w3", "c3");
+    onnx_node(b, "Add", "c2 c3", "y");
+}
+
+START_TEST(lines_of_joined_pixels)
+{
+    const variant v = {.in = IN, .together = _i ? 3 : 2};
+    onnx_builder b;
+    xai_graph *graph = NULL;
+    make_dense(&b, _i);
+    ck_assert_int_eq(xai_graph_load(onnx_write(&b), &graph, NULL), XAI_OK);
+    check_batch(graph, &v, 1);
+    check_batch(graph, &v, 2);
+    xai_program *program = build(graph, &v, 1, true);
+    run(program, XAI_PLAN_KEEP, NULL, "d", apart);
+    run(program, XAI_PLAN_FORWARD, NULL, "d", inner);
+    ck_assert(memcmp(apart, inner, sizeof apart) == 0);
+    xai_program_free(program);
+    xai_graph_free(graph);
+    onnx_end(&b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("graph/chain");
@@ -196,6 +250,7 @@ int main(void)
     tcase_add_loop_test(all, the_same_bytes_as_one_by_one, 0, VARIANT_COUNT);
     tcase_add_test(all, a_tensor_in_between_can_be_kept);
     tcase_add_test(all, what_lies_between_takes_no_memory);
+    tcase_add_loop_test(all, lines_of_joined_pixels, 0, 2);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

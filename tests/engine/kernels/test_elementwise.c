@@ -31,6 +31,34 @@ START_TEST(add_clamp_and_clamp_pass_a_nan_on)
 }
 END_TEST
 
+START_TEST(lines_are_one_fused_product_by_channel)
+{
+    const xai_kernels *t = table_at(_i);
+    if (!t) return;
+    const xai_clamp by = {-0.5f, 1};
+    enum { PIXELS = 3 };
+    bool fused = strcmp(t->isa, "scalar") != 0;
+    for (size_t n = 1; n < MOST; n++) {
+        size_t step = n + 5, count = (PIXELS - 1) * step + n;
+        float *in = new_floats(PIXELS * n, 1), *scale = new_floats(n, 2), *shift = new_floats(n, 4);
+        float *out = new_floats(count, 3), *expected = new_floats(count, 3);
+        xai_pixel_lines p = {PIXELS, n, in, scale, shift, by, out, step};
+        for (size_t i = 0; i < PIXELS; i++)
+            for (size_t c = 0; c < n; c++) {
+                float x = in[i * n + c], y = fused ? fmaf(scale[c], x, shift[c]) : scale[c] * x + shift[c];
+                expected[i * step + c] = xai_clamp_apply(by, y);
+            }
+        t->pixel_lines(&p);
+        check_equal(out, expected, count);
+        p.scale = p.shift = NULL;
+        t->pixel_lines(&p);
+        for (size_t i = 0; i < PIXELS; i++) memcpy(expected + i * step, in + i * n, n * sizeof *in);
+        check_equal(out, expected, count);
+        free_floats(in), free_floats(scale), free_floats(shift), free_floats(out), free_floats(expected);
+    }
+}
+END_TEST
+
 START_TEST(raise_takes_the_larger_and_nan)
 {
     const xai_kernels *t = table_at(_i);
@@ -136,7 +164,8 @@ END_TEST
 
 int main(void)
 {
-    const TTest *const tests[] = {add_clamp_and_clamp_pass_a_nan_on, raise_takes_the_larger_and_nan,
+    const TTest *const tests[] = {add_clamp_and_clamp_pass_a_nan_on, lines_are_one_fused_product_by_channel,
+                                  raise_takes_the_larger_and_nan,
                                   gate_follows_the_rule, weave_add_takes_turns, dots_agree_with_double,
                                   add_rows_agrees_with_double};
     return run_suite("elementwise", tests, sizeof tests / sizeof tests[0]);
