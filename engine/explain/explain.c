@@ -48,10 +48,16 @@ static xai_status want(plan *p, const char *tensor, xai_error *err)
     return XAI_OK;
 }
 
-/* Adds a layer that a parameter names, or leaves to the target (NULL): *layer is the name of its tensor. */
-static xai_status resolve_layer(plan *p, const char *text, const char *tensor, const char **layer, xai_error *err)
+/* Adds a layer that a parameter names, or leaves to the target (NULL): *layer is the name of its tensor. Of a method that
+ * can do without, NULL where there is none to leave it to. */
+static xai_status resolve_layer(plan *p, const xai_method *method, const char *text, const char *tensor,
+                                const char **layer, xai_error *err)
 {
     const xai_model *model = p->request->model;
+    if (!text && !(method->needs & XAI_NEEDS_LAYER) && xai_model_default_layer(model, tensor, layer, NULL) != XAI_OK) {
+        *layer = NULL;
+        return XAI_OK;
+    }
     XAI_TRY(text ? xai_model_find_layer(model, text, layer, err) : xai_model_default_layer(model, tensor, layer, err));
     XAI_TRY(xai_model_check_reaches(model, *layer, tensor, err));
     return want(p, *layer, err);
@@ -68,7 +74,7 @@ static xai_status resolve_lists(plan *p, const xai_method *method, const char *t
         xai_layer_list *list = (xai_layer_list *)(void *)((char *)params + row->offset);
         const char **names = XAI_NEW(p->arena, const char *, list->count);
         if (!names) XAI_NO_MEMORY(err);
-        for (size_t k = 0; k < list->count; k++) XAI_TRY(resolve_layer(p, list->names[k], tensor, &names[k], err));
+        for (size_t k = 0; k < list->count; k++) XAI_TRY(resolve_layer(p, method, list->names[k], tensor, &names[k], err));
         list->names = names;
         *given = *given || list->count > 0;
     }
@@ -86,7 +92,7 @@ static xai_status resolve_layers(plan *p, const xai_method *method, const char *
         if (row->type != XAI_PARAM_LAYER) continue;
         const char **layer = (const char **)(void *)((char *)params + row->offset);
         XAI_CHECK(!several || !*layer, err, BAD_PARAM, "params.layers", "give either one layer or a list, not both");
-        if (!several) XAI_TRY(resolve_layer(p, *layer, tensor, layer, err));
+        if (!several) XAI_TRY(resolve_layer(p, method, *layer, tensor, layer, err));
     }
     return XAI_OK;
 }

@@ -29,7 +29,9 @@ typedef enum xai_need {
     XAI_NEEDS_GRADIENT = 1,
     XAI_NEEDS_LAYER = 2,
     XAI_NEEDS_PROBABILITY = 4, /* of one class, whole or inside a box or mask */
-    XAI_NEEDS_INPUT = 8        /* with GRADIENT and LAYER: gradients by the input too, not by the layer alone */
+    XAI_NEEDS_INPUT = 8,       /* with GRADIENT and LAYER: gradients by the input too, not by the layer alone */
+    XAI_NEEDS_RELEVANCE = 16,  /* every operator hands relevance down (graph/relevance.h) */
+    XAI_NEEDS_MULTIPLIERS = 32 /* the same of multipliers, by Captum's rules (graph/multipliers.h) */
 } xai_need;
 
 typedef struct xai_method {

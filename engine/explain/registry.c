@@ -1,7 +1,10 @@
 /* The method table made from methods.def, and whether a model can serve a method. Pure. */
 #include "base/nearest.h"
+#include "graph/multipliers.h"
+#include "graph/relevance.h"
 #include "method.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define XAI_METHOD(id) extern const xai_method xai_method_##id;
@@ -24,22 +27,21 @@ const xai_method_info *xai_method_find(const char *id)
     return NULL;
 }
 
-/* Gradients end at integers and booleans anyway: a comparison is no obstacle. */
-static bool makes_reals(const xai_node *node)
+/* Every operator between image and logits has a derivative. */
+static xai_status check_derivatives(const xai_method_info *info, const xai_program *p, xai_error *err)
 {
-    for (int i = 0; i < node->out_count; i++)
-        if (node->out[i] && node->out[i]->dtype == XAI_F32) return true;
-    return false;
-}
-
-/* The first node between image and logits that has no derivative though it should. */
-static const xai_node *without_derivative(const xai_model *model)
-{
-    for (int i = 0; i < model->program->node_count; i++) {
-        const xai_node *n = model->program->nodes[i];
-        if (!n->op->backward && !n->op->view && makes_reals(n)) return n;
+    bool *moves = calloc((size_t)p->value_count + 1, sizeof *moves);
+    if (!moves) XAI_NO_MEMORY(err);
+    xai_program_moves(p, moves);
+    const xai_node *obstacle = NULL;
+    for (int i = 0; !obstacle && i < p->node_count; i++) {
+        const xai_node *n = p->nodes[i];
+        if (!n->op->backward && !n->op->view && xai_node_hands_on(n, moves)) obstacle = n;
     }
-    return NULL;
+    free(moves);
+    if (!obstacle) return XAI_OK;
+    XAI_FAIL(err, UNSUPPORTED_METHOD, info->id, "%s needs gradients; operator %s at node %d (%s) has none",
+             info->title, obstacle->op->type, obstacle->index, obstacle->name);
 }
 
 xai_status xai_method_served(const xai_method_info *info, const xai_model *model, xai_error *err)
@@ -52,9 +54,8 @@ xai_status xai_method_served(const xai_method_info *info, const xai_model *model
         XAI_CHECK(model->link != XAI_LINK_NONE, err, UNSUPPORTED_METHOD, info->id,
                   "%s needs the probability of a class; this model's head is 'regression'", info->title);
     if (method->serves) XAI_TRY(method->serves(model, err));
-    const xai_node *obstacle = method->needs & XAI_NEEDS_GRADIENT ? without_derivative(model) : NULL;
-    if (obstacle)
-        XAI_FAIL(err, UNSUPPORTED_METHOD, info->id, "%s needs gradients; operator %s at node %d (%s) has none",
-                 info->title, obstacle->op->type, obstacle->index, obstacle->name);
+    if (method->needs & XAI_NEEDS_GRADIENT) XAI_TRY(check_derivatives(info, model->program, err));
+    if (method->needs & XAI_NEEDS_RELEVANCE) XAI_TRY(xai_relevance_check(model->program, err));
+    if (method->needs & XAI_NEEDS_MULTIPLIERS) XAI_TRY(xai_multipliers_check(model->program, false, err));
     return XAI_OK;
 }

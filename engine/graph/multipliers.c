@@ -5,6 +5,7 @@
 #include "multipliers_inside.h"
 
 #include <assert.h>
+#include <stdlib.h>
 #include <string.h>
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
@@ -102,20 +103,27 @@ xai_status xai_session_add_multipliers(xai_session *s, xai_error *err)
 
 /* ---------------------------------------------------------------- which rule */
 
+/* A program, and what a change of its inputs reaches. */
+typedef struct reach {
+    const xai_program *program;
+    const bool *moves;
+} reach;
+
 typedef struct pass_down {
     xai_session *session;
+    reach reach;
     const xai_multipliers *request;
     xai_exec exec;
 } pass_down;
 
 /* The inputs that have moved, as a mask, and the last of them. */
-static unsigned moving_inputs(const pass_down *w, const xai_node *node, int *count, int *last)
+static unsigned moving_inputs(const reach *r, const xai_node *node, int *count, int *last)
 {
     unsigned mask = 0;
     *count = 0;
     for (int i = 0; i < node->in_count; i++) {
         const xai_value *v = node->in[i];
-        if (!xai_value_runs(v) || v->dtype != XAI_F32 || !w->session->mark[v->id]) continue;
+        if (!xai_value_runs(v) || v->dtype != XAI_F32 || !r->moves[v->id]) continue;
         mask |= i < 32 ? 1U << i : 0;
         *last = i;
         (*count)++;
@@ -138,13 +146,6 @@ static bool is_choice(const xai_node *node, bool *smallest)
     return *smallest || is(node, "Max") || is(node, "ReduceMax") || is(node, "MaxPool") || is(node, "GlobalMaxPool");
 }
 
-static xai_status pass_gradient(const pass_down *w, const xai_node *node, xai_error *err)
-{
-    XAI_NODE_CHECK(node->op->backward || node->op->view, node, UNSUPPORTED_METHOD, err, "it has no derivative");
-    xai_node_backward(node, &w->exec);
-    return XAI_OK;
-}
-
 static bool is_element_wise(const xai_node *node, int count, int moving)
 {
     bool same_shape = count == 1 && xai_shape_equal(&node->in[moving]->shape, &node->out[0]->shape);
@@ -154,16 +155,16 @@ static bool is_element_wise(const xai_node *node, int count, int moving)
 enum { DEEPEST = 12 }; /* nodes that a written-out function may have on one way */
 
 /* The value of which `v` is an element-wise function, however many nodes write it out; v itself if it is none. */
-static const xai_value *origin_of(const pass_down *w, const xai_value *v, int depth)
+static const xai_value *origin_of(const reach *r, const xai_value *v, int depth)
 {
-    const xai_node *node = depth < DEEPEST ? maker_of(w->session->program, v) : NULL;
+    const xai_node *node = depth < DEEPEST ? maker_of(r->program, v) : NULL;
     const xai_value *origin = NULL;
     bool sums = node && (is(node, "Add") || is(node, "Sub") || is(node, "Mul") || is(node, "Div"));
     if (!node || !(sums || node->op->flow == XAI_FLOW_PASS)) return v;
     for (int i = 0; i < node->in_count; i++) {
         const xai_value *in = node->in[i];
-        if (!xai_value_runs(in) || !w->session->mark[in->id]) continue;
-        const xai_value *found = xai_shape_equal(&in->shape, &v->shape) ? origin_of(w, in, depth + 1) : NULL;
+        if (!xai_value_runs(in) || !r->moves[in->id]) continue;
+        const xai_value *found = xai_shape_equal(&in->shape, &v->shape) ? origin_of(r, in, depth + 1) : NULL;
         if (!found || (origin && found != origin)) return v;
         origin = found;
     }
@@ -171,52 +172,94 @@ static const xai_value *origin_of(const pass_down *w, const xai_value *v, int de
 }
 
 /* A product or quotient inside a written-out function of one tensor: SiLU, HardSwish, GELU. */
-static bool is_written_out(const pass_down *w, const xai_node *node)
+static bool is_written_out(const reach *r, const xai_node *node)
 {
-    return (is(node, "Mul") || is(node, "Div")) && origin_of(w, node->out[0], 0) != node->out[0];
+    return (is(node, "Mul") || is(node, "Div")) && origin_of(r, node->out[0], 0) != node->out[0];
 }
 
-/* What is no sum: rules that add up. */
-static xai_status hand_down_complete(const xai_difference *d, int count, xai_error *err)
+/* How a node hands multipliers down. */
+typedef enum way {
+    BY_GRADIENT,
+    BY_DRIFT,    /* Captum: of two hooked modules in a row, the second */
+    BY_ELEMENTS, /* rescaled */
+    BY_SUM,      /* by rules that add up */
+    AS_CAPTUM    /* a max-pool or Softmax as Captum has them */
+} way;
+
+static bool has_sum_rule(const xai_node *node, int count)
+{
+    bool smallest;
+    return node->op->bilinear || is(node, "Mul") || (is(node, "Div") && count == 2) || is_choice(node, &smallest) ||
+           is(node, "Softmax");
+}
+
+static way way_of(const reach *r, const xai_node *node, bool complete)
+{
+    int count, moving = 0;
+    unsigned mask = moving_inputs(r, node, &count, &moving);
+    if (is_linear(node, mask, count)) return BY_GRADIENT;
+    if (!complete && is_hooked(node) && follows_hooked(r->program, node)) return BY_DRIFT;
+    if (is_element_wise(node, count, moving)) return BY_ELEMENTS;
+    if (complete || is_written_out(r, node)) return BY_SUM;
+    return is(node, "MaxPool") || is(node, "Softmax") ? AS_CAPTUM : BY_GRADIENT;
+}
+
+static xai_status check_node(const reach *r, const xai_node *node, bool complete, xai_error *err)
+{
+    int count, moving;
+    way w = way_of(r, node, complete);
+    moving_inputs(r, node, &count, &moving);
+    XAI_NODE_CHECK(w != BY_SUM || has_sum_rule(node, count), node, UNSUPPORTED_METHOD, err,
+                   "there is no rule for its multipliers that adds up");
+    XAI_NODE_CHECK((w != BY_GRADIENT && w != BY_DRIFT) || node->op->backward || node->op->view, node, UNSUPPORTED_METHOD,
+                   err, "it has no derivative");
+    return XAI_OK;
+}
+
+xai_status xai_multipliers_check(const xai_program *p, bool complete, xai_error *err)
+{
+    bool *moves = calloc((size_t)p->value_count + 1, sizeof *moves);
+    if (!moves) XAI_NO_MEMORY(err);
+    xai_program_moves(p, moves);
+    reach r = {p, moves};
+    xai_status status = XAI_OK;
+    for (int i = 0; status == XAI_OK && i < p->node_count; i++)
+        if (p->nodes[i]->index >= 0 && xai_node_hands_on(p->nodes[i], moves))
+            status = check_node(&r, p->nodes[i], complete, err);
+    free(moves);
+    return status;
+}
+
+static void hand_down_sum(const xai_difference *d, int count)
 {
     const xai_node *node = d->node;
-    bool smallest, choice = is_choice(node, &smallest);
+    bool smallest;
     if (node->op->bilinear || is(node, "Mul")) xai_multiply_product(d);
     else if (is(node, "Div") && count == 2) xai_multiply_quotient(d);
-    else if (choice) xai_multiply_choice(d, smallest);
-    else if (is(node, "Softmax")) xai_multiply_softmax(d, true);
-    else return xai_node_fail(node, XAI_E_UNSUPPORTED_METHOD, err, "there is no rule for its multipliers that adds up");
-    return XAI_OK;
-}
-
-static xai_status hand_down_captum(const pass_down *w, const xai_difference *d, xai_error *err)
-{
-    const xai_node *node = d->node;
-    float **drift = w->session->multipliers->drift;
-    if (is(node, "MaxPool")) xai_multiply_max_pool_captum(d, drift[node->out[0]->id]);
-    else if (is(node, "Softmax")) xai_multiply_softmax(d, false);
-    else return pass_gradient(w, node, err);
-    return XAI_OK;
+    else if (is_choice(node, &smallest)) xai_multiply_choice(d, smallest);
+    else xai_multiply_softmax(d, true);
 }
 
 static xai_status hand_down(const pass_down *w, const xai_node *node, xai_error *err)
 {
     int count, moving = 0;
-    bool complete = w->request->complete;
-    unsigned mask = moving_inputs(w, node, &count, &moving);
     struct xai_multiplier_room *room = w->session->multipliers;
     xai_difference d = {node, &w->exec, w->request->reference->data, room};
-    if (is_linear(node, mask, count)) return pass_gradient(w, node, err);
-    if (!complete && is_hooked(node) && follows_hooked(w->session->program, node)) {
+    XAI_TRY(check_node(&w->reach, node, w->request->complete, err));
+    moving_inputs(&w->reach, node, &count, &moving);
+    switch (way_of(&w->reach, node, w->request->complete)) {
+    case BY_DRIFT:
         if (room->drift[node->in[0]->id]) xai_multiply_drift(&d, room->drift[node->in[0]->id]);
-        return pass_gradient(w, node, err);
+        xai_node_backward(node, &w->exec);
+        break;
+    case BY_GRADIENT: xai_node_backward(node, &w->exec); break;
+    case BY_ELEMENTS: xai_multiply_elements(&d, moving); break;
+    case BY_SUM: hand_down_sum(&d, count); break;
+    case AS_CAPTUM:
+        if (is(node, "MaxPool")) xai_multiply_max_pool_captum(&d, room->drift[node->out[0]->id]);
+        else xai_multiply_softmax(&d, false);
     }
-    if (is_element_wise(node, count, moving)) {
-        xai_multiply_elements(&d, moving);
-        return XAI_OK;
-    }
-    if (complete || is_written_out(w, node)) return hand_down_complete(&d, count, err);
-    return hand_down_captum(w, &d, err);
+    return XAI_OK;
 }
 
 static xai_status visit(void *user, const xai_node *node, int position, xai_error *err)
@@ -232,7 +275,7 @@ static xai_status visit(void *user, const xai_node *node, int position, xai_erro
 xai_status xai_session_multipliers(xai_session *s, const xai_multipliers *q, const xai_par *par, xai_error *err)
 {
     assert(s->multipliers && q->reference->program == s->program);
-    pass_down w = {s, q, xai_session_exec(s, XAI_POLICY_PLAIN, par)};
+    pass_down w = {s, {s->program, s->mark}, q, xai_session_exec(s, XAI_POLICY_PLAIN, par)};
     xai_walk walk = {q->seeds, q->seed_count, q->wanted, q->wanted_count, visit, &w};
     return xai_session_walk_back(s, &walk, err);
 }

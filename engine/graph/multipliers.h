@@ -42,6 +42,9 @@ typedef struct xai_multipliers {
     bool complete;
 } xai_multipliers;
 
+/* The same question as xai_relevance_check's (relevance.h). */
+xai_status xai_multipliers_check(const xai_program *program, bool complete, xai_error *err);
+
 /* Over the last forward of a GRADIENT session whose spec has `multipliers` and whose program is plain. Costs one to two
  * backwards. UNSUPPORTED_METHOD, naming the operator, where there is no rule. */
 xai_status xai_session_multipliers(xai_session *session, const xai_multipliers *request, const xai_par *par,

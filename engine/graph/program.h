@@ -70,4 +70,10 @@ xai_status xai_program_lay_out(xai_program *program, const bool *kept, xai_error
 /* Whether the value depends on what the program is run on. */
 static inline bool xai_value_runs(const xai_value *v) { return v && !v->constant; }
 
+/* moves[value_count]: the reals that a change of the inputs reaches by way of reals. */
+void xai_program_moves(const xai_program *program, bool *moves);
+
+/* Whether the node hands a change on, from a real that moves to one that does. */
+bool xai_node_hands_on(const xai_node *node, const bool *moves);
+
 #endif

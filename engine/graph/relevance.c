@@ -67,11 +67,11 @@ xai_status xai_session_add_relevance(xai_session *s, xai_error *err)
 
 /* ---------------------------------------------------------------- who makes a value */
 
-static const xai_node *maker_of(const xai_session *s, const xai_value *v)
+static const xai_node *maker_of(const xai_program *p, const xai_value *v)
 {
-    for (int i = 0; i < s->program->node_count; i++)
-        for (int k = 0; k < s->program->nodes[i]->out_count; k++)
-            if (s->program->nodes[i]->out[k] == v) return s->program->nodes[i];
+    for (int i = 0; i < p->node_count; i++)
+        for (int k = 0; k < p->nodes[i]->out_count; k++)
+            if (p->nodes[i]->out[k] == v) return p->nodes[i];
     return NULL;
 }
 
@@ -84,30 +84,53 @@ static bool is_any(const xai_node *node, const char *types)
 }
 
 /* Whether the value is a gate: made by a function that ends, seen through views and constant factors. */
-static bool is_gate(const xai_session *s, const xai_value *v)
+static bool is_gate(const xai_program *p, const xai_value *v)
 {
     for (;;) {
-        const xai_node *node = maker_of(s, v);
+        const xai_node *node = maker_of(p, v);
         if (is_any(node, " Sigmoid HardSigmoid Softmax Clip ")) return true;
         bool scaled = is_any(node, " Mul Div ") && (node->in[0]->constant || node->in[1]->constant);
-        if (!node || !(node->op->view || scaled)) return false;
+        if (!node || !(node->op->view || scaled || node->index < 0)) return false; /* < 0: laid out anew, no more */
         v = node->in[scaled && node->in[0]->constant ? 1 : 0];
     }
 }
 
 /* The input that takes all; -1: several do. Of a product of two gates, or of none, each factor takes half. */
-static int signal_of(const xai_session *s, const xai_node *node)
+static int signal_of(const xai_program *p, const xai_node *node)
 {
     const xai_value *a = node->in[0], *b = node->in_count > 1 ? node->in[1] : NULL;
     xai_flow flow = node->op->flow;
     if (flow == XAI_FLOW_PASS) return 0;
     if (node->op->view || (flow != XAI_FLOW_GATE && flow != XAI_FLOW_WEIGH)) return -1;
     if (a->constant || b->constant) return a->constant ? 1 : 0;
-    if (flow == XAI_FLOW_WEIGH) return is_gate(s, a) ? 1 : is_gate(s, b) ? 0 : -1;
+    if (flow == XAI_FLOW_WEIGH) return is_gate(p, a) ? 1 : is_gate(p, b) ? 0 : -1;
     if (strcmp(node->op->type, "Div") == 0) return 0;
     if (count_of(a) != count_of(b)) return count_of(a) > count_of(b) ? 0 : 1;
-    bool gate_a = is_gate(s, a), gate_b = is_gate(s, b);
+    bool gate_a = is_gate(p, a), gate_b = is_gate(p, b);
     return gate_a == gate_b ? -1 : gate_a ? 1 : 0;
+}
+
+/* ---------------------------------------------------------------- what passes */
+
+static xai_status check_node(const xai_program *p, const xai_node *node, xai_error *err)
+{
+    XAI_NODE_CHECK(node->op->view || node->op->flow != XAI_FLOW_NONE, node, UNSUPPORTED_METHOD, err,
+                   "relevance does not pass it");
+    XAI_NODE_CHECK(node->op->view || node->op->flow != XAI_FLOW_WEIGH || signal_of(p, node) >= 0, node,
+                   UNSUPPORTED_METHOD, err, "relevance does not pass a product of two tensors of which none is a gate");
+    return XAI_OK;
+}
+
+xai_status xai_relevance_check(const xai_program *p, xai_error *err)
+{
+    bool *moves = calloc((size_t)p->value_count + 1, sizeof *moves);
+    if (!moves) XAI_NO_MEMORY(err);
+    xai_program_moves(p, moves);
+    xai_status status = XAI_OK;
+    for (int i = 0; status == XAI_OK && i < p->node_count; i++)
+        if (p->nodes[i]->index >= 0 && xai_node_hands_on(p->nodes[i], moves)) status = check_node(p, p->nodes[i], err);
+    free(moves);
+    return status;
 }
 
 /* ---------------------------------------------------------------- one node */
@@ -143,7 +166,7 @@ static void pass(const xai_node *node, const pass_down *w, int i, float factor)
 
 static void pass_gate(const xai_node *node, const pass_down *w)
 {
-    int signal = signal_of(w->session, node);
+    int signal = signal_of(w->session->program, node);
     for (int i = 0; i < 2; i++)
         if (signal < 0 || signal == i) pass(node, w, i, signal < 0 ? 0.5F : 1);
 }
@@ -175,9 +198,7 @@ static void share(const xai_node *node, const pass_down *w)
 static xai_status weigh(const xai_node *node, const pass_down *w, const xai_rule *rule, xai_error *err)
 {
     static const xai_rule EPSILON = {.kind = XAI_RULE_EPSILON, .epsilon = XAI_SHARE_EPSILON};
-    int signal = signal_of(w->session, node);
-    XAI_NODE_CHECK(signal >= 0, node, UNSUPPORTED_METHOD, err,
-                   "relevance does not pass a product of two tensors of which none is a gate");
+    int signal = signal_of(w->session->program, node);
     if (!node->in[1 - signal]->constant) rule = &EPSILON; /* attention: the weights vary */
     XAI_TRY(xai_relevance_check_rule(node, rule, err));
     xai_weighing weighing = {.node = node, .exec = &w->exec, .room = w->room, .rule = rule, .signal = signal,
@@ -189,6 +210,7 @@ static xai_status weigh(const xai_node *node, const pass_down *w, const xai_rule
 
 static xai_status hand_down(const pass_down *w, const xai_node *node, int position, xai_error *err)
 {
+    XAI_TRY(check_node(w->session->program, node, err));
     if (node->op->view) {
         xai_node_backward(node, &w->exec);
         return XAI_OK;
@@ -204,7 +226,7 @@ static xai_status hand_down(const pass_down *w, const xai_node *node, int positi
     case XAI_FLOW_WEIGH: return weigh(node, w, &w->request->rules[position], err);
     case XAI_FLOW_NONE: break;
     }
-    return xai_node_fail(node, XAI_E_UNSUPPORTED_METHOD, err, "relevance does not pass it");
+    return XAI_OK;
 }
 
 /* ---------------------------------------------------------------- the walk */
@@ -225,7 +247,7 @@ static xai_status visit(void *user, const xai_node *node, int position, xai_erro
 {
     const pass_down *w = user;
     xai_session *s = w->session;
-    int signal = signal_of(s, node);
+    int signal = signal_of(s->program, node);
     for (int k = 0; k < node->in_count; k++)
         if (xai_value_runs(node->in[k]) && (signal < 0 || k == signal))
             xai_session_open_gradient(s, node->in[k], s->block, s->grads);

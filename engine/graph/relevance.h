@@ -57,6 +57,10 @@ typedef struct xai_relevance {
                      which nothing wanted depends keep theirs */
 } xai_relevance;
 
+/* Whether the pass can go from the outputs to the inputs of a program, or of what it is laid out as: UNSUPPORTED_METHOD,
+ * naming the operator, where it cannot. Nodes that are the engine's own, of no file, pass anything. */
+xai_status xai_relevance_check(const xai_program *program, xai_error *err);
+
 /*
  * The pass over the last forward of a session whose spec has `relevance` and whose program is plain, with open
  * weights. The cost is that of one to four forwards and as many backwards, by the rules. UNSUPPORTED_METHOD, naming

@@ -22,6 +22,7 @@ const xai_method xai_method_cam = {
              .cost = "1 forward, 1 backward", .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_cam_options),
     XAI_CAM_ON_GRADIENTS(xai_cam_check),
+    .serves = xai_cam_find_head,
     .check_target = xai_cam_check_head,
     .run = run,
 };

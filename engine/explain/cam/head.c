@@ -120,23 +120,45 @@ static xai_status judge(const walk *w, const xai_value *layer, const xai_value *
              layer->name, target->name);
 }
 
-xai_status xai_cam_check_head(const xai_model *model, const void *params, const xai_target *target, xai_error *err)
+/* From one tensor of the outline to another. */
+static xai_status check_between(const xai_model *model, const char *layer, const char *target, xai_error *err)
 {
     const xai_program *outline = model->outline;
-    const xai_value *layer = xai_program_find(outline, ((const xai_cam_options *)params)->layer);
-    const xai_value *to = xai_program_find(outline, xai_target_tensor(model, target));
+    const xai_value *from = xai_program_find(outline, layer), *to = xai_program_find(outline, target);
     size_t count = (size_t)outline->value_count;
-    walk w = {.model = model, .channels = layer->shape.dim[1]};
+    walk w = {.model = model, .channels = from->shape.dim[1]};
     w.stages = calloc(count, sizeof *w.stages);
     w.breaks = calloc(count, sizeof *w.breaks);
     xai_status status = w.stages && w.breaks ? XAI_OK : XAI_ERROR_SET(err, NO_MEMORY, "", "out of memory");
     if (status == XAI_OK) {
-        walk_from(&w, layer);
-        status = judge(&w, layer, to, err);
+        walk_from(&w, from);
+        status = judge(&w, from, to, err);
     }
     free(w.stages);
     free(w.breaks);
     return status;
+}
+
+xai_status xai_cam_check_head(const xai_model *model, const void *params, const xai_target *target, xai_error *err)
+{
+    return check_between(model, ((const xai_cam_options *)params)->layer, xai_target_tensor(model, target), err);
+}
+
+/* The last layers are asked first: what follows them is short. */
+static bool has_head(const xai_model *model, const char *target)
+{
+    const xai_model_info *info = &model->info;
+    for (size_t i = info->layer_count; i-- > 0;)
+        if (info->layers[i].spatial && check_between(model, info->layers[i].name, target, NULL) == XAI_OK) return true;
+    return false;
+}
+
+xai_status xai_cam_find_head(const xai_model *model, xai_error *err)
+{
+    if (has_head(model, model->logits)) return XAI_OK;
+    for (size_t i = 0; i < model->info.output_count; i++)
+        if (!model->info.outputs[i].refusal && has_head(model, model->info.outputs[i].name)) return XAI_OK;
+    return check_between(model, model->info.default_layer, model->logits, err);
 }
 
 static xai_status weights(xai_task *task, const xai_cam_layer *layer, const void *params, double *w, xai_error *err)

@@ -16,7 +16,7 @@ static xai_status serves(const xai_model *model, xai_error *err)
     bool number = model->info.head == XAI_HEAD_REGRESSION || model->info.output_count > 1;
     XAI_CHECK(number, err, UNSUPPORTED_METHOD, "ram",
               "RAM explains a number of a regression; this model has class scores alone: use cam");
-    return XAI_OK;
+    return xai_cam_find_head(model, err);
 }
 
 static xai_status check(const xai_model *model, const void *params, const xai_target *target, xai_error *err)

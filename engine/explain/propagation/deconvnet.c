@@ -51,9 +51,10 @@ static xai_status check_within(int64_t index, int64_t count, const char *where, 
 static xai_status check(const xai_model *model, const void *params, xai_error *err)
 {
     const deconvnet_params *p = params;
-    const xai_value *layer = xai_program_find(model->outline, p->layer);
     int64_t extent[3];
     if (p->from == FROM_CLASS) return XAI_OK;
+    XAI_CHECK(p->layer, err, BAD_PARAM, "params.layer", "this model has no spatial layer to choose: name the activation's");
+    const xai_value *layer = xai_program_find(model->outline, p->layer);
     XAI_CHECK(layer && layer->dtype == XAI_F32 && layer->shape.rank >= 2, err, BAD_PARAM, "params.layer",
               "'%s' has no channels: name a layer of floats with at least 2 dimensions", p->layer);
     extent_of(&layer->shape, extent);

@@ -10,6 +10,8 @@
  */
 #include "rescale.h"
 
+#include "graph/multipliers.h"
+
 typedef struct deeplift_params {
     int baseline, channels, dialect;
     double sigma;
@@ -22,6 +24,12 @@ static const xai_param PARAMS[] = {
     XAI_P_ENUM(deeplift_params, channels, XAI_FOLD_SUM, XAI_FOLD_CHOICES, XAI_FOLD_HELP),
     XAI_P_ENUM(deeplift_params, dialect, XAI_RESCALE_CAPTUM, XAI_RESCALE_CHOICES, XAI_RESCALE_HELP),
 };
+
+static xai_status check(const xai_model *model, const void *params, xai_error *err)
+{
+    bool complete = ((const deeplift_params *)params)->dialect == XAI_RESCALE_COMPLETE;
+    return complete ? xai_multipliers_check(model->program, true, err) : XAI_OK;
+}
 
 static double cost(const xai_model *model, const void *params)
 {
@@ -50,7 +58,9 @@ const xai_method xai_method_deeplift = {
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(deeplift_params),
     .plain = 1U << XAI_PLAIN_MULTIPLIERS | 1U << XAI_PLAIN_REFERENCE,
+    .needs = XAI_NEEDS_MULTIPLIERS,
     .space = XAI_SPACE_LOGIT,
+    .check = check,
     .cost = cost,
     .run = run,
 };

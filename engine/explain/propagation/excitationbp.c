@@ -41,6 +41,10 @@ static const xai_param PARAMS[] = {
 static xai_status check(const xai_model *model, const void *params, xai_error *err)
 {
     const excitationbp_params *p = params;
+    XAI_CHECK(p->at != AT_LAYER || p->layer, err, BAD_PARAM, "params.at", "this model has no spatial layer to show: "
+              "show the wins at the input");
+    XAI_CHECK(!p->contrastive || p->contrast_layer, err, BAD_PARAM, "params.contrast_layer",
+              "this model has no spatial layer to choose: name the one at which the opposite is subtracted");
     if (p->at == AT_LAYER) XAI_TRY(xai_model_check_spatial(model, p->layer, err));
     return p->contrastive && p->at == AT_LAYER ? xai_model_check_reaches(model, p->layer, p->contrast_layer, err) : XAI_OK;
 }
@@ -140,6 +144,7 @@ const xai_method xai_method_excitationbp = {
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(excitationbp_params),
     .plain = 1U << XAI_PLAIN_RELEVANCE,
+    .needs = XAI_NEEDS_RELEVANCE,
     .space = XAI_SPACE_LOGIT,
     .check = check,
     .cost = cost,

@@ -242,6 +242,7 @@ const xai_method xai_method_lrp = {
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(lrp_params),
     .plain = 1U << XAI_PLAIN_RELEVANCE,
+    .needs = XAI_NEEDS_RELEVANCE,
     .space = XAI_SPACE_LOGIT,
     .check = check,
     .cost = cost,

@@ -335,6 +335,30 @@ START_TEST(what_cannot_be_served_is_refused_before_it_runs)
 }
 END_TEST
 
+/* CAM and RAM need a linear head: of these nets one has it, one at its second output, and one not. */
+START_TEST(a_linear_head_is_asked_for)
+{
+    static const struct {
+        const char *net;
+        xai_head head;
+        bool cam, ram;
+    } NETS_ASKED[] = {{"tiny-resnet", XAI_HEAD_SOFTMAX, true, false}, {"tiny-vgg", XAI_HEAD_SOFTMAX, false, false},
+                      {"tiny-steer", XAI_HEAD_REGRESSION, true, true}};
+    for (int i = 0; i < 3; i++) {
+        char path[128];
+        xai_model *m;
+        xai_error err = {0};
+        xai_model_config config = {.head = NETS_ASKED[i].head, .head_known = true};
+        snprintf(path, sizeof path, "tests/golden/data/%s/model.onnx", NETS_ASKED[i].net);
+        ck_assert_int_eq(xai_model_load(path, &config, &m, NULL), XAI_OK);
+        ck_assert_int_eq(xai_method_served(xai_method_find("cam"), m, &err) == XAI_OK, NETS_ASKED[i].cam);
+        if (!NETS_ASKED[i].cam) ck_assert_ptr_nonnull(strstr(err.msg, "global average pool"));
+        ck_assert_int_eq(xai_method_served(xai_method_find("ram"), m, NULL) == XAI_OK, NETS_ASKED[i].ram);
+        xai_model_unref(m);
+    }
+}
+END_TEST
+
 START_TEST(cost_is_known_before)
 {
     xai_named_value few[] = {number("masks", 37)};
@@ -381,6 +405,7 @@ int main(void)
     tcase_add_test(tc, deadline_gives_a_partial_map);
     tcase_add_test(tc, deadline_keeps_what_was_complete);
     tcase_add_test(tc, what_cannot_be_served_is_refused_before_it_runs);
+    tcase_add_test(tc, a_linear_head_is_asked_for);
     tcase_add_test(tc, cost_is_known_before);
     tcase_add_test(tc, tensor_of_the_wrong_shape_or_with_nan_is_refused);
     suite_add_tcase(suite, tc);

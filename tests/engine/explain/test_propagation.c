@@ -474,11 +474,72 @@ START_TEST(an_operator_without_a_rule_is_named)
         xai_result *r = NULL;
         xai_named_value complete = text("dialect", "complete");
         xai_method_call call = {METHODS[i], &complete, i < 2 ? 0 : 1};
+        xai_request q = {.model = m, .tensor = &sample, .calls = &call, .call_count = 1};
+        ck_assert_int_eq(xai_request_check(&q, &err), XAI_E_UNSUPPORTED_METHOD); /* before anything runs */
+        bool served = xai_method_served(xai_method_find(METHODS[i]), m, NULL) == XAI_OK;
+        ck_assert_int_eq(served, i >= 2); /* by Captum's rules multipliers pass */
         ck_assert_int_eq(try(m, &sample, &call, &target, NULL, &r, &err), XAI_E_UNSUPPORTED_METHOD);
-        ck_assert_ptr_nonnull(strstr(err.msg, "LRN"));
+        ck_assert_msg(strstr(err.msg, "LRN") != NULL, "%s: %s", METHODS[i], err.msg);
         ck_assert_ptr_nonnull(strstr(err.msg, "norm7"));
     }
     for (int i = 2; i < 4; i++) xai_result_free(ask(m, METHODS[i], NULL, 0, NULL)); /* Captum would pass it too */
+    xai_model_unref(m);
+}
+END_TEST
+
+/* A product of two maps of which none is a gate, and a net where it is all right. */
+START_TEST(a_product_of_maps_is_refused_before_it_runs)
+{
+    for (int gated = 0; gated < 2; gated++) {
+        onnx_builder b;
+        begin(&b);
+        onnx_floats(&b, "w", "4x3x3x3", NULL);
+        onnx_floats(&b, "v", "64x64", NULL);
+        conv(&b, "x w", "c", 1);
+        onnx_node(&b, gated ? "Sigmoid" : "Relu", "c", "r");
+        onnx_node(&b, "MatMul", "c r", "p")->name = strdup("meet");
+        onnx_node(&b, "GlobalAveragePool", "p", "g");
+        onnx_node(&b, "Flatten", "g", "y");
+        xai_model *m = finish(&b);
+        xai_error err = {0};
+        xai_status status = xai_method_served(xai_method_find("lrp"), m, &err);
+        ck_assert_msg(status == (gated ? XAI_OK : XAI_E_UNSUPPORTED_METHOD), "%s", err.msg);
+        if (!gated) ck_assert_ptr_nonnull(strstr(err.msg, "meet"));
+
+        if (gated) xai_result_free(ask(m, "lrp", NULL, 0, NULL));
+        xai_model_unref(m);
+    }
+}
+END_TEST
+
+/* Of a net of dense layers alone what comes down to the pixels is as good as of any; what needs a map is refused. */
+START_TEST(a_net_without_maps_is_served)
+{
+    onnx_builder b;
+    begin(&b);
+    onnx_floats(&b, "w1", "192x6", NULL), onnx_floats(&b, "w2", "6x5", NULL);
+    onnx_node(&b, "Flatten", "x", "f");
+    onnx_node(&b, "MatMul", "f w1", "h");
+    onnx_node(&b, "Relu", "h", "r");
+    onnx_node(&b, "MatMul", "r w2", "y");
+    xai_model *m = finish(&b);
+    static const char *const SERVED[] = {"deconvnet", "excitationbp", "lrp", "deeplift"};
+    for (int i = 0; i < 4; i++) xai_result_free(ask(m, SERVED[i], NULL, 0, NULL));
+    xai_named_value kept[] = {text("from", "activation"), text("layer", "h")};
+    xai_result_free(ask(m, "deconvnet", kept, 2, NULL));
+    static const struct {
+        const char *method, *name, *value, *where;
+    } REFUSED[] = {{"deconvnet", "from", "activation", "params.layer"}, {"excitationbp", "at", "layer", "params.at"},
+                   {"excitationbp", "contrastive", "true", "params.contrast_layer"}};
+    for (int i = 0; i < 3; i++) {
+        xai_named_value params = text(REFUSED[i].name, REFUSED[i].value);
+        xai_method_call call = {REFUSED[i].method, &params, 1};
+        xai_request q = {.model = m, .tensor = &sample, .calls = &call, .call_count = 1};
+        xai_error err = {0};
+        ck_assert_int_eq(xai_request_check(&q, &err), XAI_E_BAD_PARAM);
+        ck_assert_str_eq(err.where, REFUSED[i].where);
+    }
+    ck_assert_int_eq(xai_method_served(xai_method_find("gradcam"), m, NULL), XAI_E_UNSUPPORTED_METHOD);
     xai_model_unref(m);
 }
 END_TEST
@@ -503,6 +564,8 @@ int main(void)
     tcase_add_test(tc, every_target_is_attributed_to_the_full);
     tcase_add_test(tc, boxes_of_a_dense_output_are_attributed_to_the_full);
     tcase_add_test(tc, an_operator_without_a_rule_is_named);
+    tcase_add_test(tc, a_product_of_maps_is_refused_before_it_runs);
+    tcase_add_test(tc, a_net_without_maps_is_served);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

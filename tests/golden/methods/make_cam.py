@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes data/methods/cam: class activation maps of gradients and activations, as the libraries compute them.
 
-usage: make_cam.py --oracle grad-cam|torchcam
+usage: make_cam.py --oracle grad-cam|torchcam|openvino-xai
 
 What is stored is a library's own map in the layer's resolution, before the scaling and resizing that it does for
 display (pytorch-grad-cam's get_cam_image; torch-cam with normalized=False). Of components found by an SVD the sign is
@@ -177,6 +177,33 @@ def smooth_torchcam_cases(s: subjects.Subject, out: subjects.Cases) -> None:
                     smooth(s, layer, target, noise), draws=folder)
 
 
+def large_smooth_case(s: subjects.Subject, out: subjects.Cases) -> None:
+    """Noise of whole numbers, which are small in a file: every draw is as good as another once it is given."""
+    noise = np.random.RandomState(900).randint(0, 2, (2, *s.x.shape[1:])).astype(np.uint8)
+    folder = out.draws(f"{s.name}-smoothgradcam++", as_they_are=True, noise=noise)
+    (tensor, layer), target = list(s.layers.items())[-1], s.classes[0]
+    out.add(s, "smoothgradcam++", "smoothgradcam++", target, {"layer": tensor, "relu": True},
+            smooth(s, layer, target, noise.astype(np.float32)), draws=folder,
+            float32_error=oracles.float32_error(s.net, lambda: smooth(s, layer, target, noise.astype(np.float32))))
+
+
+def openvino_cases(s: subjects.Subject, out: subjects.Cases) -> None:
+    from openvino_xai.methods.white_box.torch import TorchActivationMap
+
+    class Plain(TorchActivationMap):
+        """The library takes the last layer whose name holds the given one."""
+
+        def _find_feature_module_by_name(self, model, target_name):
+            return model.get_submodule(target_name)
+
+    names = {module: name for name, module in s.net.named_modules()}
+    for at, (tensor, layer) in enumerate(s.layers.items()):
+        method = Plain(s.net, target_layer=names[layer], embed_scaling=False)
+        with torch.no_grad():
+            values = method._model_compiled(tensor_of(s.net, s.x))["saliency_map"].double().numpy()
+        out.add(s, f"activationmap-{at}", "activationmap", s.classes[0], {"layer": tensor}, values)
+
+
 def torchcam_cases(s: subjects.Subject, out: subjects.Cases) -> None:
     import torchcam.methods
 
@@ -190,8 +217,10 @@ def torchcam_cases(s: subjects.Subject, out: subjects.Cases) -> None:
             out.add(s, f"gradcam++-torchcam-{at}-{target}", "gradcam++", target,
                     {"layer": tensor, "dialect": "torchcam", "relu": True},
                     raw_torchcam(torchcam.methods.GradCAMpp, layer, target))
-    if s.stride == 1:  # the draws of a large input are large files
+    if s.stride == 1:
         smooth_torchcam_cases(s, out)
+    elif s.name == "lite0-chelsea":
+        large_smooth_case(s, out)
     if hasattr(s.net, "fc"):
         linear_head_cases(s, "cam", "fc", {c: c for c in s.classes}, out)
 
@@ -246,12 +275,14 @@ def smooth_cases(out: subjects.Cases) -> None:
 
 
 ORACLES = {"grad-cam": (grad_cam_cases, ("grad-cam", "torch", "numpy")),
-           "torchcam": (torchcam_cases, ("torchcam", "torch"))}
+           "torchcam": (torchcam_cases, ("torchcam", "torch")),
+           "openvino-xai": (openvino_cases, ("openvino_xai", "torch"))}
 NOTES = {
     "grad-cam": {"sign": "Components (eigencam, eigengradcam, eigen_smooth) are turned so that they correlate "
                          "positively with the mean activation: the library leaves the SVD's sign."},
     "torchcam": {"gradcam++": "The division that makes alpha is lost in a copy (alpha[idx][mask].div_): the weights "
                               "are sum(g^2 relu(g)). The dialect has the same."},
+    "openvino-xai": {"scaling": "embed_scaling=False: the means themselves."},
 }
 
 
@@ -265,7 +296,7 @@ def main() -> None:
             derived_cases(s, out)
     if oracle == "grad-cam":
         smooth_cases(out)
-    else:
+    if oracle == "torchcam":
         linear_head_cases(steer(), "ram", "speed", {0: {"output": {"name": "speed", "index": 0}}}, out)
     out.save({name: metadata.version(name) for name in packages}, NOTES[oracle])
 

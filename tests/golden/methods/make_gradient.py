@@ -15,6 +15,7 @@ import captum.attr as ca
 import numpy as np
 import pytorch_grad_cam
 import torch
+from captum.attr._core.gradient_shap import InputBaselineXGradient
 from pytorch_grad_cam.utils.model_targets import ClassifierOutputTarget
 from scipy import ndimage
 
@@ -126,6 +127,14 @@ def noisy(m: Maker) -> None:
     tensor, layer = list(m.s.layers.items())[0]
     m.add("guidedgradcam-smoothgrad", "guidedgradcam", t, {"noise": "smoothgrad", "layer": tensor}, draws=folder,
           compute=lambda: summed(tunnel(ca.GuidedGradCam(net, layer), "smoothgrad")))
+    ways = {"gradientxactivation": (ca.LayerGradientXActivation, "vargrad", {}),
+            "internal_influence": (ca.InternalInfluence, "smoothgrad", {"n_steps": 5}),
+            "layer_integratedgradients": (ca.LayerIntegratedGradients, "squared", {"n_steps": 5}),
+            "conductance": (ca.LayerConductance, "squared", {"n_steps": 5})}
+    for which, (method, kind, more) in ways.items():
+        params = {"which": which, "layer": tensor, "noise": kind, **({"steps": 5} if more else {})}
+        m.add(f"layer-{which}-{kind}", "layergradients", t, params, draws=folder,
+              compute=lambda method=method, kind=kind, more=more: summed(tunnel(method(net, layer), kind, **more)))
 
 
 def shap(m: Maker) -> None:
@@ -136,16 +145,24 @@ def shap(m: Maker) -> None:
     alphas = rng.uniform(size=DRAWS).astype(np.float32)
     folder = m.out.draws(f"{m.s.name}-shap", noise=noise, baselines=baselines, alphas=alphas)
 
-    def attribute(t):
+    def attribute(t, kind):
+        """GradientShap.attribute, which leaves the kind of fold at its default."""
         n = len(m.s.x)
+        tunnel = ca.NoiseTunnel(InputBaselineXGradient(m.net))
         with given_noise(noise), \
                 mock.patch("numpy.random.choice", lambda _n, count: np.tile(np.arange(DRAWS), n)), \
                 mock.patch("numpy.random.uniform", lambda _low, _high, count: np.tile(np.float64(alphas), n)):
-            return ca.GradientShap(m.net).attribute(m.x(), baselines=tensor_like(m.x(), baselines), target=t,
-                                                    n_samples=DRAWS, stdevs=0.1)
+            given = {"baselines": tensor_like(m.x(), baselines), "target": t}
+            if kind == "smoothgrad":
+                return ca.GradientShap(m.net).attribute(m.x(), **given, n_samples=DRAWS, stdevs=0.1)
+            return tunnel.attribute(m.x(), **given, nt_type=NOISE[kind], nt_samples=DRAWS, stdevs=0.1,
+                                    draw_baseline_from_distrib=True)
     for t in m.s.classes:
         m.add(f"gradientshap-class{t}", "gradientshap", t, {"noise_sigma": 0.1}, draws=folder,
-              compute=lambda t=t: summed(attribute(t)))
+              compute=lambda t=t: summed(attribute(t, "smoothgrad")))
+    for kind in ("squared", "vargrad"):
+        m.add(f"gradientshap-{kind}", "gradientshap", t, {"noise_sigma": 0.1, "noise": kind}, draws=folder,
+              compute=lambda kind=kind: summed(attribute(t, kind)))
 
 
 def neurons(m: Maker) -> None:
@@ -160,6 +177,26 @@ def neurons(m: Maker) -> None:
           lambda: summed(ca.NeuronIntegratedGradients(m.net, layer).attribute(m.x(), chosen, n_steps=10)))
     m.add("neuron-guidedbackprop", "guidedbackprop", target, {},
           lambda: summed(ca.NeuronGuidedBackprop(m.net, layer).attribute(m.x(), chosen)))
+    conductance(m, channel, row, col)
+
+
+def conductance(m: Maker, channel, row, col) -> None:
+    (tensor, layer), t = list(m.s.layers.items())[0], m.s.classes[0]
+    rules_here = ("gausslegendre", "riemann_middle")
+    for rule in rules_here:
+        params = {"layer": tensor, "channel": channel, "row": row, "column": col, "steps": 10, "rule": rule}
+        m.add(f"neuronconductance-{rule}", "neuronconductance", t, params,
+              lambda rule=rule: summed(ca.NeuronConductance(m.net, layer).attribute(
+                  m.x(), (channel, row, col), target=t, n_steps=10, method=rule)))
+
+    def of_channel() -> np.ndarray:
+        """The library takes single neurons: the sum over all of the channel's."""
+        height, width = oracles.layer_value(m.net, layer, m.s.x).shape[2:]
+        return sum(summed(ca.NeuronConductance(m.net, layer).attribute(
+            m.x(), (channel, i, j), target=t, n_steps=4, method="gausslegendre"))
+            for i in range(height) for j in range(width))
+    m.add("neuronconductance-channel", "neuronconductance", t,
+          {"layer": tensor, "channel": channel, "steps": 4}, of_channel)
 
 
 def layers(m: Maker, small: bool) -> None:
@@ -230,8 +267,42 @@ def saliency_cases(m: Maker) -> None:
         regions(m, pair, each, t, small)
     if small:
         guided(m, pair)
+        smoothed(m, pair)
         m.add("blurig-sqrt", "blurig", t, {**blur, "sqrt": True},
               lambda: each(pair.BlurIG(), t, **blur, sqrt=True))
+
+
+def smoothed(m: Maker, pair) -> None:
+    """The library's own noise, given: the mean, or the mean square, of what each draw gives. For XRAI, whose maps have no
+    colours, its GetSmoothedMask ends in an error of shapes: its maps of noisy pictures are averaged here."""
+    rng, t = np.random.RandomState(500), m.s.classes[1]
+    noise = (0.2 * rng.standard_normal((DRAWS, *m.s.x.shape[1:]))).astype(np.float32)
+    masks = grid_and_discs(m)
+    folder = m.out.draws(f"{m.s.name}-smoothed", noise=noise, segments=np.stack(masks))
+
+    def fold(method, magnitude, **params):
+        found = []
+        for x in m.s.x:
+            draws = iter(np.float64(noise).transpose(0, 2, 3, 1))
+            with mock.patch("numpy.random.normal", lambda *_, draws=draws: next(draws)), \
+                    mock.patch("numpy.quantile", quantile):
+                mask = method.GetSmoothedMask(np.float64(x).transpose(1, 2, 0), gradients_for(m.net, t), nsamples=DRAWS,
+                                              magnitude=magnitude, **params)
+            found.append(mask.sum(axis=2) if mask.ndim == 3 else mask)
+        return np.stack(found)
+
+    blur = {"max_sigma": 6, "steps": 5}
+    for kind in ("smoothgrad", "squared"):
+        m.add(f"blurig-{kind}", "blurig", t, {**blur, "noise": kind}, draws=folder,
+              compute=lambda kind=kind: fold(pair.BlurIG(), kind == "squared", **blur))
+    how = pair.XRAIParameters(steps=6)
+    m.add("xrai-smoothgrad", "xrai", t, {"steps": 6, "noise": "smoothgrad"}, draws=folder, compute=lambda: np.stack([
+        np.mean([pair.XRAI().GetMask(np.float64(x + draw).transpose(1, 2, 0), gradients_for(m.net, t), segments=masks,
+                                     extra_parameters=how) for draw in noise], axis=0) for x in m.s.x]))
+    if m.s.name == "tiny-resnet":  # a path that one unit sends another way: see guided()
+        zero = np.zeros_like(np.float64(m.s.x[0]).transpose(1, 2, 0))
+        m.add("guidedig-smoothgrad", "guidedig", t, {"steps": 4, "noise": "smoothgrad"}, draws=folder,
+              compute=lambda: fold(pair.GuidedIG(), False, x_baseline=zero, x_steps=4, fraction=0.25, max_dist=0.02))
 
 
 def guided(m: Maker, pair) -> None:
@@ -260,16 +331,19 @@ def guided(m: Maker, pair) -> None:
     raise SystemExit(f"{m.s.name}: no calm path")
 
 
+def grid_and_discs(m: Maker) -> list:
+    y, x = np.mgrid[:m.s.x.shape[2], :m.s.x.shape[3]]
+    masks = [(y // 11 == i) & (x // 11 == j) for i in range(3) for j in range(3)]
+    return masks + [(y - i) ** 2 + (x - j) ** 2 <= 49 for i in (8, 17, 26) for j in (9, 20)]
+
+
 def regions(m: Maker, pair, each, t, small) -> None:
     """XRAI: on the small pictures with given segments, a grid and discs over it; on the large with its own."""
     if not small:
         how = pair.XRAIParameters(steps=3)
         m.add(f"xrai-class{t}", "xrai", t, {"steps": 3}, lambda: each(pair.XRAI(), t, extra_parameters=how), thin=True)
         return
-    height, width = m.s.x.shape[2:]
-    y, x = np.mgrid[:height, :width]
-    masks = [(y // 11 == i) & (x // 11 == j) for i in range(3) for j in range(3)]
-    masks += [(y - i) ** 2 + (x - j) ** 2 <= 49 for i in (8, 17, 26) for j in (9, 20)]
+    masks = grid_and_discs(m)
     folder = m.out.draws(f"{m.s.name}-segments", segments=np.stack(masks))
     for kind in ("full", "fast"):
         how = pair.XRAIParameters(steps=10, algorithm=kind)
@@ -306,6 +380,17 @@ def full_gradient(net, x, target) -> np.ndarray:
     return cam(tensor_of(net, x), [ClassifierOutputTarget(target)] * len(x))
 
 
+def noisy_fullgrad(m: Maker) -> None:
+    """The library has no noise: its maps of noisy pictures, folded here as Captum folds."""
+    noise = (0.3 * np.random.RandomState(600).standard_normal((DRAWS, *m.s.x.shape[1:]))).astype(np.float32)
+    folder, t = m.out.draws(f"{m.s.name}-fullgrad", noise=noise), m.s.classes[0]
+    folds = {"smoothgrad": lambda maps: maps.mean(axis=0), "squared": lambda maps: (maps ** 2).mean(axis=0),
+             "vargrad": lambda maps: (maps ** 2).mean(axis=0) - maps.mean(axis=0) ** 2}
+    for kind, fold in folds.items():
+        m.add(f"fullgrad-{kind}", "fullgrad", t, {"noise": kind}, draws=folder, compute=lambda fold=fold: fold(
+            np.stack([full_gradient(m.net, m.s.x + draw, t) for draw in noise])))
+
+
 def grad_cam_cases(m: Maker) -> None:
     net = folded(m.net)
     x = tensor_of(m.net, m.s.x)
@@ -314,6 +399,8 @@ def grad_cam_cases(m: Maker) -> None:
     whole, m.net = m.net, net
     for t in m.s.classes:
         m.add(f"fullgrad-class{t}", "fullgrad", t, {}, lambda t=t: full_gradient(net, m.s.x, t), thin=True)
+    if m.s.stride == 1:
+        noisy_fullgrad(m)
     m.net = whole
 
 

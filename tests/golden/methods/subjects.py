@@ -79,12 +79,12 @@ class Cases:
         self.folder, self.oracle, self.cases = DATA / "methods" / family, oracle, []
         self.folder.mkdir(parents=True, exist_ok=True)
 
-    def draws(self, folder: str, **arrays: np.ndarray) -> str:
-        """A folder for --use-draws; gives its name as cases have it."""
+    def draws(self, folder: str, as_they_are: bool = False, **arrays: np.ndarray) -> str:
+        """A folder for --use-draws, in float32 or the arrays' own type; gives its name as cases have it."""
         place = self.folder / "draws" / folder
         place.mkdir(parents=True, exist_ok=True)
         for name, values in arrays.items():
-            np.save(place / f"{name}.npy", np.ascontiguousarray(values, dtype=np.float32))
+            np.save(place / f"{name}.npy", np.ascontiguousarray(values, dtype=None if as_they_are else np.float32))
         return str(place.relative_to(DATA))
 
     def add(self, subject: Subject, name: str, method: str, target, params: dict, values: np.ndarray, *,
