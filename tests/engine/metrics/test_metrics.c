@@ -416,29 +416,30 @@ START_TEST(imputed_pixels_are_means)
 {
     enum { H = 23, W = 31 };
     static bool missing[H * W];
-    static double plane[H * W];
+    static double pixels[H * W][XAI_IMPUTER_PLANES];
     for (int kind = 0; kind < 5; kind++) {
         xai_arena *arena = xai_arena_new(0);
         xai_imputer *im = xai_imputer_new(arena, H, W);
         ck_assert_ptr_nonnull(im);
         for (int i = 0; i < H * W; i++) {
             int y = i / W, x = i % W;
-            plane[i] = sin(i * 0.37) * 3;
+            for (int k = 0; k < 3; k++) pixels[i][k] = sin(i * 0.37 + k) * 3; /* the fourth is not used: zeros */
             missing[i] = kind == 0 ? (i * 7919) % 3 == 0 : kind == 1 ? i > 0 : kind == 2 ? x > 4 : kind == 3 ? y % 2 : x == 9;
         }
         xai_imputer_set(im, missing);
-        xai_imputer_fill(im, plane);
-        for (int i = 0; i < H * W; i++) {
+        xai_imputer_fill(im, pixels[0]);
+        for (int n = 0; n < XAI_IMPUTER_PLANES * H * W; n++) {
+            int i = n / XAI_IMPUTER_PLANES, k = n % XAI_IMPUTER_PLANES;
             double sum = 0, all = 0;
             for (int v = i / W - 1; v <= i / W + 1; v++)
                 for (int u = i % W - 1; u <= i % W + 1; u++) {
                     if (v < 0 || u < 0 || v >= H || u >= W || (v == i / W && u == i % W)) continue;
                     double weight = v == i / W || u == i % W ? 2 : 1;
-                    sum += weight * plane[v * W + u];
+                    sum += weight * pixels[v * W + u][k];
                     all += weight;
                 }
-            if (missing[i]) ck_assert_double_eq_tol(plane[i], sum / all, 1e-6);
-            else ck_assert_double_eq(plane[i], sin(i * 0.37) * 3);
+            if (missing[i]) ck_assert_double_eq_tol(pixels[i][k], sum / all, 1e-6);
+            else ck_assert_double_eq(pixels[i][k], k == 3 ? 0 : sin(i * 0.37 + k) * 3);
         }
         xai_arena_free(arena);
     }
