@@ -19,6 +19,13 @@ xai_status xai_comparison_init(xai_comparison *c, const xai_metric_item *item, x
 /* Runs the metric on a map; what `use` does not take out of the finding is gone afterwards. */
 typedef xai_status (*use_fn)(xai_comparison *c, void *user, const xai_finding *found, xai_error *err);
 
+/* A method that cannot run again as asked (other weights let the scores overflow, say) has no grade; the rest has. */
+static bool is_refusal(const xai_metric *m, xai_status status)
+{
+    xai_class class = xai_status_class(status);
+    return (m->needs & XAI_METRIC_METHOD) && (class == XAI_CLASS_UNSUPPORTED || status == XAI_E_BAD_MODEL);
+}
+
 static xai_status run(xai_comparison *c, const xai_graded *map, use_fn use, void *user, xai_error *err)
 {
     const xai_metric *m = c->item->metric;
@@ -27,7 +34,14 @@ static xai_status run(xai_comparison *c, const xai_graded *map, use_fn use, void
     g->scratch = xai_arena_new(0);
     if (!g->scratch) XAI_NO_MEMORY(err);
     xai_status status = xai_token_check(g->context->token, err);
-    if (status == XAI_OK) status = m->run(g, c->item->params, c->state, map, &found, err);
+    xai_error why = {0};
+    if (status == XAI_OK) {
+        status = m->run(g, c->item->params, c->state, map, &found, &why);
+        if (is_refusal(m, status)) {
+            found = (xai_finding){.refusal = why.msg};
+            status = XAI_OK;
+        } else if (status != XAI_OK && err) *err = why;
+    }
     if (status == XAI_OK && !found.refusal && !isfinite(found.value))
         status = XAI_ERROR_SET(err, BAD_MODEL, m->info.id, "%s is not a finite number: the model overflows on variants of "
                                "this input", m->info.id);
