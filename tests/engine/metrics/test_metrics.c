@@ -32,7 +32,8 @@ static xai_model *make_linear(void)
     onnx_builder b;
     xai_model *m = NULL;
     xai_error err = {0};
-    xai_model_config config = {.head = XAI_HEAD_SOFTMAX, .head_known = true, .channels = XAI_CHANNELS_GRAY, .step_count = 1};
+    xai_model_config config = {.head = XAI_HEAD_SOFTMAX, .head_known = true, .channels = XAI_CHANNELS_GRAY,
+                               .step_count = 1};
     config.steps[0] = (xai_preprocess_step){.op = XAI_STEP_NORMALIZE, .mean = {0, 0, 0}, .scale = {1, 1, 1}};
     onnx_begin(&b, 13);
     onnx_input(&b, "x", "1x1x8x8");
@@ -300,7 +301,8 @@ START_TEST(a_map_of_one_value_is_graded)
     static const float NOTHING[PIXELS], ONES[1] = {1};
     const xai_metric_info *m = xai_metric_at((size_t)_i);
     for (int k = 0; k < 2; k++) {
-        question q = {.model = linear, .map = k ? ONES : NOTHING, .rows = k ? 1 : SIDE, .cols = k ? 1 : SIDE, .metric = m->id};
+        question q = {.model = linear, .map = k ? ONES : NOTHING, .rows = k ? 1 : SIDE, .cols = k ? 1 : SIDE,
+                      .metric = m->id};
         xai_result *r;
         xai_error err;
         add_number(&q, "random", 3);
@@ -343,7 +345,8 @@ START_TEST(deletion_of_a_linear_model_is_its_parts)
     float map[PIXELS], back[PIXELS];
     parts(map);
     for (int i = 0; i < PIXELS; i++) back[i] = -map[i];
-    xai_grade best = grade_of("deletion", map, SIDE, SIDE, "step", 10), worst = grade_of("deletion", back, SIDE, SIDE, "step", 10);
+    xai_grade best = grade_of("deletion", map, SIDE, SIDE, "step", 10);
+    xai_grade worst = grade_of("deletion", back, SIDE, SIDE, "step", 10);
     ck_assert_double_eq_tol(best.value, deleted_area(map), 1e-4);
     ck_assert_double_eq_tol(worst.value, deleted_area(back), 1e-4);
     ck_assert(best.percentile == 100 && worst.percentile == 0 && best.random_count == 20);
@@ -365,7 +368,7 @@ START_TEST(road_prefers_the_true_parts)
     for (int i = 0; i < PIXELS; i++) back[i] = -map[i];
     xai_grade best = grade_of("road", map, SIDE, SIDE, "noise", 0), worst = grade_of("road", back, SIDE, SIDE, "noise", 0);
     ck_assert_double_eq_tol(best.value, -worst.value, 0.15 * best.value); /* thresholds are not symmetric */
-    ck_assert(best.value > best.random_mean && best.random_mean > worst.value); /* holes are filled: not the best possible */
+    ck_assert(best.value > best.random_mean && best.random_mean > worst.value); /* not the best: holes are filled */
 }
 END_TEST
 
@@ -424,7 +427,8 @@ START_TEST(imputed_pixels_are_means)
         for (int i = 0; i < H * W; i++) {
             int y = i / W, x = i % W;
             for (int k = 0; k < 3; k++) pixels[i][k] = sin(i * 0.37 + k) * 3; /* the fourth is not used: zeros */
-            missing[i] = kind == 0 ? (i * 7919) % 3 == 0 : kind == 1 ? i > 0 : kind == 2 ? x > 4 : kind == 3 ? y % 2 : x == 9;
+            const bool kinds[5] = {(i * 7919) % 3 == 0, i > 0, x > 4, y % 2 != 0, x == 9};
+            missing[i] = kinds[kind];
         }
         xai_imputer_set(im, missing);
         xai_imputer_fill(im, pixels[0]);
