@@ -229,6 +229,7 @@ docs: ## make anew what the programs print: openapi.json, config.example.json, t
 	$(BUILD)/explaind --print-openapi >docs/openapi.json
 	$(BUILD)/explaind --print-config >config.example.json
 	$(BUILD)/xai methods --markdown | sed -i -e '/<!-- methods -->/,/<!-- \/methods -->/{//!d}' -e '/<!-- methods -->/r /dev/stdin' README.md
+	$(BUILD)/xai metrics --markdown | sed -i -e '/<!-- metrics -->/,/<!-- \/metrics -->/{//!d}' -e '/<!-- metrics -->/r /dev/stdin' docs/metrics.md
 	$(if $(wildcard docs/bench.json),$(PYTHON) tests/bench/report.py)
 test-long: test asan tsan conformance fuzz ## everything: tests, sanitizers, other engines' numbers, fuzzing (an hour)
 
@@ -275,9 +276,9 @@ bench: deps-build ## ours beside other engines and explanation libraries, in tur
 	@$(VENV_BENCH)/bin/python tests/bench/bench.py --build $(BUILD) --rows '$(ROWS)' $(ROUNDS:%=--rounds %) $(if $(QUICK),--quick)
 
 .PHONY: sanity
-sanity: deps-build ## which methods notice that the network's weights were shuffled: fills docs/sanity.md
-	@$(SUBMAKE) $(BUILD)/xai $(VENV)/done
-	$(VENV)/bin/python tests/bench/sanity.py --xai $(BUILD)/xai
+sanity: deps-build ## which methods notice other weights and another class: fills docs/sanity.md
+	@$(SUBMAKE) $(BUILD)/xai
+	@$(PYTHON) tests/bench/sanity.py --xai $(BUILD)/xai
 
 # Sanitizers: builds of their own. The sandboxed decoder and the browser stay out: both limit what a process may map.
 SAN_MAKE = $(SUBMAKE) OPT=-O1 KERNEL_OPT=-O1 HARD='-fPIE -fno-omit-frame-pointer'

@@ -26,7 +26,8 @@ def test_metrics_are_listed_with_their_parameters():
     metrics = ask("metrics")
     assert {"insertion", "deletion", "road", "sparseness", "pointing"} <= {m["id"] for m in metrics}
     for metric in metrics:
-        assert metric["better"] in ("higher", "lower", "none") and metric["params"]["properties"]["random"]["default"] == 20
+        assert metric["better"] in ("higher", "lower", "none")
+        assert ("random" in metric["params"]["properties"]) == (metric["needs"] != "method")
     assert [m["id"] for m in ask("metrics", "road")] == ["road"]
     assert "there is no metric 'raod'" in call("metrics", "raod").stderr
 
@@ -55,6 +56,14 @@ def test_parameters_of_a_metric_are_its_own(tensor):
     assert grade["params"] == {"random": 3, "step": 100} and result["params"]["steps"] == 4 and grade["random_count"] == 3
     (series, _, _) = json.loads(json.dumps(xai.artifact(result, "deletion")["data"]["series"]))
     assert len(series["x"]) == 12 and series["x"][-1] == 1
+
+
+def test_nothing_is_compared_where_no_random_maps_are_wanted(tensor):
+    asked = ["--method", "saliency", "--evaluate", "averagedrop", "--param"]
+    (alone,), (beside,) = evaluate(tensor, *asked, "averagedrop.random=0"), evaluate(tensor, *asked, "averagedrop.random=2")
+    grade = alone["grades"][0]
+    assert grade["value"] == beside["grades"][0]["value"] and beside["grades"][0]["edges"] is not None
+    assert grade["percentile"] is grade["edges"] is grade["random_mean"] is None and grade["random_count"] == 0
 
 
 def test_a_region_from_a_picture_is_the_box(tensor, tmp_path):
