@@ -1,11 +1,11 @@
-/* Text in an arena: what it outgrows stays there, unused, less than as much again. One thread at a time. */
-#include "builder.h"
+/* A builder's buffer is replaced by one of twice the size when it is full; the arena keeps the old ones. One thread. */
+#include "text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
-static void reserve(xai_builder *b, size_t more)
+static void reserve(xai_text *b, size_t more)
 {
     if (b->failed || b->length + more < b->room) return;
     size_t room = 2 * (b->length + more) + 256;
@@ -19,7 +19,7 @@ static void reserve(xai_builder *b, size_t more)
     b->room = room;
 }
 
-void xai_builder_add(xai_builder *b, const char *format, ...)
+void xai_text_add(xai_text *b, const char *format, ...)
 {
     va_list args, again;
     va_start(args, format);
@@ -31,16 +31,19 @@ void xai_builder_add(xai_builder *b, const char *format, ...)
     va_end(again);
 }
 
-void xai_builder_put(xai_builder *b, char c)
+char *xai_text_take(xai_text *b, size_t length)
 {
-    reserve(b, 2);
-    if (!b->failed) b->text[b->length++] = c;
+    reserve(b, length + 1);
+    if (b->failed) return NULL;
+    b->length += length;
+    return b->text + b->length - length;
 }
 
-const char *xai_builder_text(xai_builder *b)
+xai_status xai_text_end(xai_text *b, const char **out, xai_error *err)
 {
     reserve(b, 1);
-    if (b->failed) return NULL;
+    if (b->failed) XAI_NO_MEMORY(err);
     b->text[b->length] = '\0';
-    return b->text;
+    *out = b->text;
+    return XAI_OK;
 }
