@@ -7,18 +7,21 @@
  * region, so it ends.
  *
  * The deletion pass comes before that where the set is large: a cut along the candidate order, then whole chunks of
- * regions, a quarter of the set at first, halved when none can be spared.
+ * regions, a quarter of the set at first, halved when none can be spared: the one missed least, or of a very large set
+ * as many at once as it bears.
  */
 #include <assert.h>
-#include <math.h>
 
 #include "state.h"
 
-enum { LADDER = 10 }; /* steps of a halving ladder: 2^9 > XAI_MASK_MAX */
+enum {
+    LADDER = 10, /* steps of a halving ladder: 2^9 > XAI_MASK_MAX */
+    LARGE = 64   /* regions of a set that is cut down boldly: step by step it would take too long */
+};
 
-typedef struct spare { /* a region that the set can do without */
-    int region;
-    float p;           /* without it */
+typedef struct spare { /* regions that the set can do without */
+    xai_mask regions;
+    float p; /* without them */
 } spare;
 
 /* The regions of a set, the most promising first; how many. */
@@ -30,20 +33,31 @@ static int list_by_order(const xai_sag_state *state, xai_mask mask, int *list)
     return n;
 }
 
-/* The regions that `mask` bears to lose, the most easily lost first (then the least promising); *count of them. */
-static xai_status find_spares(xai_sag_state *state, xai_mask mask, spare *spares, int *count, xai_error *err)
+static xai_mask chunk_of(const int *list, int size)
+{
+    xai_mask chunk = {{0}};
+    for (int i = 0; i < size; i++) chunk = xai_mask_with(chunk, list[i]);
+    return chunk;
+}
+
+/* The chunks of `size` regions that `mask` bears to lose, the most easily lost first (then the least promising). */
+static xai_status find_spares(xai_sag_state *state, xai_mask mask, int size, spare *spares, int *count, xai_error *err)
 {
     int list[XAI_MASK_MAX], n = list_by_order(state, mask, list);
+    xai_mask chunks[XAI_MASK_MAX];
     xai_sag_batch batch;
     XAI_TRY(xai_sag_batch_init(&batch, state->arena, (size_t)n, err));
-    for (int i = 0; i < n; i++) xai_sag_batch_add(&batch, xai_mask_without(mask, list[i]));
+    for (int end = n; end >= size; end -= size) { /* from the least promising */
+        chunks[batch.count] = chunk_of(list + end - size, size);
+        xai_sag_batch_add(&batch, xai_mask_minus(mask, chunks[batch.count]));
+    }
     XAI_TRY(xai_sag_batch_ask(&batch, state, err));
     *count = 0;
-    for (int i = n - 1; i >= 0; i--) {
+    for (size_t i = 0; i < batch.count; i++) {
         if (!xai_sag_reaches(state, batch.scores[i])) continue;
         int at = (*count)++;
         for (; at > 0 && spares[at - 1].p < batch.scores[i].p; at--) spares[at] = spares[at - 1];
-        spares[at] = (spare){.region = list[i], .p = batch.scores[i].p};
+        spares[at] = (spare){.regions = chunks[i], .p = batch.scores[i].p};
     }
     return XAI_OK;
 }
@@ -55,13 +69,13 @@ static xai_status drop_prefix(xai_sag_state *state, xai_mask *mask, const spare 
     XAI_TRY(xai_sag_batch_init(&batch, state->arena, LADDER, err));
     for (int length = count; length >= 1; length /= 2) {
         xai_mask rest = *mask;
-        for (int i = 0; i < length; i++) rest = xai_mask_without(rest, spares[i].region);
+        for (int i = 0; i < length; i++) rest = xai_mask_minus(rest, spares[i].regions);
         xai_sag_batch_add(&batch, rest);
     }
     XAI_TRY(xai_sag_batch_ask(&batch, state, err));
     size_t step = 0;
     while (step + 1 < batch.count && !xai_sag_reaches(state, batch.scores[step])) step++;
-    *mask = batch.masks[step]; /* the last one drops a single region, whose loss is known to be borne */
+    *mask = batch.masks[step]; /* the last one drops a single spare, whose loss is known to be borne */
     return XAI_OK;
 }
 
@@ -70,7 +84,7 @@ xai_status xai_sag_reduce(xai_sag_state *state, xai_mask mask, xai_error *err)
     for (;;) {
         spare spares[XAI_MASK_MAX];
         int count;
-        XAI_TRY(find_spares(state, mask, spares, &count, err));
+        XAI_TRY(find_spares(state, mask, 1, spares, &count, err));
         if (count == 0) break;
         XAI_TRY(drop_prefix(state, &mask, spares, count, err));
     }
@@ -78,28 +92,6 @@ xai_status xai_sag_reduce(xai_sag_state *state, xai_mask mask, xai_error *err)
     XAI_TRY(xai_sag_ask(state, &mask, 1, &score, err));
     assert(xai_sag_reaches(state, score));
     return xai_sag_record(state, mask, score, err);
-}
-
-/* Scores the set without each of its chunks of `size` regions; drops the one missed least, if any is borne. */
-static xai_status drop_chunk(xai_sag_state *state, xai_mask *mask, int size, bool *dropped, xai_error *err)
-{
-    int list[XAI_MASK_MAX], n = list_by_order(state, *mask, list);
-    xai_sag_batch batch;
-    XAI_TRY(xai_sag_batch_init(&batch, state->arena, (size_t)n, err));
-    for (int end = n; end >= size; end -= size) { /* from the least promising */
-        xai_mask rest = *mask;
-        for (int i = end - size; i < end; i++) rest = xai_mask_without(rest, list[i]);
-        xai_sag_batch_add(&batch, rest);
-    }
-    XAI_TRY(xai_sag_batch_ask(&batch, state, err));
-    float best = -INFINITY;
-    for (size_t i = 0; i < batch.count; i++)
-        if (xai_sag_reaches(state, batch.scores[i]) && batch.scores[i].p > best) {
-            best = batch.scores[i].p;
-            *mask = batch.masks[i];
-        }
-    *dropped = best > -INFINITY;
-    return XAI_OK;
 }
 
 /* Cuts along the candidate order: the best 1, 2, 3, 4, 6, 8, 12, ... regions, and at last the whole set. */
@@ -125,11 +117,13 @@ static xai_status cut_prefix(xai_sag_state *state, xai_mask *mask, xai_error *er
 xai_status xai_sag_strip(xai_sag_state *state, xai_mask mask, xai_error *err)
 {
     XAI_TRY(cut_prefix(state, &mask, err));
-    int size = xai_mask_count(mask) / 4;
-    while (size >= 2) {
-        bool dropped;
-        XAI_TRY(drop_chunk(state, &mask, size, &dropped, err));
-        if (!dropped || xai_mask_count(mask) <= size) size /= 2;
+    for (int size = xai_mask_count(mask) / 4; size >= 2;) {
+        spare spares[XAI_MASK_MAX];
+        int count;
+        XAI_TRY(find_spares(state, mask, size, spares, &count, err));
+        if (count && xai_mask_count(mask) > LARGE) XAI_TRY(drop_prefix(state, &mask, spares, count, err));
+        else if (count) mask = xai_mask_minus(mask, spares[0].regions);
+        if (!count || xai_mask_count(mask) <= size) size /= 2;
     }
     return xai_sag_reduce(state, mask, err);
 }

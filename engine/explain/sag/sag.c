@@ -10,6 +10,7 @@
  */
 #include "document.h"
 #include "evidence.h"
+#include "refine.h"
 #include "scene.h"
 
 #include <math.h>
@@ -17,17 +18,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { REFERENCE_GRID = 7, REFERENCE_NODES = 4096, REFERENCE_EVALS = 1000000 };
+enum { REFERENCE_GRID = XAI_SAG_START_SIDE, REFERENCE_NODES = 4096, REFERENCE_EVALS = 1000000, REFERENCE_TYPICAL = 700 };
 
 static const xai_param PARAMS[] = {
     XAI_P_ENUM(xai_sag_options, dialect, XAI_SAG_NATIVE, "native|reference",
-               "'reference' searches as the paper's code does, from a 7 x 7 mask, and without bounds of its own."),
+               "'reference' searches as the paper's code does, from an I-GOS mask of 7 x 7, and is bounded by time alone."),
     XAI_P_ENUM(xai_sag_options, preset, XAI_SAG_NO_PRESET, "none|crisp",
                "Shorthand for region and baseline: 'crisp' is hard patches on the mean colour."),
     XAI_P_ENUM(xai_sag_options, region, XAI_REGION_TENT, XAI_REGION_CHOICES,
                "Shape of a patch: soft and overlapping, a crisp rectangle, one with soft edges, or a superpixel that "
                "follows the picture's contours."),
     XAI_P_INT(xai_sag_options, grid, 7, 3, 14, "Patches along each side of the image."),
+    XAI_P_INT(xai_sag_options, coarse, 0, 0, 13,
+              "If above 0: explanations are found on so coarse a grid first and refined within; saves most of the work "
+              "where the grid is fine."),
     XAI_P_INT(xai_sag_options, segments, 49, 4, 64, "About how many superpixels there are."),
     XAI_P_ENUM(xai_sag_options, baseline, XAI_BASELINE_BLACK, XAI_BASELINE_CHOICES "|colour",
                "What is shown where no patch is."),
@@ -100,33 +104,12 @@ static xai_status find_versus(const xai_task *task, const char *name, int64_t *o
     return status;
 }
 
-/* The mask of the reference code's start, whose lowest values are the most promising: from the task's draws. */
-static xai_status find_mask(xai_task *task, int count, const double **out, xai_error *err)
-{
-    XAI_CHECK(xai_task_has_draws(task, "mask"), err, BAD_PARAM, "params.dialect",
-              "the reference code starts from an I-GOS mask: give one as mask.npy of 7 x 7 numbers (--use-draws)");
-    xai_tensor mask;
-    bool found;
-    XAI_TRY(xai_task_use_draws(task, "mask", 2, &mask, &found, err));
-    XAI_CHECK(mask.shape.dim[0] == REFERENCE_GRID && mask.shape.dim[1] == REFERENCE_GRID, err, BAD_TENSOR, "mask.npy",
-              "mask.npy must be of %d x %d numbers", REFERENCE_GRID, REFERENCE_GRID);
-    double *evidence = XAI_NEW(task->arena, double, (size_t)count);
-    if (!evidence) XAI_NO_MEMORY(err);
-    for (int i = 0; i < count; i++) {
-        float value = ((const float *)mask.data)[i];
-        XAI_CHECK(isfinite(value), err, BAD_TENSOR, "mask.npy", "mask.npy holds a number that is not finite");
-        evidence[i] = -(double)value;
-    }
-    *out = evidence;
-    return XAI_OK;
-}
-
 /* What tells where to look first. */
 static xai_status find_evidence(xai_task *task, const xai_sag_options *o, const xai_regions *regions,
                                 const double **out, xai_error *err)
 {
     *out = NULL;
-    if (o->dialect == XAI_SAG_REFERENCE) return find_mask(task, regions->count, out, err);
+    if (o->dialect == XAI_SAG_REFERENCE) return xai_sag_start_mask(task, out, err);
     return o->gradcam ? xai_sag_evidence(task, regions, out, err) : XAI_OK;
 }
 
@@ -196,9 +179,21 @@ static xai_status check(const xai_model *model, const void *params, xai_error *e
     XAI_CHECK(o->dialect == XAI_SAG_NATIVE || usual, err, BAD_PARAM, "params.dialect",
               "the dialect 'reference' knows a %d x %d grid of tents on black and the relative criterion alone",
               REFERENCE_GRID, REFERENCE_GRID);
+    bool coarser = o->coarse >= 3 && o->coarse < o->grid && o->region != XAI_REGION_SUPERPIXEL;
+    XAI_CHECK(!o->coarse || (coarser && o->dialect == XAI_SAG_NATIVE), err, BAD_PARAM, "params.coarse",
+              "a coarse grid must have 3 to %lld patches a side, fewer than the grid; superpixels and the dialect "
+              "'reference' have none", (long long)o->grid - 1);
     XAI_CHECK(o->p_low <= o->p_high, err, BAD_PARAM, "params.p_low",
               "p_low (%g) must not exceed p_high (%g)", o->p_low, o->p_high);
     return XAI_OK;
+}
+
+/* The start of the reference code follows gradients. */
+static unsigned lanes_of(const void *params)
+{
+    const xai_sag_options *o = params;
+    bool both = o->dialect == XAI_SAG_REFERENCE;
+    return 1 << XAI_PLAN_FORWARD | (both ? 1 << XAI_PLAN_GRADIENT : 0);
 }
 
 /* A typical run; max_evals bounds it. */
@@ -206,7 +201,29 @@ static double cost(const xai_model *model, const void *params)
 {
     const xai_sag_options *o = params;
     (void)model;
+    if (o->dialect == XAI_SAG_REFERENCE) return 3 + xai_sag_start_cost() + REFERENCE_TYPICAL;
     return 5 + fmin((double)o->max_evals, 10.0 * (double)(o->grid * o->grid));
+}
+
+/* Explanations on the coarse grid, as seeds of the fine search; *spent of its evaluations. */
+static xai_status look_coarsely(xai_task *task, const xai_sag_options *o, const eyes *fine, xai_sag_settings *settings,
+                                size_t *spent, xai_error *err)
+{
+    xai_sag_options options = *o;
+    options.grid = o->coarse;
+    eyes e = *fine;
+    XAI_TRY(xai_sag_scene_init(&e.scene, task->context, &options, task->arena, err));
+    xai_sag_settings rough = *settings;
+    rough.count = e.scene.regions.count;
+    rough.counterfactuals = 0;
+    rough.max_nodes = 1; /* no graph */
+    rough.evidence = NULL;
+    XAI_TRY(find_evidence(task, &options, &e.scene.regions, &rough.evidence, err));
+    xai_sag_result result;
+    XAI_TRY(xai_sag_search(&rough, look, &e, task->context->token, task->arena, &result, err));
+    *spent = result.evals < settings->max_evals ? result.evals : settings->max_evals - 1;
+    settings->max_evals -= *spent;
+    return xai_sag_refine(&result, &e.scene.regions, &fine->scene.regions, task->arena, settings, err);
 }
 
 static xai_status run(xai_task *task, const void *params, xai_error *err)
@@ -218,6 +235,8 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
     XAI_TRY(xai_sag_scene_init(&e.scene, task->context, o, task->arena, err));
     xai_sag_settings settings = settings_of(o, e.scene.regions.count, &task->aim.target);
     XAI_TRY(find_evidence(task, o, &e.scene.regions, &settings.evidence, err));
+    size_t spent = 0;
+    if (o->coarse) XAI_TRY(look_coarsely(task, o, &e, &settings, &spent, err));
     XAI_TRY(find_versus(task, o->versus, &settings.versus, err));
     e.versus = e.aim;
     e.versus.target.class_index = settings.versus;
@@ -225,6 +244,8 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
     settings.labels = task->context->model->info.labels;
     xai_sag_result result;
     XAI_TRY(xai_sag_search(&settings, look, &e, task->context->token, task->arena, &result, err));
+    result.evals += spent;
+    settings.max_evals += spent;
     return lay_out(task, &e.scene, &settings, &result, err);
 }
 
@@ -236,7 +257,7 @@ const xai_method xai_method_sag = {
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_sag_options),
     .needs = XAI_NEEDS_PROBABILITY,
-    .lanes = 1 << XAI_PLAN_FORWARD,
+    .lanes_of = lanes_of,
     .space = XAI_SPACE_PROBABILITY,
     .check = check,
     .cost = cost,

@@ -18,7 +18,7 @@ typedef struct xai_sag_options {
     int dialect, preset, region, baseline, criterion;
     const char *versus; /* a class, or NULL */
     const char *colour; /* "#rrggbb"; NULL: middle gray */
-    int64_t grid, segments;
+    int64_t grid, coarse, segments;
     double sigma, p_high, p_low;
     bool gradcam;
     int64_t beam, candidates, patience, compact, exhaustive, overlap, shown, subset_max, counterfactuals;

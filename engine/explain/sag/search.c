@@ -82,10 +82,17 @@ static bool hopeless(const xai_sag_state *state, xai_sag_result *result)
 static xai_status run_stages(xai_sag_state *state, xai_error *err)
 {
     if (state->settings->dialect == XAI_SAG_REFERENCE) return run_stage(state, xai_sag_reference, 1, err);
+    if (state->settings->seed_count) {
+        XAI_TRY(run_stage(state, xai_sag_seeds, SEARCH_SHARE, err));
+        XAI_TRY(run_stage(state, xai_sag_roots, ROOTS_SHARE, err));
+        xai_sag_choose_roots(state);
+        return XAI_OK;
+    }
     XAI_TRY(run_stage(state, xai_sag_order, SEARCH_SHARE, err));
     XAI_TRY(run_stage(state, strip_all, SEARCH_SHARE, err));
     XAI_TRY(run_stage(state, xai_sag_squeeze, SQUEEZE_SHARE, err));
     XAI_TRY(run_stage(state, state->settings->exhaustive ? xai_sag_exhaust : xai_sag_beam, SEARCH_SHARE, err));
+    if (!state->mse_count) XAI_TRY(run_stage(state, strip_all, 1, err)); /* what it has scored, it need not again */
     XAI_TRY(run_stage(state, xai_sag_alternatives, ROOTS_SHARE, err));
     XAI_TRY(run_stage(state, xai_sag_roots, ROOTS_SHARE, err));
     xai_sag_choose_roots(state);

@@ -18,6 +18,8 @@ typedef enum xai_sag_criterion {
     XAI_SAG_ARGMAX    /* the target is the most probable class */
 } xai_sag_criterion;
 
+enum { XAI_SAG_MAX_SHOWN = 16, XAI_SAG_MAX_POOL = 20, XAI_SAG_MAX_SUBSET = 12, XAI_SAG_SEED_WIDTHS = 3 };
+
 typedef enum xai_sag_dialect {
     XAI_SAG_NATIVE,
     XAI_SAG_REFERENCE /* as the paper's reference code does it: reference.c */
@@ -45,10 +47,10 @@ typedef struct xai_sag_settings {
     int counterfactuals; /* sets wanted whose removal makes another class win; 0: none */
     int subset_max;    /* roots of at most so many regions are checked against all their subsets, 0 to 12 */
     size_t max_evals;  /* sets to evaluate, at least 1 */
+    const xai_mask (*seeds)[XAI_SAG_SEED_WIDTHS]; /* [seed_count]: search within these alone, each set in the next */
+    size_t seed_count; /* 0: search everywhere */
     const double *evidence; /* [count], larger = more promising, finite; or NULL */
 } xai_sag_settings;
-
-enum { XAI_SAG_MAX_SHOWN = 16, XAI_SAG_MAX_POOL = 20, XAI_SAG_MAX_SUBSET = 12 };
 
 typedef enum xai_sag_truth { XAI_SAG_UNKNOWN, XAI_SAG_FALSE, XAI_SAG_TRUE } xai_sag_truth;
 

@@ -2,8 +2,8 @@
  * State: what the stages of one search share. Internal to this folder.
  *
  * Stages: order (evidence) -> strip (deletion pass) -> squeeze -> beam or exhaust -> alternatives -> roots (diverse,
- * certify) -> dag. Each takes the state, asks the oracle in batches, and records MSEs. The dialect of the reference code
- * has one stage in the place of all before dag.
+ * certify) -> dag. Each takes the state, asks the oracle in batches, and records MSEs. Seeds stand in
+ * the place of all before roots; the dialect of the reference code has one stage in the place of all before dag.
  */
 #ifndef XAI_EXPLAIN_SAG_STATE_H
 #define XAI_EXPLAIN_SAG_STATE_H
@@ -72,6 +72,9 @@ xai_status xai_sag_squeeze(xai_sag_state *state, xai_error *err);
 /* beam.c, exhaust.c: from the empty set upwards. */
 xai_status xai_sag_beam(xai_sag_state *state, xai_error *err);
 xai_status xai_sag_exhaust(xai_sag_state *state, xai_error *err);
+
+/* seeds.c: within what the settings give to begin with. */
+xai_status xai_sag_seeds(xai_sag_state *state, xai_error *err);
 
 /* alternatives.c: MSEs in the image without the roots. */
 xai_status xai_sag_alternatives(xai_sag_state *state, xai_error *err);

@@ -296,6 +296,55 @@ START_TEST(deletion_pass_always_ends_in_an_mse)
 }
 END_TEST
 
+/* 196 regions, of which fifteen in a row are worth something each. */
+static float fifteen_of_many(xai_mask m)
+{
+    int held = 0;
+    for (int i = 90; i < 105; i++) held += xai_mask_has(m, i);
+    return (float)held / 15 * 0.9f;
+}
+
+START_TEST(the_finest_grid_ends_in_an_mse)
+{
+    xai_sag_settings settings = planted_settings(196);
+    settings.max_evals = 1200;
+    settings.p_high = 0.9;
+    search(fifteen_of_many, &settings);
+    ck_assert_uint_ge(result.mse_count, 1);
+    ck_assert_int_eq(result.mses[0].size, 14); /* 14 / 15 is above 0.9 */
+    check_claims(fifteen_of_many, &settings);
+    settings.max_evals = 560; /* the search's share ends before the first: the rest of the budget goes there */
+    settings.evidence = (double[196]){0};
+    search(fifteen_of_many, &settings);
+    ck_assert_uint_ge(result.mse_count, 1);
+    check_claims(fifteen_of_many, &settings);
+}
+END_TEST
+
+START_TEST(seeds_bound_the_search)
+{
+    xai_sag_settings settings = planted_settings(49);
+    xai_mask some = SET(10, 11, 17, 18), more = SET(10, 11, 17, 18, 24, 25, 32, 33);
+    xai_mask other = SET(40, 46, 47, 48, 5);
+    const xai_mask seeds[][XAI_SAG_SEED_WIDTHS] = {{some, some, more}, {SET(24, 25), SET(24, 25, 32), more},
+                                                   {SET(0), SET(0, 1), SET(0, 1, 2)}, {other, other, other}};
+    settings.seeds = seeds;
+    settings.seed_count = 4;
+    search(three_ways, &settings);
+    ck_assert_uint_eq(result.mse_count, 3);
+    ck_assert_int_eq(planted_found(&result, SET(10, 17)), 1);
+    ck_assert_int_eq(planted_found(&result, SET(24, 25, 32)), 1); /* the tight one was too small */
+    ck_assert_int_eq(planted_found(&result, SET(40, 46, 47, 48)), 1);
+    ck_assert_uint_lt(result.evals, 98); /* no single region of the rest was looked at */
+    check_claims(three_ways, &settings);
+    settings.seeds = seeds + 2; /* of no use: the whole image, then */
+    settings.seed_count = 1;
+    search(three_ways, &settings);
+    ck_assert_uint_ge(result.mse_count, 1);
+    check_claims(three_ways, &settings);
+}
+END_TEST
+
 START_TEST(squeeze_finds_the_compact_set_elsewhere)
 {
     xai_sag_settings settings = planted_settings(49);
@@ -584,6 +633,8 @@ int main(void)
     tcase_add_loop_test(all, claims_hold_on_rough_landscapes, 0, 9);
     tcase_add_test(all, hidden_subset_replaces_the_root);
     tcase_add_test(all, deletion_pass_always_ends_in_an_mse);
+    tcase_add_test(all, the_finest_grid_ends_in_an_mse);
+    tcase_add_test(all, seeds_bound_the_search);
     tcase_add_test(all, squeeze_finds_the_compact_set_elsewhere);
     tcase_add_test(all, constant_function_is_degenerate);
     tcase_add_test(all, budgets_of_any_size_end_truly);
