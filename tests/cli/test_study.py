@@ -65,7 +65,7 @@ def test_every_photo_is_a_record_and_a_broken_one_says_why(sag):
     summary, out = sag
     lines = [json.loads(line) for line in (out / "records.jsonl").read_text().splitlines()]
     assert lines[0]["study"] == "sag" and [r["file"] for r in lines[1:]] == \
-        ["chelsea.png", "coffee.png", "broken.jpg", "digits-sum-2-12.png"]
+        ["chelsea.png", "broken.jpg", "coffee.png", "digits-sum-2-12.png"]  # spread over the set
     assert summary["photos"] == 4 and summary["measured"] == 3 and summary["status"] == "done"
     assert [f["file"] for f in summary["failures"]] == ["broken.jpg"] and summary["failures"][0]["error"] == "bad-image"
 
@@ -158,7 +158,7 @@ def methods(photos, tmp_path_factory):
 def test_grades_are_those_of_explain(photos, methods):
     _, out = methods
     records = [json.loads(line) for line in (out / "records.jsonl").read_text().splitlines()[1:]]
-    for record in records[:2]:
+    for record in [r for r in records if "methods" in r][:2]:
         alone = ask("explain", photos / record["file"], "--model", TINY, "--method", "saliency", "--evaluate", "sparseness",
                     "--param", "sparseness.random=3", "--target", record["class"], "--threads", 1)["results"][0]
         row = next(r for r in record["methods"] if r["name"] == "saliency")
