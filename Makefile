@@ -228,6 +228,7 @@ docs: ## make anew what the programs print: openapi.json, config.example.json, t
 	$(BUILD)/explaind --print-openapi >docs/openapi.json
 	$(BUILD)/explaind --print-config >config.example.json
 	$(BUILD)/xai methods --markdown | sed -i -e '/<!-- methods -->/,/<!-- \/methods -->/{//!d}' -e '/<!-- methods -->/r /dev/stdin' README.md
+	$(BUILD)/xai metrics --markdown | sed -i -e '/<!-- metrics -->/,/<!-- \/metrics -->/{//!d}' -e '/<!-- metrics -->/r /dev/stdin' docs/metrics.md
 	$(if $(wildcard docs/bench.json),$(PYTHON) tests/bench/report.py)
 test-long: test asan tsan conformance fuzz ## everything: tests, sanitizers, other engines' numbers, fuzzing (an hour)
 

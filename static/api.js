@@ -46,6 +46,7 @@ const getJson = async (path, options) => (await call(path, options)).json();
 const element = encodeURIComponent;
 
 export const getMethods = () => getJson('methods');
+export const getMetrics = () => getJson('metrics');
 export const getModels = () => getJson('models');
 export const getModel = (id) => getJson(`models/${element(id)}`);
 export const getSamples = () => getJson('samples');

@@ -1,7 +1,7 @@
 // The page: loads the texts and the server's lists, puts the parts in place, and asks the first question by itself,
 // so that a picture is answered with a heat map at once.
 
-import { apiKey, getMethods, getModel, getModels, getSamples, setApiKey } from './api.js';
+import { apiKey, getMethods, getMetrics, getModel, getModels, getSamples, setApiKey } from './api.js';
 import { button, h, uid } from './dom.js';
 import { errorText } from './errors.js';
 import { LANGUAGES, currentLanguage, setLanguage, t } from './i18n.js';
@@ -76,9 +76,10 @@ function renderHead() {
 
 async function load() {
     try {
-        const [methods, models, samples] = await Promise.all([
+        const [methods, models, metrics, samples] = await Promise.all([
             getMethods(),
             getModels(),
+            getMetrics().catch(() => []),
             getSamples().catch(() => []),
         ]);
         const model = await getModel((models.find((m) => m.default) ?? models[0]).id);
@@ -92,6 +93,7 @@ async function load() {
             models,
             model,
             methods,
+            metrics,
             samples,
             methodId,
             classIndex: wanted.classIndex,

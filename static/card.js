@@ -4,6 +4,7 @@
 import { announce, button, h } from './dom.js';
 import { errorText } from './errors.js';
 import { gateTitle } from './gates.js';
+import { gradesPart, isGradeCurve, metricTitle } from './grades.js';
 import { copyButton, curlCommand, fetchButton, jsonBlob, saveButton } from './files.js';
 import { count, duration, number, t, tOr } from './i18n.js';
 import { cancelRun, methodTitle, removeRun, startRun } from './run.js';
@@ -81,6 +82,7 @@ function shown(view, artifact, context) {
 
 function heading(artifact, entry) {
     const gate = gateTitle(artifact, entry);
+    if (isGradeCurve(artifact, entry)) return h('h4', {}, metricTitle(artifact.name));
     if (!gate) return h('h4', {}, tOr(`artifact.${artifact.name}`, artifact.name));
     return h('h4', { title: gate.tensor }, gate.title, h('span', { class: 'muted tensor' }, gate.tensor));
 }
@@ -165,7 +167,8 @@ function receipt({ result, entry }) {
 }
 
 function metricsPart(entry) {
-    const pairs = Object.entries(entry.metrics ?? {});
+    const graded = (entry.grades ?? []).map((g) => g.id);
+    const pairs = Object.entries(entry.metrics ?? {}).filter(([name]) => !graded.some((id) => name === id));
     return pairs.length > 0 && h('section', {}, h('h4', {}, t('metrics')), facts(pairs));
 }
 
@@ -174,13 +177,16 @@ function resultPart(run) {
     return result.results.map((entry) => {
         const context = { run, result, entry };
         const secondary = entry.artifacts.filter((a) => isSecondary(a, entry.artifacts));
-        const primary = entry.artifacts.filter((a) => !secondary.includes(a));
+        const curves = entry.artifacts.filter((a) => isGradeCurve(a, entry));
+        const primary = entry.artifacts.filter((a) => !secondary.includes(a) && !curves.includes(a));
         return h(
             'div',
             { class: 'entry' },
             entry.status === 'partial' && h('p', { class: 'notice' }, t('partial')),
             (entry.warnings ?? []).map((w) => h('p', { class: 'notice' }, w)),
             primaryPart(primary, context),
+            gradesPart(entry),
+            curves.length > 0 && lazyDetails(t('grades.curves'), () => curves.map((a) => artifactPart(a, context, true))),
             metricsPart(entry),
             h(
                 'div',
@@ -230,7 +236,7 @@ const bodies = { running: progressPart, done: resultPart, failed: failure, cance
 /** The card of a run. */
 export function card(run) {
     const wide = run.result?.results.some((e) =>
-        e.artifacts.some((a) => a.kind !== 'map' && !isSecondary(a, e.artifacts)),
+        e.artifacts.some((a) => a.kind !== 'map' && !isSecondary(a, e.artifacts) && !isGradeCurve(a, e)),
     );
     run.listeners.clear();
     return h(

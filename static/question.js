@@ -4,6 +4,7 @@ import { combobox } from './combobox.js';
 import { button, h, uid } from './dom.js';
 import { parameterOf } from './errors.js';
 import { makeForm } from './form.js';
+import { metricChoice } from './grades.js';
 import { t, tOr } from './i18n.js';
 import { startAndShow } from './results.js';
 import { methodTitle } from './run.js';
@@ -283,6 +284,7 @@ export function mountQuestion(place) {
                 ),
                 modelField(),
                 settings(method),
+                metricChoice(),
                 explainButton(),
             ),
         );

@@ -33,6 +33,7 @@ export function requestFor(method, { params = state.params[method.id] ?? {} } = 
     if (state.contrast !== null) target.contrast = state.contrast;
     const call = Object.keys(params).length ? { id: method.id, params } : { id: method.id };
     const request = { model: state.model.id, methods: [call], targets: [target], seed: state.seed };
+    if (state.evaluate.length) request.evaluate = state.evaluate;
     return takesBf16(method) ? { ...request, precision: state.precision } : request;
 }
 

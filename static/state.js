@@ -18,6 +18,8 @@ export const state = {
     models: [],
     model: null, // GET /models/{m}
     methods: [],
+    metrics: [], // what maps can be graded by
+    evaluate: [], // ids of those that are wanted
     samples: [],
     /** @type {Picture|null} */
     picture: null,

@@ -42,10 +42,25 @@ xai_status cli_methods(cli_call *call, xai_error *err)
     XAI_FAIL(err, UNKNOWN_METHOD, id ? id : "", "there is no method '%s'; `xai methods` lists them", id ? id : "");
 }
 
+static void print_metric_table(void)
+{
+    puts("| family | metric | what it says | good is | needs | cost of a map | paper |\n|---|---|---|---|---|---|---|");
+    for (size_t i = 0; i < xai_metric_count(); i++) {
+        const xai_metric_info *m = xai_metric_at(i);
+        const char *good = m->better == XAI_BETTER_HIGHER ? "high" : m->better == XAI_BETTER_LOWER ? "low" : "";
+        printf("| %s | `%s` %s | %s | %s | %s | %s |", m->family, m->id, m->title, m->summary, good, m->needs, m->cost);
+        print_paper(m->paper);
+    }
+}
+
 xai_status cli_metrics(cli_call *call, xai_error *err)
 {
     const char *id;
     XAI_TRY(cli_argument(call, "METRIC", true, &id, err));
+    if (call->options[CLI_MARKDOWN].count) {
+        print_metric_table();
+        return XAI_OK;
+    }
     json_t *list = json_array();
     for (size_t i = 0; i < xai_metric_count(); i++) {
         const xai_metric_info *m = xai_metric_at(i);

@@ -20,7 +20,7 @@ static xai_status take(const xai_grading *g, const xai_graded *map, const xai_re
 xai_status xai_grading_again(const xai_grading *g, const xai_graded *map, const xai_rerun *rerun, const float **out,
                              xai_error *err)
 {
-    const xai_context *c = g->context;
+    xai_context *c = g->context;
     const xai_target *target = rerun->target ? rerun->target : &map->explanation->target;
     xai_array tensor = {.dtype = XAI_F32, .rank = 4, .data = (void *)(uintptr_t)(rerun->input ? rerun->input : c->input)};
     memcpy(tensor.shape, c->model->info.input_shape, sizeof c->model->info.input_shape);
@@ -32,7 +32,11 @@ xai_status xai_grading_again(const xai_grading *g, const xai_graded *map, const 
     xai_token_nest(c->token, 1);
     xai_status status = xai_explain(&request, c->pool, c->token, &result, err);
     xai_token_nest(c->token, -1);
-    if (status == XAI_OK) status = take(g, map, result, out, err);
+    if (status == XAI_OK) {
+        c->forwards += result->forwards;
+        c->backwards += result->backwards;
+        status = take(g, map, result, out, err);
+    }
     xai_result_free(result);
     return status;
 }
@@ -48,7 +52,7 @@ static xai_status measure(const xai_grading *g, xai_context *c, double *value, x
 
 xai_status xai_grading_value(const xai_grading *g, const float *input, double *value, xai_error *err)
 {
-    const xai_context *own = g->context;
+    xai_context *own = g->context;
     xai_array tensor = {.dtype = XAI_F32, .rank = 4, .data = (void *)(uintptr_t)input};
     memcpy(tensor.shape, own->model->info.input_shape, sizeof own->model->info.input_shape);
     xai_arena *arena = xai_arena_new(0);
@@ -58,6 +62,7 @@ xai_status xai_grading_value(const xai_grading *g, const float *input, double *v
     xai_context c;
     xai_status status = xai_context_init(&c, &spec, err);
     if (status == XAI_OK) status = measure(g, &c, value, err);
+    own->forwards += c.forwards;
     xai_context_deinit(&c);
     xai_arena_free(arena);
     return status;

@@ -19,6 +19,13 @@ xai_status xai_comparison_init(xai_comparison *c, const xai_metric_item *item, x
 /* Runs the metric on a map; what `use` does not take out of the finding is gone afterwards. */
 typedef xai_status (*use_fn)(xai_comparison *c, void *user, const xai_finding *found, xai_error *err);
 
+/* A method that cannot run again as asked (other weights let the scores overflow, say) has no grade; the rest has. */
+static bool is_refusal(const xai_metric *m, xai_status status)
+{
+    xai_class class = xai_status_class(status);
+    return (m->needs & XAI_METRIC_METHOD) && (class == XAI_CLASS_UNSUPPORTED || status == XAI_E_BAD_MODEL);
+}
+
 static xai_status run(xai_comparison *c, const xai_graded *map, use_fn use, void *user, xai_error *err)
 {
     const xai_metric *m = c->item->metric;
@@ -27,7 +34,14 @@ static xai_status run(xai_comparison *c, const xai_graded *map, use_fn use, void
     g->scratch = xai_arena_new(0);
     if (!g->scratch) XAI_NO_MEMORY(err);
     xai_status status = xai_token_check(g->context->token, err);
-    if (status == XAI_OK) status = m->run(g, c->item->params, c->state, map, &found, err);
+    xai_error why = {0};
+    if (status == XAI_OK) {
+        status = m->run(g, c->item->params, c->state, map, &found, &why);
+        if (is_refusal(m, status)) {
+            found = (xai_finding){.refusal = why.msg};
+            status = XAI_OK;
+        } else if (status != XAI_OK && err) *err = why;
+    }
     if (status == XAI_OK && !found.refusal && !isfinite(found.value))
         status = XAI_ERROR_SET(err, BAD_MODEL, m->info.id, "%s is not a finite number: the model overflows on variants of "
                                "this input", m->info.id);
@@ -175,8 +189,11 @@ static xai_status add_curve(const xai_comparison *c, const xai_finding *found, c
         const xai_line *l = &found->lines[i];
         add_series(series, l->name ? l->name : "this map", l->x, l->y, l->count);
     }
-    if (r) add_series(series, "random maps, mean", r->mean.x, r->mean.y, r->mean.count);
-    add_series(series, "edges", c->edge_line.x, c->edge_line.y, c->edge_line.count);
+    const char *of = found->line_count > 1 ? found->lines[0].name : NULL; /* the line that others are compared by */
+    const char *random = of ? xai_arena_printf(arena, "random maps, %s", of) : "random maps, mean";
+    const char *edges = of ? xai_arena_printf(arena, "edges, %s", of) : "edges";
+    if (r) add_series(series, random, r->mean.x, r->mean.y, r->mean.count);
+    add_series(series, edges, c->edge_line.x, c->edge_line.y, c->edge_line.count);
     xai_doc_put(doc, "series", series);
     out->curve = out->name;
     return xai_task_add_doc(&(xai_task){.arena = arena, .result = e}, out->curve, XAI_ARTIFACT_CURVE, doc, err);

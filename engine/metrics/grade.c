@@ -201,11 +201,18 @@ static bool any_reruns(const job *j)
     return false;
 }
 
+static void count_passes(job *j)
+{
+    j->result->forwards += j->context.forwards;
+    j->result->backwards += j->context.backwards;
+}
+
 static xai_status run_again(job *j, xai_error *err)
 {
     if (!any_reruns(j)) return XAI_OK;
     xai_status status = open_context(j, false, err);
     if (status == XAI_OK) status = grade_all(j, true, err);
+    count_passes(j);
     xai_context_deinit(&j->context);
     return status;
 }
@@ -225,8 +232,7 @@ static xai_status run_variants(job *j, xai_error *err)
     XAI_TRY_OUT(make_grades(j, err));
     xai_token_stage(j->spec.token, "evaluate", total_cost(j));
     XAI_TRY_OUT(grade_all(j, false, err));
-    j->result->forwards += j->context.forwards;
-    j->result->backwards += j->context.backwards;
+    count_passes(j);
 out:
     xai_context_deinit(&j->context);
     return status;

@@ -11,15 +11,17 @@
 
 #include "base/arena.h"
 
+enum { XAI_IMPUTER_PLANES = 4 }; /* that are filled at a time: they share the matrix */
+
 typedef struct xai_imputer xai_imputer; /* workspace for one size, for one thread at a time */
 
 xai_imputer *xai_imputer_new(xai_arena *arena, int height, int width); /* NULL: no memory */
 
-/* The holes that the next planes have: missing[height * width]. */
+/* The holes that the next planes have: missing[height * width], which stays as it is until they are filled. */
 void xai_imputer_set(xai_imputer *imputer, const bool *missing);
 
-/* `plane` [height * width]: its missing pixels are filled in, until the residual is 1e-8 of what it was. Where all are
- * missing, they become 0. */
-void xai_imputer_fill(xai_imputer *imputer, double *plane);
+/* `pixels` [height * width][XAI_IMPUTER_PLANES]: the missing ones are filled in, until the residual is 1e-7 of what it
+ * was. Where all are missing, they become 0. Planes do not touch each other: unused ones may hold zeros. */
+void xai_imputer_fill(xai_imputer *imputer, double *pixels);
 
 #endif

@@ -164,10 +164,7 @@ static xai_status run(const xai_grading *g, const void *params, const void *stat
     for (size_t i = 0; i < stages; i++) {
         size_t n = reach(&fitted, l->count, i);
         x[i] = (double)n;
-        xai_status status = run_stage(g, &fitted, l, map, n, &y[i], err);
-        if (status == XAI_E_BAD_MODEL) out->refusal = "With other weights the network's scores are no finite numbers.";
-        if (out->refusal) return XAI_OK;
-        if (status != XAI_OK) return status;
+        XAI_TRY(run_stage(g, &fitted, l, map, n, &y[i], err));
         sum += y[i];
     }
     out->value = sum / (double)stages;

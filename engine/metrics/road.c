@@ -44,7 +44,7 @@ typedef struct bench {
     atomic_flag taken;
     xai_imputer *imputer;
     bool *missing;
-    double *plane;
+    double *pixels; /* height * width, XAI_IMPUTER_PLANES each */
 } bench;
 
 typedef struct road_state {
@@ -90,8 +90,8 @@ static xai_status prepare(const xai_grading *g, const void *params, void **state
         bench *b = &s->benches[i];
         b->imputer = xai_imputer_new(g->arena, g->height, g->width);
         b->missing = XAI_NEW(g->arena, bool, pixels);
-        b->plane = XAI_NEW(g->arena, double, pixels);
-        if (!b->imputer || !b->missing || !b->plane) XAI_NO_MEMORY(err);
+        b->pixels = XAI_NEW(g->arena, double, XAI_IMPUTER_PLANES * pixels);
+        if (!b->imputer || !b->missing || !b->pixels) XAI_NO_MEMORY(err);
         atomic_flag_clear(&b->taken);
     }
     return XAI_OK;
@@ -114,20 +114,23 @@ static bench *take_bench(const road_state *s)
         if (!atomic_flag_test_and_set(&s->benches[i].taken)) return &s->benches[i];
 }
 
-static void fill_channel(const road *r, bench *b, size_t channel, float *out)
+/* Channels `first` to first + count - 1, at most as many as an imputer has planes. */
+static void fill_channels(const road *r, bench *b, size_t first, size_t count, float *out)
 {
     const xai_context *c = r->context;
-    size_t height = (size_t)c->height, width = (size_t)c->width;
-    const float *in = c->input + channel * c->channel_stride, *noise = r->state->noise + channel * height * width;
-    out += channel * c->channel_stride;
-    for (size_t y = 0; y < height; y++)
-        for (size_t x = 0; x < width; x++) b->plane[y * width + x] = (double)in[y * c->row_stride + x * c->x_stride];
-    xai_imputer_fill(b->imputer, b->plane);
-    for (size_t y = 0; y < height; y++)
-        for (size_t x = 0; x < width; x++) {
-            size_t i = y * width + x;
-            double added = b->missing[i] ? r->params->noise * (double)noise[i] : 0;
-            out[y * c->row_stride + x * c->x_stride] = (float)(b->plane[i] + added);
+    size_t width = (size_t)c->width, pixels = (size_t)c->height * width;
+    memset(b->pixels, 0, XAI_IMPUTER_PLANES * pixels * sizeof *b->pixels);
+    for (size_t k = 0; k < count; k++)
+        for (size_t i = 0; i < pixels; i++) {
+            size_t from = (first + k) * c->channel_stride + i / width * c->row_stride + i % width * c->x_stride;
+            b->pixels[XAI_IMPUTER_PLANES * i + k] = (double)c->input[from];
+        }
+    xai_imputer_fill(b->imputer, b->pixels);
+    for (size_t k = 0; k < count; k++)
+        for (size_t i = 0; i < pixels; i++) {
+            size_t to = (first + k) * c->channel_stride + i / width * c->row_stride + i % width * c->x_stride;
+            double added = b->missing[i] ? r->params->noise * (double)r->state->noise[(first + k) * pixels + i] : 0;
+            out[to] = (float)(b->pixels[XAI_IMPUTER_PLANES * i + k] + added);
         }
 }
 
@@ -140,7 +143,9 @@ static void make(const void *user, size_t index, float *values)
     bench *b = take_bench(r->state);
     for (size_t i = 0; i < pixels; i++) b->missing[i] = weakest ? r->map[i] <= threshold : r->map[i] >= threshold;
     xai_imputer_set(b->imputer, b->missing);
-    for (size_t ch = 0; ch < (size_t)r->context->channels; ch++) fill_channel(r, b, ch, values);
+    size_t channels = (size_t)r->context->channels;
+    for (size_t ch = 0; ch < channels; ch += XAI_IMPUTER_PLANES)
+        fill_channels(r, b, ch, channels - ch < XAI_IMPUTER_PLANES ? channels - ch : XAI_IMPUTER_PLANES, values);
     atomic_flag_clear(&b->taken);
 }
 

@@ -1,7 +1,8 @@
-/* The pictures of a result: an overlay for every map, a drawing for every SAG, a plot for bars. Adds to the result's own
- * arena; one thread. */
+/* The pictures of a result: an overlay for every map, a drawing for every SAG, a plot for bars and lines. Adds to the
+ * result's own arena; one thread. */
 #include "bars.h"
 #include "base/token.h"
+#include "curve.h"
 #include "overlay.h"
 #include "sag_picture.h"
 
@@ -54,7 +55,9 @@ static xai_status add_plot(gallery *g, const xai_artifact *curve, xai_error *err
 {
     const char *name = xai_arena_printf(g->result->arena, "%s-picture", curve->name);
     if (!name) XAI_NO_MEMORY(err);
-    return xai_render_bars(curve->doc, name, g->result->arena, &g->list[g->count++], err);
+    xai_artifact *out = &g->list[g->count++];
+    if (xai_doc_is_bars(curve->doc)) return xai_render_bars(curve->doc, name, g->result->arena, out, err);
+    return xai_render_curve(curve->doc, name, g->result->arena, out, err);
 }
 
 static xai_status render_artifact(gallery *g, const xai_artifact *a, xai_error *err)
@@ -65,7 +68,8 @@ static xai_status render_artifact(gallery *g, const xai_artifact *a, xai_error *
     if (is_sag && g->outputs & XAI_OUTPUT_OVERLAY) return add_sag_picture(g, a, err);
     if (!(g->outputs & XAI_OUTPUT_OVERLAY)) return XAI_OK;
     if (is_map) return add_overlay(g, a, err);
-    if (a->kind == XAI_ARTIFACT_CURVE && xai_doc_is_bars(a->doc)) return add_plot(g, a, err);
+    bool plotted = a->kind == XAI_ARTIFACT_CURVE && (xai_doc_is_bars(a->doc) || xai_doc_is_lines(a->doc));
+    if (plotted) return add_plot(g, a, err);
     return a->kind == XAI_ARTIFACT_GRAPH ? add_drawing(g, a, err) : XAI_OK;
 }
 

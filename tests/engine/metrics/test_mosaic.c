@@ -5,6 +5,7 @@
 #include "metrics/mosaic.h"
 
 #include <check.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -111,6 +112,18 @@ START_TEST(focus_is_the_positive_share)
 }
 END_TEST
 
+/* quantus.Focus 0.6 of sin(.37 i) on 6 x 8. */
+START_TEST(focus_is_quantuss)
+{
+    static const double WANT[] = {0,
+        0.195699335747, 0.428000712764, 0.623700048511, 0.157475909696, 0.353175245443, 0.585476622460, 0.781175958207,
+        0.218824041731, 0.414523377478, 0.646824754496, 0.842524090242, 0.376299951427, 0.571999287174, 0.804300664192};
+    float map[6 * 8];
+    for (int i = 0; i < 6 * 8; i++) map[i] = (float)sin(i * .37);
+    for (unsigned q = 1; q < ALL; q++) ck_assert_double_eq_tol(xai_mosaic_focus(map, 6, 8, q, NULL), WANT[q], 1e-7);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("mosaic");
@@ -119,6 +132,7 @@ int main(void)
     tcase_add_test(tc, every_place_is_drawn_and_too_few_classes_are_refused);
     tcase_add_test(tc, pictures_lie_in_their_quadrants);
     tcase_add_test(tc, focus_is_the_positive_share);
+    tcase_add_test(tc, focus_is_quantuss);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

@@ -10,6 +10,7 @@
 
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,8 +41,8 @@ static xai_model *linear(const float *w)
     xai_model *m = NULL;
     xai_error err = {0};
     xai_preprocess_step normal = {.op = XAI_STEP_NORMALIZE, .mean = {0, 0, 0}, .scale = {1, 1, 1}};
-    xai_model_config config = {.head = XAI_HEAD_SOFTMAX, .head_known = true, .channels = XAI_CHANNELS_GRAY, .step_count = 1};
-    config.steps[0] = normal;
+    xai_model_config config = {.head = XAI_HEAD_SOFTMAX, .head_known = true, .channels = XAI_CHANNELS_GRAY};
+    config.steps[config.step_count++] = normal;
     onnx_begin(&b, 13);
     onnx_input(&b, "x", "1x1x8x8");
     onnx_output(&b, "y");
@@ -69,6 +70,7 @@ typedef struct asked {
 typedef struct answer {
     xai_status status;
     bool refused;
+    char why[64];
     double value, percentile;
     size_t warnings;
     double y[16]; /* of the curve, if there is one */
@@ -92,9 +94,9 @@ static answer ask(const asked *q, xai_token *token)
     xai_array own = {.dtype = XAI_F32, .rank = 4, .shape = {1, 1, SIDE, SIDE}, .data = picture};
     xai_array map = {.dtype = XAI_F32, .rank = 2, .shape = {SIDE, SIDE}, .data = (void *)(uintptr_t)q->map};
     xai_target target = {.class_index = 1, .contrast = -1};
-    xai_request r = {.model = q->model, .tensor = q->input ? q->input : &own, .calls = &call, .call_count = q->method != NULL,
-                     .targets = &target, .target_count = 1, .seed = q->seed, .metrics = &metric, .metric_count = 1,
-                     .maps = &map, .map_count = q->map != NULL};
+    xai_request r = {.model = q->model, .tensor = q->input ? q->input : &own, .calls = &call,
+                     .call_count = q->method != NULL, .targets = &target, .target_count = 1, .seed = q->seed,
+                     .metrics = &metric, .metric_count = 1, .maps = &map, .map_count = q->map != NULL};
     xai_result *result = NULL;
     xai_error err = {0};
     answer a = {.status = xai_explain(&r, q->pool ? q->pool : two, NULL, &result, &err)};
@@ -104,6 +106,7 @@ static answer ask(const asked *q, xai_token *token)
     if (a.status == XAI_OK) {
         const xai_explanation *e = &result->explanations[0];
         a.refused = e->grades[0].refusal != NULL;
+        if (a.refused) snprintf(a.why, sizeof a.why, "%s", e->grades[0].refusal);
         a.value = e->grades[0].value;
         a.percentile = e->grades[0].percentile;
         a.warnings = e->warning_count;
@@ -276,6 +279,25 @@ START_TEST(a_given_map_has_no_method_to_run_again)
 }
 END_TEST
 
+/* With weights from so wide a range no score is a finite number: that grade is refused, the map and the rest stay. */
+START_TEST(what_cannot_run_again_is_refused_alone)
+{
+    float wild[CLASSES * PIXELS];
+    for (int i = 0; i < CLASSES * PIXELS; i++) wild[i] = i < 2 * PIXELS ? weights[i] : 0;
+    for (int i = 0; i < 4; i++) wild[2 * PIXELS + i] = 3e38F * (i % 2 ? 1.0F : -1.0F);
+    float calm[PIXELS] = {0}; /* where the first four pixels are dark, the product is finite */
+    for (int i = 4; i < PIXELS; i++) calm[i] = picture[i];
+    xai_array input = {.dtype = XAI_F32, .rank = 4, .shape = {1, 1, SIDE, SIDE}, .data = calm};
+    xai_model *m = linear(wild);
+    asked q = {.model = m, .method = "inputxgradient", .metric = "mprt", .input = &input};
+    answer a = ask(&q, NULL);
+    ck_assert_int_eq(a.status, XAI_OK);
+    ck_assert(a.refused);
+    ck_assert_msg(strstr(a.why, "not a finite number"), "%s", a.why);
+    xai_model_unref(m);
+}
+END_TEST
+
 static const char *const ALL[] = {"infidelity", "mufidelity", "sensitivity", "mprt", "randomlogit"};
 enum { METRICS = sizeof ALL / sizeof ALL[0] };
 
@@ -357,6 +379,7 @@ int main(void)
     tcase_add_test(tc, another_classs_map_is_compared);
     tcase_add_test(tc, a_model_of_zeros_gives_defined_grades);
     tcase_add_loop_test(tc, a_given_map_has_no_method_to_run_again, 0, 3);
+    tcase_add_test(tc, what_cannot_run_again_is_refused_alone);
     tcase_add_loop_test(tc, threads_leave_no_trace_and_the_seed_does, 0, METRICS);
     tcase_add_test(tc, both_orders_end_alike);
     tcase_add_loop_test(tc, a_cancelled_token_ends_them, 0, METRICS);

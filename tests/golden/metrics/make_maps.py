@@ -124,7 +124,7 @@ def causal(case: Case, start: torch.Tensor, finish: torch.Tensor, step: int) -> 
 
 def ask_rise(case: Case) -> None:
     nothing = torch.zeros_like(case.x)
-    steps = [700] if case.large else [224, 100]
+    steps = [1500] if case.large else [224, 100]
     for step in steps:
         case.add("deletion", causal(case, case.x, nothing, step), 1e-4, step=step)
         case.add("insertion", causal(case, blurred(case.x, 11, 5), case.x, step), 1e-4, step=step)
@@ -145,6 +145,9 @@ def ask_grad_cam(case: Case) -> None:
         now["missing"] = np.argwhere(mask.reshape(-1).numpy() == 0).ravel()
         return compute(self, img, mask)
 
+    def model(x):  # the library fills in float32 alone
+        return case.subject.net(x.double())
+
     def noise(_like):
         return torch.from_numpy(case.noise.reshape(3, -1)[:, now["missing"]].astype(np.float32))
 
@@ -152,7 +155,7 @@ def ask_grad_cam(case: Case) -> None:
     for n in levels:
         percentiles = [100 * (i + 1) / (n + 1) for i in range(n)]
         with mock.patch.object(road.NoisyLinearImputer, "__call__", impute), mock.patch.object(torch, "randn_like", noise):
-            value = road.ROADCombined(percentiles)(case.x, cams, target, case.subject.net)[0]
+            value = road.ROADCombined(percentiles)(case.x.float(), cams, target, model)[0]
         case.add("road", value, 1e-3 if case.large else 1e-4, levels=n)
     drop = DropInConfidence()(case.x, torch.from_numpy(cams).double().numpy(), target, case.subject.net)[0]
     whole = case.probabilities(case.x)[0, case.target]
@@ -222,8 +225,6 @@ def main() -> None:
     oracle = subjects.oracle_asked(ORACLES)
     ask, packages = ORACLES[oracle]
     PLACE.mkdir(parents=True, exist_ok=True)
-    file = PLACE / "cases.json"
-    old = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"oracles": {}, "cases": []}
     made = []
     for case in cases():
         if oracle == "openvino-xai" and case.kind == "fine":
@@ -239,6 +240,8 @@ def main() -> None:
             form["method"], form["layer"] = "gradcam", list(case.subject.layers)[-1]
         made.append(form)
         print(form["id"], [(g["metric"], round(g["expected"], 5)) for g in form["grades"]], flush=True)
+    file = PLACE / "cases.json"
+    old = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {"oracles": {}, "cases": []}
     old["oracles"][oracle] = {package: metadata.version(package) for package in packages}
     old["cases"] = [c for c in old["cases"] if c["oracle"] != oracle] + made
     file.write_text(json.dumps(old, indent=1) + "\n", encoding="utf-8")

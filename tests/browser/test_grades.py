@@ -1,0 +1,62 @@
+"""Grades in the viewer: chosen by boxes, shown as a table with the place among random maps, curves behind it."""
+
+import os
+
+import pytest
+
+from conftest import ROOT, serving
+from page import Page
+
+NET = ROOT / "tests/golden/data/methods/attention/nets/gated-cbam.onnx"  # small: grades take thousands of forwards
+
+
+@pytest.fixture(scope="module")
+def page(driver, tmp_path_factory):
+    with serving(tmp_path_factory.mktemp("grades"), "--model", str(NET)) as url:
+        fresh = Page(driver, url)
+        fresh.size(1280, 900)
+        fresh.open()
+        fresh.choose_sample("coffee")
+        fresh.until(lambda: fresh.all(".card.done"), what="the first answer")
+        yield fresh
+        assert fresh.console_errors() == []
+
+
+def picture(page, name):
+    """For people: kept where SHOTS says."""
+    if os.environ.get("SHOTS"):
+        page.driver.save_screenshot(f"{os.environ['SHOTS']}/{name}.png")
+
+
+def test_grades_are_asked_for_and_shown(page):
+    assert page.all('.metric-choice input[value="insertion"]') and not page.all('.metric-choice input[value="pointing"]')
+    page.click(".metric-choice summary")
+    picture(page, "choice")
+    for metric in ("sparseness", "deletion", "completeness"):
+        page.click(f'.metric-choice input[value="{metric}"]')
+    page.choose_method("gradcam")
+    assert page.script("return [...document.querySelectorAll('.metric-choice input:checked')].map((e) => e.value).length") == 3
+    page.click("#explain")
+    page.until(lambda: page.all(".card.done .grades tbody tr"), what="the grades")
+    rows = page.script("return [...document.querySelectorAll('.card.done .grades tbody tr')].map((r) => r.textContent)")
+    assert len(rows) == 3 and "Sparseness" in rows[0] and "of 20" in rows[0] and "lower is better" in rows[1]
+    assert "does not promise" in rows[2]
+    assert not page.all(".card.done .artifact-curve"), "the curve is behind a summary"
+    picture(page, "grades")
+
+
+def test_the_curve_is_there_when_it_is_opened(page):
+    page.script("[...document.querySelectorAll('.card.done details summary')].find((s) => s.textContent.includes('Curves')).click()")
+    page.wait(".card.done .artifact-curve svg path.line")
+    names = page.script("return [...document.querySelectorAll('.card.done .artifact-curve .legend li')].map((e) => e.textContent)")
+    assert names == ["this map", "random maps, mean", "edges"]
+    assert page.sideways() <= 0
+    picture(page, "curve")
+
+
+def test_a_phone_shows_the_table(page):
+    page.size(390, 844)
+    page.script("document.querySelector('.card.done .grades').scrollIntoView()")
+    assert page.sideways() <= 0
+    picture(page, "phone")
+    page.size(1280, 900)

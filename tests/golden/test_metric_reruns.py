@@ -1,0 +1,54 @@
+"""The metrics that hide at random or run the method again, against Captum, Xplique, Quantus: the cases of
+data/metrics/reruns/cases.json (metrics/make_reruns.py). A case is a value, or the points of a curve, for every sample.
+"""
+import json
+
+import numpy as np
+import pytest
+
+import xai
+from compare import DATA, path_of, results
+
+FILE = DATA / "metrics" / "reruns" / "cases.json"
+CASES = json.loads(FILE.read_text(encoding="utf-8"))["cases"]
+NAMES = [case["id"] for case in CASES]
+
+
+def options_of(case) -> tuple:
+    pairs = {**case["params"], **{f"{case['metric']}.{k}": v for k, v in case["metric_params"].items()}}
+    options = ["--evaluate", case["metric"]]
+    for key, value in pairs.items():
+        options += ["--param", f"{key}={json.dumps(value) if isinstance(value, bool) else value}"]
+    return tuple(options + (["--use-draws", path_of(case["draws"])] if "draws" in case else []))
+
+
+def got(case) -> np.ndarray:
+    answers = results(case["model"], case["input"], case["method"], str(case["target"]), options_of(case))
+    curve = len(case["expected"][0]) > 1
+    return np.array([xai.array(xai.artifact(a, case["metric"])) if curve else [a["grades"][0]["value"]]
+                     for a in answers], float)
+
+
+def distance(case, values: np.ndarray) -> float:
+    """The largest difference, relative where the values have a unit."""
+    want = np.array(case["expected"])
+    if values.shape != want.shape or not np.isfinite(values).all():
+        return float("inf")
+    return float((np.abs(values - want) / (np.abs(want) if case["relative"] else 1)).max())
+
+
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
+def test_metric_gives_the_golden(case):
+    error = distance(case, got(case))
+    assert error <= case["bound"], f"{error:.3g}, at most {case['bound']:.3g} ({case['oracle']})"
+
+
+@pytest.mark.parametrize("case", CASES, ids=NAMES)
+def test_planted_errors_are_rejected(case):
+    want = np.array(case["expected"])
+    by = 1.5 * case["bound"]
+    assert distance(case, want * (1 + by) if case["relative"] else want + by) > case["bound"]
+
+
+def test_a_case_is_named_once():
+    assert len(NAMES) == len(set(NAMES))
