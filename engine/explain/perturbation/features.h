@@ -23,11 +23,12 @@ typedef struct xai_feature_params {
     double sigma;
 } xai_feature_params;
 
-#define XAI_FEATURE_PARAMS(features_, baseline_)                                                                     \
+#define XAI_FEATURE_PARAMS(features_, baseline_) XAI_FEATURE_PARAMS_OF(features_, 50, baseline_)
+#define XAI_FEATURE_PARAMS_OF(features_, segments_, baseline_)                                                       \
     XAI_P_ENUM(xai_feature_params, features, features_, "grid|slic|quickshift",                                      \
                "What is switched off as one: cells of a grid, or superpixels that follow the picture's contours."),  \
     XAI_P_INT(xai_feature_params, grid, 7, 1, 32, "Cells a side of the grid: more is finer and slower."),            \
-    XAI_P_INT(xai_feature_params, segments, 50, 1, 1000, "About how many superpixels 'slic' makes."),                \
+    XAI_P_INT(xai_feature_params, segments, segments_, 1, 1000, "About how many superpixels 'slic' makes."),         \
     XAI_P_REAL(xai_feature_params, compactness, 10, 0.001, 1000,                                                     \
                "What 'slic' gives nearness against colour: more makes squarer superpixels."),                        \
     XAI_P_REAL(xai_feature_params, smoothing, 1, 0, 20, "Blur before 'slic', in pixels; 0: none."),                  \
