@@ -229,11 +229,26 @@ static xai_status take_squares(const xai_grading *g, draws *d, const xai_task *t
     return emit_squares(task, list, d->count, err);
 }
 
+static xai_status emit_noise(const draws *d, const xai_task *task, xai_error *err)
+{
+    size_t height = (size_t)d->context->height, width = (size_t)d->context->width, pixels = height * width;
+    if (!task->emit_draws) return XAI_OK;
+    float *all = XAI_NEW(task->arena, float, d->count * pixels);
+    if (!all) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < d->count; i++) {
+        noise n = noise_of(d, i);
+        for (size_t k = 0; k < pixels; k++) all[i * pixels + k] = (float)next_noise(&n);
+    }
+    xai_array array = {.dtype = XAI_F32, .rank = 3, .data = all,
+                       .shape = {(int64_t)d->count, (int64_t)height, (int64_t)width}};
+    return xai_task_emit_draws(task, NOISE, &array, err);
+}
+
 static xai_status take_noise(const xai_grading *g, draws *d, const xai_task *task, xai_error *err)
 {
     xai_tensor t;
     bool found;
-    if (!xai_task_has_draws(task, NOISE)) return XAI_OK;
+    if (!xai_task_has_draws(task, NOISE)) return emit_noise(d, task, err);
     XAI_TRY(xai_task_use_draws(task, NOISE, 3, &t, &found, err));
     xai_shape wanted = {3, {(int64_t)d->count, g->height, g->width}};
     XAI_CHECK(xai_shape_equal(&t.shape, &wanted), err, BAD_TENSOR, NOISE, "the draws must be samples x height x width");

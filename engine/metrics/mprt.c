@@ -21,6 +21,7 @@
 #include "similarity.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { MOST_STAGES = 512 };
 
@@ -87,6 +88,15 @@ static xai_status take(const xai_task *task, const char *kind, size_t index, con
     return XAI_OK;
 }
 
+static xai_status emit(const xai_task *task, const char *kind, size_t index, const xai_tensor *t, xai_error *err)
+{
+    char name[32];
+    xai_array array = {.dtype = XAI_F32, .rank = t->shape.rank, .data = t->data};
+    snprintf(name, sizeof name, "mprt-%s-%zu", kind, index);
+    memcpy(array.shape, t->shape.dim, sizeof array.shape);
+    return xai_task_emit_draws(task, name, &array, err);
+}
+
 typedef struct fresh {
     xai_arena *arena;
     xai_new_weight *weights;
@@ -103,9 +113,11 @@ static xai_status add_layer(const xai_task *task, const mprt_params *p, const la
     if (biased) XAI_TRY(xai_tensor_new(f->arena, XAI_F32, &w->bias_tensor->shape, &bias, err));
     xai_weight_redraw(w, i, (xai_redraw)p->weights, task->seed, weight, bias);
     XAI_TRY(take(task, "weight", i, w->tensor, weight, &given, err));
+    XAI_TRY(emit(task, "weight", i, weight, err));
     f->weights[f->count++] = (xai_new_weight){w->name, weight};
     if (!biased) return XAI_OK;
     XAI_TRY(take(task, "bias", i, w->bias_tensor, bias, &given, err));
+    XAI_TRY(emit(task, "bias", i, bias, err));
     f->weights[f->count++] = (xai_new_weight){w->bias, bias};
     return XAI_OK;
 }
@@ -115,6 +127,7 @@ static xai_status randomise(const xai_grading *g, const mprt_params *p, const la
                             xai_model **out, xai_error *err)
 {
     xai_task task = {.context = g->context, .arena = f->arena, .seed = g->seed, .use_draws = g->request->use_draws};
+    if (reach == l->count) task.emit_draws = g->request->emit_draws; /* once, when all are there */
     if (!(f->weights = XAI_NEW(f->arena, xai_new_weight, 2 * reach))) XAI_NO_MEMORY(err);
     for (size_t k = 0; k < reach; k++)
         XAI_TRY(add_layer(&task, p, l, p->order == TOP_DOWN ? l->count - 1 - k : k, f, err));

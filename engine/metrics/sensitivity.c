@@ -37,16 +37,39 @@ static xai_metric_cost cost(const xai_model *model, const void *params)
     return (xai_metric_cost){.reruns = (double)((const sensitivity_params *)params)->samples};
 }
 
+/* The number that moves one of the input's; given: of all draws, or NULL. */
+static double next_draw(const float **given, xai_rng *rng)
+{
+    return *given ? (double)*(*given)++ : (double)(float)xai_rng_uniform(rng);
+}
+
+static xai_status emit(const xai_grading *g, const xai_task *task, int64_t samples, xai_error *err)
+{
+    const xai_context *c = g->context;
+    size_t n = c->input_count;
+    if (!task->emit_draws) return XAI_OK;
+    float *all = XAI_NEW(g->arena, float, (size_t)samples * n);
+    if (!all) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < (size_t)samples; i++) {
+        xai_rng rng = xai_rng_init(g->seed, i);
+        const float *none = NULL;
+        for (size_t k = 0; k < n; k++) all[i * n + k] = (float)next_draw(&none, &rng);
+    }
+    return xai_task_emit_draws(task, NOISE, &(xai_array){.dtype = XAI_F32, .rank = 4, .data = all,
+                                                         .shape = {samples, c->channels, c->height, c->width}}, err);
+}
+
 /* The draws that are given, if any. */
 static xai_status prepare(const xai_grading *g, const void *params, void **state, xai_error *err)
 {
     const sensitivity_params *p = params;
     const xai_context *c = g->context;
-    xai_task task = {.context = g->context, .arena = g->arena, .use_draws = g->request->use_draws};
+    xai_task task = {.context = g->context, .arena = g->arena, .use_draws = g->request->use_draws,
+                     .emit_draws = g->request->emit_draws};
     xai_tensor given;
     bool found = false;
     if (xai_task_has_draws(&task, NOISE)) XAI_TRY(xai_task_use_draws(&task, NOISE, 4, &given, &found, err));
-    if (!found) return XAI_OK;
+    if (!found) return emit(g, &task, p->samples, err);
     xai_shape wanted = xai_shape_4d(p->samples, c->channels, c->height, c->width);
     XAI_CHECK(xai_shape_equal(&given.shape, &wanted), err, BAD_TENSOR, NOISE,
               "the draws must be samples x channels x height x width");
@@ -64,8 +87,7 @@ static void move(const xai_grading *g, const sensitivity_params *p, const float 
         for (size_t y = 0; y < (size_t)c->height; y++)
             for (size_t x = 0; x < (size_t)c->width; x++) {
                 size_t at = ch * c->channel_stride + y * c->row_stride + x * c->x_stride;
-                double draw = u ? (double)*u++ : xai_rng_uniform(&rng);
-                input[at] = c->input[at] + (float)((2 * draw - 1) * p->radius);
+                input[at] = c->input[at] + (float)((2 * next_draw(&u, &rng) - 1) * p->radius);
             }
 }
 

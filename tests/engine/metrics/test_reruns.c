@@ -65,6 +65,7 @@ typedef struct asked {
     const xai_array *input; /* NULL: the picture */
     xai_pool *pool;
     uint64_t seed;
+    const char *emit, *use; /* directories of draws */
 } asked;
 
 typedef struct answer {
@@ -96,6 +97,7 @@ static answer ask(const asked *q, xai_token *token)
     xai_target target = {.class_index = 1, .contrast = -1};
     xai_request r = {.model = q->model, .tensor = q->input ? q->input : &own, .calls = &call,
                      .call_count = q->method != NULL, .targets = &target, .target_count = 1, .seed = q->seed,
+                     .emit_draws = q->emit, .use_draws = q->use,
                      .metrics = &metric, .metric_count = 1, .maps = &map, .map_count = q->map != NULL};
     xai_result *result = NULL;
     xai_error err = {0};
@@ -332,6 +334,34 @@ START_TEST(threads_leave_no_trace_and_the_seed_does)
 }
 END_TEST
 
+/* What was drawn is written, and read again it gives the same, whatever the seed. */
+START_TEST(draws_can_be_replayed)
+{
+    static const struct {
+        const char *metric;
+        xai_named_value param;
+    } CASES[] = {{"infidelity", WORD("perturbation", "square")}, {"infidelity", WORD("perturbation", "noise")},
+                 {"mufidelity", WORD("baseline", "mean")}, {"sensitivity", NUMBER("samples", 3)},
+                 {"mprt", WORD("weights", "uniform")}, {"mprt", WORD("weights", "shuffle")}};
+    char folder[] = "/tmp/xai-draws-XXXXXX", command[64];
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    xai_array input;
+    xai_model *m = resnet(&input);
+    asked q = {.model = m, .method = "inputxgradient", .metric = CASES[_i].metric, .input = &input, .param_count = 1,
+               .params = {CASES[_i].param}, .seed = 5, .emit = folder};
+    answer first = ask(&q, NULL);
+    q.seed = 6;
+    q.emit = NULL;
+    ck_assert_double_ne(ask(&q, NULL).value, first.value);
+    q.use = folder;
+    ck_assert_double_eq(ask(&q, NULL).value, first.value);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    ck_assert_int_eq(system(command), 0);
+    xai_array_clear(&input);
+    xai_model_unref(m);
+}
+END_TEST
+
 /* At the last stage all is randomised, whichever end was first. */
 START_TEST(both_orders_end_alike)
 {
@@ -381,6 +411,7 @@ int main(void)
     tcase_add_loop_test(tc, a_given_map_has_no_method_to_run_again, 0, 3);
     tcase_add_test(tc, what_cannot_run_again_is_refused_alone);
     tcase_add_loop_test(tc, threads_leave_no_trace_and_the_seed_does, 0, METRICS);
+    tcase_add_loop_test(tc, draws_can_be_replayed, 0, 6);
     tcase_add_test(tc, both_orders_end_alike);
     tcase_add_loop_test(tc, a_cancelled_token_ends_them, 0, METRICS);
     suite_add_tcase(suite, tc);

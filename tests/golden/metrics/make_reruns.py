@@ -12,6 +12,7 @@ random is drawn here, and given to the oracle and, as draws, to the engine. Boun
 import copy
 import json
 import sys
+import warnings
 from importlib import metadata
 from pathlib import Path
 from unittest import mock
@@ -26,6 +27,7 @@ sys.path.insert(0, str(METHODS))
 import subjects  # noqa: E402
 
 BOUND = 1e-3
+RANK_SEEDS, RANKS_AGREE = 3, 0.7  # of the order of methods: Spearman's correlation, at least
 
 
 # ---------------------------------------------------------------- maps
@@ -60,9 +62,29 @@ def signed(net, x, target, layer):
     return ca.LayerGradCam(net, layer).attribute(x, target=target)[:, 0]
 
 
+def guidedbackprop(net, x, target, _layer):
+    import captum.attr as ca
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it sets hooks
+        return ca.GuidedBackprop(net).attribute(x, target=target).sum(1)
+
+
+def deconvnet(net, x, target, _layer):
+    import captum.attr as ca
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ca.Deconvolution(net).attribute(x, target=target).sum(1)
+
+
+def activationmap(net, x, _target, layer):
+    import captum.attr as ca
+    return ca.LayerActivation(net, layer).attribute(x).mean(1)
+
+
 # What the engine calls them; and `layer`, where there is one.
 CALLS = {saliency: ("saliency", {}), inputxgradient: ("inputxgradient", {}), gradcam: ("gradcam", {}),
-         integratedgradients: ("integratedgradients", {"steps": 8}), signed: ("gradcam", {"relu": False})}
+         integratedgradients: ("integratedgradients", {"steps": 8}), signed: ("gradcam", {"relu": False}),
+         guidedbackprop: ("guidedbackprop", {}), deconvnet: ("deconvnet", {}), activationmap: ("activationmap", {})}
 
 
 class Maker:
@@ -73,7 +95,7 @@ class Maker:
 
     def method(self, explain) -> dict:
         name, params = CALLS[explain]
-        layer = {"layer": list(self.s.layers)[-1]} if name == "gradcam" else {}
+        layer = {"layer": list(self.s.layers)[-1]} if name in ("gradcam", "activationmap") else {}
         return {"method": name, "params": {**params, **layer}}
 
     def maps(self, explain, net, x, target) -> torch.Tensor:
@@ -228,6 +250,8 @@ def quantus(m: Maker) -> None:
     another_class(m)
     if not any(isinstance(module, torch.nn.BatchNorm2d) for module in m.net.modules()):
         other_weights(m)
+    elif small:
+        ranks(m)
 
 
 def explainer(m: Maker, explain, asked=None):
@@ -332,6 +356,33 @@ def other_weights(m: Maker) -> None:
                       relative=False, draws=folder)
     for k in products:
         del k.fresh
+
+
+def ranks(m: Maker) -> None:
+    """A network with batch normalisations, which Quantus resets as layers of their own: methods in order of their mean
+    over layers, samples and seeds."""
+    import quantus as q
+    t, listed = m.s.classes[0], (saliency, inputxgradient, integratedgradients, signed, guidedbackprop, deconvnet,
+                                 activationmap)
+
+    def mean(explain) -> float:
+        found = []
+        for x in np.float64(m.s.x)[:, None]:
+            for seed in range(RANK_SEEDS):
+                explain_func = explainer(m, explain)
+                scores = q.MPRT(seed=seed, disable_warnings=True)(
+                    model=m.net, x_batch=x, y_batch=np.array([t]), explain_func=explain_func, softmax=False,
+                    a_batch=np.abs(explain_func(m.net, x, np.array([t]))))
+                found += [np.nan_to_num(v[0]) for k, v in scores.items() if k != "original"]
+        return float(np.mean(found))
+
+    with mock.patch.object(q.helpers.asserts, "assert_attributions"):
+        means = [mean(explain) for explain in listed]
+    m.out.cases.append({"id": f"{m.s.name}-mprt-ranks", "oracle": "quantus", "model": m.s.model, "input": m.s.input,
+                        "target": t, "metric": "mprt", "calls": [m.method(explain) for explain in listed],
+                        "metric_params": {"weights": "uniform", "stages": 512}, "seeds": RANK_SEEDS, "means": means,
+                        "bound": RANKS_AGREE})
+    print(m.out.cases[-1])
 
 
 # ---------------------------------------------------------------- all
