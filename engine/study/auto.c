@@ -8,9 +8,9 @@
  * budget is passed over; the first is always measured. The clock decides what is measured, so the choice is written
  * down (`choose`), and a request with `choose` measures nothing.
  */
-#include "base/text.h"
 #include "base/doc.h"
 #include "base/param.h"
+#include "base/text.h"
 #include "base/token.h"
 #include "explain/choice/auto.h"
 #include "explain/method.h"
