@@ -3,6 +3,7 @@
 
 import { h, uid } from './dom.js';
 import { number, t, tOr } from './i18n.js';
+import { regionBox, regionField } from './region.js';
 import { set, state } from './state.js';
 
 const titleOf = (id) => tOr(`metric.${id}.title`, state.metrics.find((m) => m.id === id)?.title ?? id);
@@ -16,12 +17,26 @@ export const isGradeCurve = (artifact, entry) => (entry.grades ?? []).some((g) =
 
 // ---------------------------------------------------------------- choosing
 
-/** What can be asked for without a region of the reader's own. */
-const choosable = () => state.metrics.filter((m) => m.needs !== 'expected');
+/** Whether it can be asked for: some want a region of the reader's own. */
+const choosable = (metric) => metric.needs !== 'expected' || Boolean(regionBox());
+
+/** What a request says of grades: the metrics that are chosen, and the region if one of them wants it. */
+export function evaluation() {
+    const chosen = state.metrics.filter((m) => state.evaluate.includes(m.id) && choosable(m));
+    if (!chosen.length) return {};
+    const evaluate = chosen.map((m) => m.id);
+    const wanted = chosen.some((m) => m.needs === 'expected');
+    return wanted ? { evaluate, expected: { box: regionBox() } } : { evaluate };
+}
 
 function choose(id, on) {
     const others = state.evaluate.filter((other) => other !== id);
     set({ evaluate: on ? [...others, id] : others });
+}
+
+function costOf(metric) {
+    if (!choosable(metric)) return t('region.first');
+    return metric.cost === 'none' ? '' : metric.cost;
 }
 
 function row(metric) {
@@ -32,11 +47,12 @@ function row(metric) {
             type: 'checkbox',
             name: 'evaluate',
             value: metric.id,
-            checked: state.evaluate.includes(metric.id),
+            checked: state.evaluate.includes(metric.id) && choosable(metric),
+            disabled: !choosable(metric),
             onchange: (event) => choose(metric.id, event.target.checked),
         }),
         h('span', { class: 'metric-title' }, titleOf(metric.id)),
-        h('span', { class: 'muted metric-cost' }, metric.cost),
+        h('span', { class: 'muted metric-cost' }, costOf(metric)),
     );
 }
 
@@ -44,7 +60,7 @@ let open = false;
 
 /** The choice of metrics, closed until it is wanted. */
 export function metricChoice() {
-    const metrics = choosable();
+    const { metrics } = state;
     if (!metrics.length) return null;
     const families = [...new Set(metrics.map((m) => m.family))];
     return h(
@@ -60,6 +76,7 @@ export function metricChoice() {
         h('p', { class: 'help' }, t('grades.help')),
         families.map((family) => [
             h('p', { class: 'family' }, tOr(`family.${family}`, family)),
+            metrics.some((m) => m.family === family && m.needs === 'expected') && regionField(),
             metrics.filter((m) => m.family === family).map(row),
         ]),
     );

@@ -292,5 +292,5 @@ export function mountQuestion(place) {
         if (again) place.querySelector(`input[type="radio"]${again}`)?.focus();
         return undefined;
     };
-    subscribe(['ready', 'prediction', 'picture', 'classIndex', 'methodId', 'model', 'language'], render);
+    subscribe(['ready', 'prediction', 'picture', 'classIndex', 'methodId', 'model', 'expected', 'language'], render);
 }

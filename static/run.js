@@ -5,6 +5,7 @@ import { cancelExplanation } from './api.js';
 import { announce } from './dom.js';
 import { t, tOr } from './i18n.js';
 import { explain } from './job.js';
+import { evaluation } from './grades.js';
 import { currentClass, hasProbabilities, set, state, takesBf16 } from './state.js';
 import { targetName } from './target.js';
 
@@ -33,8 +34,7 @@ export function requestFor(method, { params = state.params[method.id] ?? {} } = 
     if (state.contrast !== null) target.contrast = state.contrast;
     const call = Object.keys(params).length ? { id: method.id, params } : { id: method.id };
     const request = { model: state.model.id, methods: [call], targets: [target], seed: state.seed };
-    if (state.evaluate.length) request.evaluate = state.evaluate;
-    return takesBf16(method) ? { ...request, precision: state.precision } : request;
+    return { ...request, ...evaluation(), ...(takesBf16(method) ? { precision: state.precision } : {}) };
 }
 
 function changed(run, changes) {

@@ -20,6 +20,7 @@ export const state = {
     methods: [],
     metrics: [], // what maps can be graded by
     evaluate: [], // ids of those that are wanted
+    expected: null, // {picture, box}: where the reader expects the evidence
     samples: [],
     /** @type {Picture|null} */
     picture: null,

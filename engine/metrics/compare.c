@@ -227,7 +227,7 @@ xai_status xai_comparison_grade(xai_comparison *c, const xai_graded *map, xai_ex
                                 xai_grade *out, xai_error *err)
 {
     graded k = {.explanation = e, .arena = arena, .out = out};
-    if (c->item->random > 0) XAI_TRY(find_random(c, map->rows, map->cols, &k.random, err));
+    if (c->item->compared) XAI_TRY(find_random(c, map->rows, map->cols, &k.random, err));
     XAI_TRY(find_edges(c, err));
     return run(c, map, take_grade, &k, err);
 }

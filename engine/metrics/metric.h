@@ -92,7 +92,7 @@ static inline const xai_metric *xai_metric_of(const xai_metric_info *info) { ret
 /* Every metric's parameters begin with this one: XAI_METRIC_COMMON in the struct and XAI_METRIC_PARAM in the table. */
 #define XAI_METRIC_COMMON int64_t random
 #define XAI_METRIC_PARAM(s) \
-    XAI_P_INT(s, random, 20, 0, 1000, "Random maps to compare with: the grade's percentile is among them.")
+    XAI_P_INT(s, random, 20, 0, 1000, "Random maps to compare with: the percentile is among them. 0: nothing is compared, the edges neither.")
 
 /* What is different when a method runs again; NULL: as it was. */
 typedef struct xai_rerun {

@@ -8,7 +8,7 @@
 typedef struct xai_metric_item {
     const xai_metric *metric;
     void *params;     /* defaults filled in */
-    int64_t random;   /* random maps to compare with; 0 where there is nothing to compare */
+    int64_t random;   /* random maps to compare with, if it is compared */
     bool compared;    /* with random maps and the picture's edges */
     const char *name; /* its id, or id-2, id-3 when it is asked for again */
     xai_metric_cost cost;

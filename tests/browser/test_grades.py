@@ -3,6 +3,7 @@
 import os
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 
 from conftest import ROOT, serving
 from page import Page
@@ -29,7 +30,7 @@ def picture(page, name):
 
 
 def test_grades_are_asked_for_and_shown(page):
-    assert page.all('.metric-choice input[value="insertion"]') and not page.all('.metric-choice input[value="pointing"]')
+    assert page.all('.metric-choice input[value="insertion"]:enabled') and page.all('.metric-choice input[value="iou"]:disabled')
     page.click(".metric-choice summary")
     picture(page, "choice")
     for metric in ("sparseness", "deletion", "completeness"):
@@ -39,8 +40,8 @@ def test_grades_are_asked_for_and_shown(page):
     page.click("#explain")
     page.until(lambda: page.all(".card.done .grades tbody tr"), what="the grades")
     rows = page.script("return [...document.querySelectorAll('.card.done .grades tbody tr')].map((r) => r.textContent)")
-    assert len(rows) == 3 and "Sparseness" in rows[0] and "of 20" in rows[0] and "lower is better" in rows[1]
-    assert "does not promise" in rows[2]
+    assert len(rows) == 3 and "Sparseness" in rows[2] and "of 20" in rows[2] and "lower is better" in rows[0]
+    assert "does not promise" in rows[1]
     assert not page.all(".card.done .artifact-curve"), "the curve is behind a summary"
     picture(page, "grades")
 
@@ -60,3 +61,22 @@ def test_a_phone_shows_the_table(page):
     assert page.sideways() <= 0
     picture(page, "phone")
     page.size(1280, 900)
+
+
+def test_a_box_is_drawn_and_measured_against(page):
+    canvas = page.wait("canvas.region")
+    page.script("arguments[0].scrollIntoView({block: 'center'})", canvas)
+    where = ActionChains(page.driver)
+    where.move_to_element_with_offset(canvas, -56, -56).click_and_hold().move_by_offset(60, 40).move_by_offset(52, 72).release().perform()
+    page.until(lambda: page.all('.metric-choice input[value="iou"]:enabled'), what="the metrics that want a box")
+    sides = page.script("return ['top', 'left', 'bottom', 'right'].map((s) => Number(document.querySelector(`[name=region-${s}]`).value))")
+    assert sides == pytest.approx([8, 8, 24, 24], abs=1)  # of 32
+    page.click('.metric-choice input[value="massinside"]')
+    picture(page, "region")
+    done = len(page.all(".card.done"))
+    page.click("#explain")
+    page.until(lambda: len(page.all(".card.done")) > done, what="the grades")
+    sent = page.script("return document.querySelector('.card.done .grades tbody').textContent")
+    assert "Mass inside" in sent
+    page.click(".region-field button")
+    page.until(lambda: page.all('.metric-choice input[value="iou"]:disabled'), what="the box's end")

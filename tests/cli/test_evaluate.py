@@ -57,6 +57,14 @@ def test_parameters_of_a_metric_are_its_own(tensor):
     assert len(series["x"]) == 12 and series["x"][-1] == 1
 
 
+def test_nothing_is_compared_where_no_random_maps_are_wanted(tensor):
+    asked = ["--method", "saliency", "--evaluate", "averagedrop", "--param"]
+    (alone,), (beside,) = evaluate(tensor, *asked, "averagedrop.random=0"), evaluate(tensor, *asked, "averagedrop.random=2")
+    grade = alone["grades"][0]
+    assert grade["value"] == beside["grades"][0]["value"] and beside["grades"][0]["edges"] is not None
+    assert grade["percentile"] is grade["edges"] is grade["random_mean"] is None and grade["random_count"] == 0
+
+
 def test_a_region_from_a_picture_is_the_box(tensor, tmp_path):
     mask = np.zeros((64, 64), np.uint8)
     mask[8:40, 16:48] = 200

@@ -487,6 +487,71 @@ START_TEST(bad_maps_and_metrics_are_refused)
 }
 END_TEST
 
+/* ---------------------------------------------------------------- channels last */
+
+enum { CHANNELS = 3 };
+static float colours[CHANNELS * PIXELS], colour_weights[2 * CHANNELS * PIXELS];
+
+/* y = W x of three channels, which come first, or last and are brought forward. */
+static xai_model *make_coloured(bool last)
+{
+    onnx_builder b;
+    xai_model *m = NULL;
+    xai_error err = {0};
+    static const int64_t FORWARD[] = {0, 3, 1, 2};
+    xai_model_config config = {.head = XAI_HEAD_SOFTMAX, .head_known = true, .layout_known = true, .step_count = 1,
+                               .layout = last ? XAI_LAYOUT_NHWC : XAI_LAYOUT_NCHW};
+    config.steps[0] = (xai_preprocess_step){.op = XAI_STEP_NORMALIZE, .mean = {0, 0, 0}, .scale = {1, 1, 1}};
+    onnx_begin(&b, 13);
+    onnx_input(&b, "x", last ? "1x8x8x3" : "1x3x8x8");
+    onnx_output(&b, "y");
+    onnx_floats(&b, "w", "2x192", colour_weights);
+    if (last) onnx_attr_ints(onnx_node(&b, "Transpose", "x", "first"), "perm", 4, FORWARD);
+    onnx_node(&b, "Relu", last ? "first" : "x", "r");
+    onnx_node(&b, "Flatten", "r", "flat");
+    onnx_attr_int(onnx_node(&b, "Gemm", "flat w", "y"), "transB", 1);
+    ck_assert_msg(xai_model_load(onnx_write(&b), &config, &m, &err) == XAI_OK, "%s", err.msg);
+    onnx_end(&b);
+    return m;
+}
+
+static double graded(const char *metric, xai_model *model, const xai_array *tensor, const float *map)
+{
+    question q = {.model = model, .tensor = tensor, .map = map, .rows = SIDE, .cols = SIDE, .metric = metric};
+    xai_result *r;
+    xai_error err;
+    add_number(&q, "random", 2);
+    ck_assert_msg(ask(&q, &r, &err) == XAI_OK, "%s: %s", metric, err.msg);
+    const xai_grade *g = &r->explanations[0].grades[0];
+    double sum = g->refusal ? 0 : g->value + g->random_mean + g->edges;
+    xai_result_free(r);
+    return sum;
+}
+
+START_TEST(where_the_channels_stand_changes_nothing)
+{
+    static float other[CHANNELS * PIXELS];
+    float map[PIXELS];
+    for (int i = 0; i < CHANNELS * PIXELS; i++) {
+        colours[i] = 1 + sinf((float)i * 0.7F);
+        other[i % PIXELS * CHANNELS + i / PIXELS] = colours[i];
+        colour_weights[i] = 0.02F * cosf((float)i * 1.3F);
+        colour_weights[CHANNELS * PIXELS + i] = 0.02F * sinf((float)i);
+        map[i % PIXELS] = cosf((float)(i % PIXELS));
+    }
+    xai_array first = {.dtype = XAI_F32, .rank = 4, .shape = {1, CHANNELS, SIDE, SIDE}, .data = colours};
+    xai_array last = {.dtype = XAI_F32, .rank = 4, .shape = {1, SIDE, SIDE, CHANNELS}, .data = other};
+    xai_model *a = make_coloured(false), *b = make_coloured(true);
+    for (size_t i = 0; i < xai_metric_count(); i++) {
+        const xai_metric_info *m = xai_metric_at(i);
+        if (xai_metric_of(m)->needs & XAI_METRIC_METHOD) continue; /* a given map has no method */
+        ck_assert_msg(fabs(graded(m->id, a, &first, map) - graded(m->id, b, &last, map)) < 1e-4, "%s", m->id);
+    }
+    xai_model_unref(a);
+    xai_model_unref(b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("metrics");
@@ -510,6 +575,7 @@ int main(void)
     tcase_add_test(known, imputed_pixels_are_means);
     tcase_add_test(known, random_maps_follow_the_seed);
     tcase_add_test(known, bad_maps_and_metrics_are_refused);
+    tcase_add_test(known, where_the_channels_stand_changes_nothing);
     suite_add_tcase(suite, each);
     suite_add_tcase(suite, known);
     SRunner *runner = srunner_create(suite);
