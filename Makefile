@@ -118,7 +118,7 @@ STUDY = $(BUILD)/xai study
 CHEAP_METHODS = saliency,inputxgradient,guidedbackprop,lrp,deeplift,gradcam,gradcam++,layercam,eigencam
 ALL_METHODS = $(CHEAP_METHODS),integratedgradients,SmoothGrad=saliency?noise=smoothgrad,scorecam?channels=64,ablationcam,rise?masks=1000,kernelshap,sag
 CURVES = insertion?step=3136&random=3,deletion?step=3136&random=3
-CHEAP_METRICS = $(CURVES),road?random=3,averagedrop?random=3,increase?random=3,sparseness,complexity,focus
+CHEAP_METRICS = $(CURVES),road?random=1,averagedrop?random=3,increase?random=3,sparseness,complexity
 .PHONY: studies
 studies: deps-build ## IMAGES=dir LABELS=file.tsv: SAG's coverage, methods by metrics (hours; SAG_N=, METHODS_N=, COSTLY_N=)
 	@[ -n "$(IMAGES)" ] && [ -n "$(LABELS)" ] || { echo "usage: make studies IMAGES=dir LABELS=file.tsv"; exit 2; }
@@ -127,7 +127,7 @@ studies: deps-build ## IMAGES=dir LABELS=file.tsv: SAG's coverage, methods by me
 	$(STUDY) methods --images "$(IMAGES)" --labels "$(LABELS)" --limit $(METHODS_N) --method '$(ALL_METHODS)' \
 	    --evaluate '$(CHEAP_METRICS)' --out $(BUILD)/study-methods >/dev/null
 	$(STUDY) methods --images "$(IMAGES)" --labels "$(LABELS)" --limit $(COSTLY_N) --method '$(CHEAP_METHODS)' \
-	    --evaluate 'sensitivity,mprt' --out $(BUILD)/study-costly >/dev/null
+	    --evaluate 'sensitivity,mprt,focus' --out $(BUILD)/study-costly >/dev/null
 	@mkdir -p docs/studies
 	cp $(BUILD)/study-sag/coverage.png $(BUILD)/study-sag/*.csv $(BUILD)/study-methods/methods.png $(BUILD)/study-methods/*.csv docs/studies
 	cp $(BUILD)/study-costly/methods.csv docs/studies/costly.csv

@@ -43,7 +43,7 @@ struct study_call {
     /* progress */
     bool quiet, terminal;
     int64_t started_ns, told_ns;
-    size_t made, failed;
+    size_t made, failed, done; /* done: of the set, known ones included */
 };
 
 /* ---------------------------------------------------------------- parameters */
@@ -136,23 +136,24 @@ static bool known(void *keeper, const char *file)
     return xai_json_records_find(&s->records, file) != NULL;
 }
 
-static void tell(study_call *s, size_t index)
+static void tell(study_call *s)
 {
     int64_t now = xai_clock_ns();
     if (s->quiet || (!s->terminal && now - s->told_ns < (int64_t)30e9)) return;
     s->told_ns = now;
-    double each = (double)(now - s->started_ns) * 1e-9 / (double)s->made, left = each * (double)(s->set.count - index - 1);
-    fprintf(stderr, "%sphoto %zu of %zu, %zu failed, %.1f s each, at most %.0f min left%s", s->terminal ? "\r" : "", index + 1,
+    double each = (double)(now - s->started_ns) * 1e-9 / (double)s->made, left = each * (double)(s->set.count - s->done);
+    fprintf(stderr, "%sphoto %zu of %zu, %zu failed, %.1f s each, at most %.0f min left%s", s->terminal ? "\r" : "", s->done,
             s->set.count, s->failed, each, left / 60, s->terminal ? "   " : "\n");
 }
 
-static xai_status keep(void *keeper, size_t index, const xai_doc *record, xai_error *err)
+static xai_status keep(void *keeper, const xai_doc *record, xai_error *err)
 {
     study_call *s = keeper;
     XAI_TRY(xai_json_records_add(&s->records, record, err));
     s->made++;
+    s->done++;
     s->failed += xai_record_failed(record);
-    tell(s, index);
+    tell(s);
     return XAI_OK;
 }
 
@@ -222,8 +223,8 @@ static xai_status open_records(study_call *s, xai_error *err)
         if (!(path = xai_arena_printf(s->call->arena, "%s/records.jsonl", dir))) XAI_NO_MEMORY(err);
     }
     XAI_TRY(xai_json_records_open(&s->records, path, protocol, s->call->arena, err));
-    if (s->records.count && !s->quiet)
-        fprintf(stderr, "xai study: %zu photos are known from '%s'\n", s->records.count, path);
+    for (size_t i = 0; i < s->set.count; i++) s->done += known(s, s->set.photos[i].file);
+    if (s->done && !s->quiet) fprintf(stderr, "xai study: %zu of %zu photos are known from '%s'\n", s->done, s->set.count, path);
     return XAI_OK;
 }
 

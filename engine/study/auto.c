@@ -8,9 +8,9 @@
  * budget is passed over; the first is always measured. The clock decides what is measured, so the choice is written
  * down (`choose`), and a request with `choose` measures nothing.
  */
-#include "base/builder.h"
 #include "base/doc.h"
 #include "base/param.h"
+#include "base/text.h"
 #include "base/token.h"
 #include "explain/choice/auto.h"
 #include "explain/method.h"
@@ -197,20 +197,21 @@ static const trial *second_best(const choice *c)
 
 static const char *reason_of(const choice *c, xai_arena *arena)
 {
-    xai_builder b = {.arena = arena};
+    xai_text b = {.arena = arena};
+    const char *text;
     const trial *best = &c->trials[c->best], *second = second_best(c);
     size_t slow = count_of(c, TOO_SLOW), refused = count_of(c, REFUSED);
-    xai_builder_add(&b, "%s measured best on this picture: ", best->call.text);
+    xai_text_add(&b, "%s measured best on this picture: ", best->call.text);
     for (size_t i = 0; i < c->metric_count; i++)
-        xai_builder_add(&b, "%s%s %.3f", i ? ", " : "", c->infos[i]->id, best->grades[i]);
-    xai_builder_add(&b, "; score %.3f", best->score);
-    if (second) xai_builder_add(&b, ", before %s with %.3f", second->call.text, second->score);
-    xai_builder_add(&b, ". %zu of %zu candidates were measured in %.1f s of %.1f s", count_of(c, MEASURED), c->trial_count,
+        xai_text_add(&b, "%s%s %.3f", i ? ", " : "", c->infos[i]->id, best->grades[i]);
+    xai_text_add(&b, "; score %.3f", best->score);
+    if (second) xai_text_add(&b, ", before %s with %.3f", second->call.text, second->score);
+    xai_text_add(&b, ". %zu of %zu candidates were measured in %.1f s of %.1f s", count_of(c, MEASURED), c->trial_count,
                     c->ms * 1e-3, (double)c->options.budget_ms * 1e-3);
-    if (slow) xai_builder_add(&b, "; %zu would not have fitted", slow);
-    if (refused) xai_builder_add(&b, "; %zu could not be measured", refused);
-    xai_builder_add(&b, ". It is a choice by measurement: another picture, budget or machine may give another.");
-    return xai_builder_text(&b);
+    if (slow) xai_text_add(&b, "; %zu would not have fitted", slow);
+    if (refused) xai_text_add(&b, "; %zu could not be measured", refused);
+    xai_text_add(&b, ". It is a choice by measurement: another picture, budget or machine may give another.");
+    return xai_text_end(&b, &text, NULL) == XAI_OK ? text : NULL;
 }
 
 static const char *state_of(const choice *c, size_t i)

@@ -131,14 +131,23 @@ static const xai_artifact *find_artifact(const xai_explanation *e, xai_artifact_
     return NULL;
 }
 
-static xai_status record_search(const xai_explanation *e, xai_doc *run, xai_error *err)
+/* The fewest patches, and which they are. */
+static void put_smallest(const xai_sag_study *s, xai_mask mask, xai_doc *run)
+{
+    char name[XAI_MASK_HEX];
+    xai_mask_to_hex(mask, (int)(s->options.grid * s->options.grid), name);
+    xai_doc_put_int(run, "patches", xai_mask_count(mask));
+    xai_doc_put_text(run, "id", name);
+}
+
+static xai_status record_search(const xai_sag_study *s, const xai_explanation *e, xai_doc *run, xai_error *err)
 {
     const xai_artifact *graph = find_artifact(e, XAI_ARTIFACT_GRAPH);
     xai_mse_sets found;
     XAI_CHECK(graph, err, INTERNAL, "", "the search made no graph");
     xai_mse_sets_read(graph->doc, &found);
     const xai_doc *stats = xai_doc_get(graph->doc, "stats");
-    if (found.count) xai_doc_put_int(run, "patches", found.sizes[0]);
+    if (found.count) put_smallest(s, found.masks[0], run);
     xai_doc_put_text(run, "outcome", xai_record_text(graph->doc, "outcome"));
     xai_doc_put_int(run, "mses", (int64_t)found.total);
     xai_doc_put_int(run, "diverse_0", xai_mse_sets_diverse(&found, 0));
@@ -173,7 +182,7 @@ static xai_status search(const subject *u, const char *beam, const char *region,
     XAI_TRY(explain(u, &call, &result, err));
     watch = xai_stopwatch_since(&watch);
     xai_stopwatch_put(run, &watch);
-    xai_status status = record_search(&result->explanations[0], run, err);
+    xai_status status = record_search(u->study, &result->explanations[0], run, err);
     xai_result_free(result);
     return status;
 }
@@ -227,8 +236,9 @@ static xai_status follow(const subject *u, const heat *h, const char *region, co
     XAI_TRY(name_prefixes(order, count, arena, names, err));
     XAI_TRY(probe_prefixes(u, region, names, count, values, err));
     int k = 0;
-    while (k < count && values[k].rel < u->study->options.p_high) k++;
-    if (k < count) xai_doc_put_int(run, "patches", k + 1);
+    xai_mask mask = {{0}};
+    while (k < count && values[k].rel < u->study->options.p_high) mask = xai_mask_with(mask, order[k++]);
+    if (k < count) put_smallest(u->study, xai_mask_with(mask, order[k]), run);
     xai_doc_put_real(run, "evals", h->evals + (k < count ? k + 1 : count)); /* those that an insertion would have shown */
     watch = xai_stopwatch_since(&watch);
     xai_stopwatch_put(run, &(xai_stopwatch){.wall = watch.wall + h->took.wall, .cpu = watch.cpu + h->took.cpu});

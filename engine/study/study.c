@@ -46,13 +46,25 @@ static xai_status run_one(const xai_study *s, size_t index, xai_arena *arena, xa
     }
     if (status != XAI_OK) p.record = failure(photo, arena, status, &why);
     if (!xai_doc_ok(p.record)) XAI_NO_MEMORY(err);
-    return s->keep(s->keeper, index, p.record, err);
+    return s->keep(s->keeper, p.record, err);
+}
+
+/* The step-th photo to work on: steps halve the gaps (0, 1/2, 1/4, 3/4, 1/8, ... of the set). Beyond the set: none. */
+static size_t spread(size_t step, size_t count)
+{
+    size_t index = 0, bits = 0;
+    while ((size_t)1 << bits < count) bits++;
+    for (size_t b = 0; b < bits; b++) index = index << 1 | (step >> b & 1);
+    return index;
 }
 
 xai_status xai_study_run(const xai_study *s, xai_error *err)
 {
-    for (size_t i = 0; i < s->set->count; i++) {
-        if (s->known(s->keeper, s->set->photos[i].file)) continue;
+    size_t steps = 1;
+    while (steps < s->set->count) steps *= 2;
+    for (size_t step = 0; step < steps; step++) {
+        size_t i = spread(step, s->set->count);
+        if (i >= s->set->count || s->known(s->keeper, s->set->photos[i].file)) continue;
         XAI_TRY(xai_token_check(s->token, err));
         xai_arena *arena = xai_arena_new(0);
         if (!arena) XAI_NO_MEMORY(err);

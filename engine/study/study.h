@@ -26,13 +26,14 @@ typedef struct xai_study {
     void *user;
     /* Whether there is a record of this file already. */
     bool (*known)(void *keeper, const char *file);
-    /* Keeps a record, of photo `index`; a failure ends the study. */
-    xai_status (*keep)(void *keeper, size_t index, const xai_doc *record, xai_error *err);
+    /* Keeps a record; a failure ends the study. */
+    xai_status (*keep)(void *keeper, const xai_doc *record, xai_error *err);
     void *keeper;
     const xai_token *token;
 } xai_study;
 
-/* CANCELLED and DEADLINE end it, with what is kept staying kept; so does the keeper's own failure. */
+/* Photos are taken in an order that spreads over the set, so that one which is ended early is of the whole of it.
+ * CANCELLED and DEADLINE end it, with what is kept staying kept; so does the keeper's own failure. */
 xai_status xai_study_run(const xai_study *study, xai_error *err);
 
 /* ---- what a study ends as */

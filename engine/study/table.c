@@ -1,7 +1,7 @@
 /* Tables as text. Thread-safe: no state. */
 #include "table.h"
 
-#include "base/builder.h"
+#include "base/text.h"
 
 #include <math.h>
 #include <string.h>
@@ -48,94 +48,96 @@ xai_doc *xai_table_doc(const xai_table *t, xai_arena *arena)
 
 /* ---------------------------------------------------------------- text */
 
-static void csv_text(xai_builder *b, const char *text)
+static void csv_text(xai_text *b, const char *text)
 {
     if (!text) return;
     if (!strpbrk(text, ",\"\r\n")) {
-        xai_builder_add(b, "%s", text);
+        xai_text_add(b, "%s", text);
         return;
     }
-    xai_builder_put(b, '"');
+    xai_text_add(b, "\"");
     for (const char *c = text; *c; c++) {
-        if (*c == '"') xai_builder_put(b, '"');
-        xai_builder_put(b, *c);
+        if (*c == '"') xai_text_add(b, "\"");
+        xai_text_add(b, "%c", *c);
     }
-    xai_builder_put(b, '"');
+    xai_text_add(b, "\"");
 }
 
-static void csv_number(xai_builder *b, double v)
+static void csv_number(xai_text *b, double v)
 {
-    if (isfinite(v)) xai_builder_add(b, "%.9g", v);
+    if (isfinite(v)) xai_text_add(b, "%.9g", v);
 }
 
-static void write_csv(xai_builder *b, const xai_table *t)
+static void write_csv(xai_text *b, const xai_table *t)
 {
     for (size_t c = 0; c < t->column_count; c++) {
         const char *name = t->columns[c].name;
-        xai_builder_add(b, "%s%s", c ? "," : "", name);
-        if (t->columns[c].kind == XAI_COLUMN_INTERVAL) xai_builder_add(b, ",%s_low,%s_high", name, name);
+        xai_text_add(b, "%s%s", c ? "," : "", name);
+        if (t->columns[c].kind == XAI_COLUMN_INTERVAL) xai_text_add(b, ",%s_low,%s_high", name, name);
     }
-    xai_builder_add(b, "%s", "\r\n");
+    xai_text_add(b, "\r\n");
     for (size_t r = 0; r < t->rows; r++) {
         for (size_t c = 0; c < t->column_count; c++) {
             const xai_cell *cell = cell_at(t, r, c);
-            if (c) xai_builder_put(b, ',');
+            if (c) xai_text_add(b, ",");
             if (t->columns[c].kind == XAI_COLUMN_TEXT) csv_text(b, cell->text);
             else csv_number(b, cell->interval.value);
             if (t->columns[c].kind != XAI_COLUMN_INTERVAL) continue;
-            xai_builder_put(b, ',');
+            xai_text_add(b, ",");
             csv_number(b, cell->interval.low);
-            xai_builder_put(b, ',');
+            xai_text_add(b, ",");
             csv_number(b, cell->interval.high);
         }
-        xai_builder_add(b, "%s", "\r\n");
+        xai_text_add(b, "\r\n");
     }
 }
 
-static void markdown_text(xai_builder *b, const char *text)
+static void markdown_text(xai_text *b, const char *text)
 {
     for (const char *c = text ? text : ""; *c; c++) {
-        if (*c == '|') xai_builder_put(b, '\\');
-        xai_builder_put(b, *c == '\n' ? ' ' : *c);
+        if (*c == '|') xai_text_add(b, "%c", '\\');
+        xai_text_add(b, "%c", *c == '\n' ? ' ' : *c);
     }
 }
 
-static void markdown_cell(xai_builder *b, const xai_column *column, const xai_cell *cell)
+static void markdown_cell(xai_text *b, const xai_column *column, const xai_cell *cell)
 {
     const xai_interval *i = &cell->interval;
     int digits = column->digits;
     if (column->kind == XAI_COLUMN_TEXT) markdown_text(b, cell->text);
-    else if (isfinite(i->value)) xai_builder_add(b, "%.*f", digits, i->value);
+    else if (isfinite(i->value)) xai_text_add(b, "%.*f", digits, i->value);
     if (column->kind == XAI_COLUMN_INTERVAL && isfinite(i->low))
-        xai_builder_add(b, " (%.*f to %.*f)", digits, i->low, digits, i->high);
+        xai_text_add(b, " (%.*f to %.*f)", digits, i->low, digits, i->high);
 }
 
-static void write_markdown(xai_builder *b, const xai_table *t)
+static void write_markdown(xai_text *b, const xai_table *t)
 {
-    for (size_t c = 0; c < t->column_count; c++) xai_builder_add(b, "| %s ", t->columns[c].title);
-    xai_builder_add(b, "%s", "|\n");
-    for (size_t c = 0; c < t->column_count; c++) xai_builder_add(b, "%s", t->columns[c].kind == XAI_COLUMN_TEXT ? "|---" : "|---:");
-    xai_builder_add(b, "%s", "|\n");
+    for (size_t c = 0; c < t->column_count; c++) xai_text_add(b, "| %s ", t->columns[c].title);
+    xai_text_add(b, "|\n");
+    for (size_t c = 0; c < t->column_count; c++) xai_text_add(b, "%s", t->columns[c].kind == XAI_COLUMN_TEXT ? "|---" : "|---:");
+    xai_text_add(b, "|\n");
     for (size_t r = 0; r < t->rows; r++) {
         for (size_t c = 0; c < t->column_count; c++) {
-            xai_builder_add(b, "%s", "| ");
+            xai_text_add(b, "| ");
             markdown_cell(b, &t->columns[c], cell_at(t, r, c));
-            xai_builder_put(b, ' ');
+            xai_text_add(b, "%c", ' ');
         }
-        xai_builder_add(b, "%s", "|\n");
+        xai_text_add(b, "|\n");
     }
 }
 
 const char *xai_table_csv(const xai_table *t, xai_arena *arena)
 {
-    xai_builder b = {.arena = arena};
+    xai_text b = {.arena = arena};
+    const char *text;
     write_csv(&b, t);
-    return xai_builder_text(&b);
+    return xai_text_end(&b, &text, NULL) == XAI_OK ? text : NULL;
 }
 
 const char *xai_table_markdown(const xai_table *t, xai_arena *arena)
 {
-    xai_builder b = {.arena = arena};
+    xai_text b = {.arena = arena};
+    const char *text;
     write_markdown(&b, t);
-    return xai_builder_text(&b);
+    return xai_text_end(&b, &text, NULL) == XAI_OK ? text : NULL;
 }

@@ -70,6 +70,13 @@ static const xai_param PARAMS[] = {
 
 /* ---------------------------------------------------------------- what the search is told */
 
+static xai_status find_class(const xai_model *model, const char *name, int64_t *out, xai_error *err)
+{
+    xai_status status = xai_model_find_class(model, name, out, err);
+    if (status != XAI_OK && err) snprintf(err->where, sizeof err->where, "params.versus");
+    return status;
+}
+
 /* The class named by `versus`; -1: none. */
 static xai_status find_versus(const xai_task *task, const char *name, int64_t *out, xai_error *err)
 {
@@ -81,9 +88,7 @@ static xai_status find_versus(const xai_task *task, const char *name, int64_t *o
         *out = top[top[0].class_index == task->aim.target.class_index ? 1 : 0].class_index;
         return XAI_OK;
     }
-    xai_status status = xai_model_find_class(task->context->model, name, out, err);
-    if (status != XAI_OK && err) snprintf(err->where, sizeof err->where, "params.versus");
-    return status;
+    return find_class(task->context->model, name, out, err);
 }
 
 /* What tells where to look first. */
@@ -170,6 +175,8 @@ static xai_status check(const xai_model *model, const void *params, xai_error *e
     XAI_CHECK(!o->coarse || (coarser && o->dialect == XAI_SAG_NATIVE), err, BAD_PARAM, "params.coarse",
               "a coarse grid must have 3 to %lld patches a side, fewer than the grid; superpixels and the dialect "
               "'reference' have none", (long long)o->grid - 1);
+    int64_t versus;
+    if (o->versus && strcmp(o->versus, "second") != 0) XAI_TRY(find_class(model, o->versus, &versus, err));
     XAI_CHECK(o->p_low <= o->p_high, err, BAD_PARAM, "params.p_low",
               "p_low (%g) must not exceed p_high (%g)", o->p_low, o->p_high);
     return XAI_OK;

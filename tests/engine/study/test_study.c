@@ -350,10 +350,9 @@ static bool is_known(void *user, const char *file)
     return k->known && strcmp(k->known, file) == 0;
 }
 
-static xai_status keep(void *user, size_t index, const xai_doc *record, xai_error *e)
+static xai_status keep(void *user, const xai_doc *record, xai_error *e)
 {
     keeper *k = user;
-    (void)index;
     (void)e;
     ck_assert(xai_record_text(record, "file") != NULL);
     k->records[k->count++] = xai_record_failed(record) ? record : NULL;
@@ -380,7 +379,41 @@ START_TEST(a_photo_that_fails_is_a_record_and_the_next_one_follows)
     ck_assert_int_eq(xai_study_run(&study, NULL), XAI_OK);
     ck_assert_uint_eq(k.count, 2);
     ck_assert_int_eq(k.worked, 1);
-    ck_assert(k.records[0] && !k.records[1]);
+    ck_assert(k.records[0] && !k.records[1]); /* gone.png comes first */
+}
+END_TEST
+
+/* Each photo once, and the first of them spread over the set. */
+typedef struct visits {
+    char files[13][8];
+    size_t count;
+} visits;
+
+static bool never(void *user, const char *file)
+{
+    visits *v = user;
+    snprintf(v->files[v->count++], sizeof v->files[0], "%s", file);
+    return true;
+}
+
+START_TEST(photos_are_taken_in_an_order_that_spreads)
+{
+    char names[13][8];
+    xai_photo photos[13];
+    visits v = {.count = 0};
+    for (int i = 0; i < 13; i++) {
+        snprintf(names[i], sizeof names[i], "%d", i);
+        photos[i] = (xai_photo){.file = names[i]};
+    }
+    const xai_photo_set set = {.folder = ".", .photos = photos, .count = 13};
+    xai_study study = {.set = &set, .known = never, .keeper = &v};
+    ck_assert_int_eq(xai_study_run(&study, NULL), XAI_OK);
+    ck_assert_uint_eq(v.count, 13);
+    static const char *const FIRST[] = {"0", "8", "4", "12", "2", "10"};
+    for (int i = 0; i < 6; i++) ck_assert_str_eq(v.files[i], FIRST[i]);
+    int seen = 0;
+    for (int i = 0; i < 13; i++) seen |= 1 << atoi(v.files[i]);
+    ck_assert_int_eq(seen, (1 << 13) - 1);
 }
 END_TEST
 
@@ -417,6 +450,7 @@ int main(void)
     tcase_add_test(tests, methods_are_ranked_by_what_each_metric_calls_better);
     tcase_add_test(tests, without_records_the_report_is_empty_and_whole);
     tcase_add_test(tests, a_photo_that_fails_is_a_record_and_the_next_one_follows);
+    tcase_add_test(tests, photos_are_taken_in_an_order_that_spreads);
     tcase_add_test(tests, a_cancel_ends_the_loop_and_keeps_what_is_there);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
