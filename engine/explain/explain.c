@@ -353,7 +353,9 @@ static xai_plan_mode base_mode(const plan *p, const xai_context *c)
 static unsigned lanes_of(const plan *p, size_t call)
 {
     const xai_method *method = p->methods[call];
-    return !method->varies || method->varies(p->params[call * p->target_count]) ? method->lanes : 0;
+    const void *params = p->params[call * p->target_count];
+    if (method->lanes_of) return method->lanes_of(params);
+    return !method->varies || method->varies(params) ? method->lanes : 0;
 }
 
 /* The sessions that the request will hold at once. A suffix takes less than the whole that it is a part of. */

@@ -37,6 +37,7 @@ typedef struct xai_method {
     size_t params_size;
     unsigned needs;  /* xai_need bits: what the model must offer */
     unsigned lanes;  /* 1 << xai_plan_mode: in which modes it runs variants of the input on all threads */
+    unsigned (*lanes_of)(const void *params); /* the same where it depends on the parameters; NULL: it does not */
     unsigned plain;  /* 1 << xai_plain_kind: which plain sessions it uses */
     bool (*varies)(const void *params); /* whether it does with these parameters; NULL: always */
     xai_space space; /* of the target by default */

@@ -3,8 +3,8 @@
  *
  * The search for explanations, seen from the whole image: a set is what is removed, its score is what the rest loses, and
  * it reaches its goal when the target is not the top class any more. So the deletion pass, from everything removed,
- * ends in one set of which every region is needed, and the beam then looks for smaller ones; it proves nothing about the
- * sets that it passed by. Scores are shared with the search before. One thread at a time.
+ * ends in one set of which every region is needed, and a beam no wider than sets are wanted then looks for smaller ones;
+ * it proves nothing about the sets that it passed by. Scores are shared with the search before. One thread at a time.
  */
 #include <stdlib.h>
 
@@ -53,6 +53,9 @@ xai_status xai_sag_counterfactuals(xai_sag_state *state, xai_sag_result *result,
 {
     if (!state->settings->counterfactuals) return XAI_OK;
     xai_sag_state turned = *state;
+    xai_sag_settings settings = *state->settings;
+    if (settings.beam > settings.counterfactuals) settings.beam = settings.counterfactuals;
+    turned.settings = &settings;
     turned.removal = true;
     turned.mses = NULL;
     turned.mse_count = turned.mse_room = 0;

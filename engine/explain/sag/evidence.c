@@ -1,7 +1,11 @@
-/* Grad-CAM of the default layer, its negative parts left out, between the centres of its cells. One thread. */
+/*
+ * Grad-CAM of the default layer, its negative parts left out, between the centres of its cells; and the start of the
+ * reference code: I-GOS with a mask of 7 x 7 on black, two steps along 20 points. One thread.
+ */
 #include "evidence.h"
 
 #include "explain/cam/cam.h"
+#include "explain/perturbation/igos.h"
 
 #include <math.h>
 
@@ -47,5 +51,61 @@ xai_status xai_sag_evidence(xai_task *task, const xai_regions *regions, const do
         evidence[i] = sample(map, height, width, y, x);
     }
     *out = evidence;
+    return XAI_OK;
+}
+
+/* ---------------------------------------------------------------- the start of the reference code */
+
+enum { SIDE = XAI_SAG_START_SIDE, CELLS = SIDE * SIDE };
+
+static const xai_igos_params START = {.dialect = XAI_IGOS_ORIGINAL, .search = XAI_IGOS_ARMIJO,
+                                      .baseline = XAI_BASELINE_BLACK, .grid = SIDE, .iterations = 2, .steps = 20,
+                                      .l1 = 1, .tv = 20, .sigma = 50, .kernel = 51, .noise_sigma = 0.2};
+
+double xai_sag_start_cost(void) { return xai_igos_cost(&START); }
+
+static xai_status read_mask(const xai_task *task, double *mask, xai_error *err)
+{
+    xai_tensor given;
+    bool found;
+    XAI_TRY(xai_task_use_draws(task, "mask", 2, &given, &found, err));
+    XAI_CHECK(given.shape.dim[0] == SIDE && given.shape.dim[1] == SIDE, err, BAD_TENSOR, "mask.npy",
+              "mask.npy must be of %d x %d numbers", SIDE, SIDE);
+    for (int i = 0; i < CELLS; i++) {
+        mask[i] = (double)((const float *)given.data)[i];
+        XAI_CHECK(isfinite(mask[i]), err, BAD_TENSOR, "mask.npy", "mask.npy holds a number that is not finite");
+    }
+    return XAI_OK;
+}
+
+static xai_status find_mask(xai_task *task, double *mask, xai_error *err)
+{
+    const xai_method_info *igos = xai_method_find("igos");
+    XAI_CHECK(igos && xai_method_served(igos, task->context->model, NULL) == XAI_OK, err, UNSUPPORTED, "params.dialect",
+              "the reference code starts from an I-GOS mask, which needs gradients that this model has not: give a mask "
+              "of %d x %d numbers as mask.npy (--use-draws)", SIDE, SIDE);
+    xai_igos_result found;
+    XAI_TRY(xai_igos_descend(task, &START, &found, err));
+    for (int i = 0; i < CELLS; i++) mask[i] = found.mask[i];
+    return XAI_OK;
+}
+
+static xai_status emit_mask(const xai_task *task, const double *mask, xai_error *err)
+{
+    float values[CELLS];
+    for (int i = 0; i < CELLS; i++) values[i] = (float)mask[i];
+    xai_array array = {.dtype = XAI_F32, .rank = 2, .shape = {SIDE, SIDE}, .data = values};
+    return xai_task_emit_draws(task, "mask", &array, err);
+}
+
+xai_status xai_sag_start_mask(xai_task *task, const double **out, xai_error *err)
+{
+    double *mask = XAI_NEW(task->arena, double, CELLS);
+    if (!mask) XAI_NO_MEMORY(err);
+    XAI_TRY(xai_task_has_draws(task, "mask") ? read_mask(task, mask, err) : find_mask(task, mask, err));
+    for (int i = 0; i < CELLS; i++) mask[i] = (double)(float)mask[i]; /* as it is replayed */
+    XAI_TRY(emit_mask(task, mask, err));
+    for (int i = 0; i < CELLS; i++) mask[i] = -mask[i]; /* of evidence the largest comes first */
+    *out = mask;
     return XAI_OK;
 }

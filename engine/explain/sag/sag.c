@@ -18,11 +18,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { REFERENCE_GRID = 7, REFERENCE_NODES = 4096, REFERENCE_EVALS = 1000000 };
+enum { REFERENCE_GRID = XAI_SAG_START_SIDE, REFERENCE_NODES = 4096, REFERENCE_EVALS = 1000000, REFERENCE_TYPICAL = 700 };
 
 static const xai_param PARAMS[] = {
     XAI_P_ENUM(xai_sag_options, dialect, XAI_SAG_NATIVE, "native|reference",
-               "'reference' searches as the paper's code does, from a 7 x 7 mask, and without bounds of its own."),
+               "'reference' searches as the paper's code does, from an I-GOS mask of 7 x 7, and is bounded by time alone."),
     XAI_P_ENUM(xai_sag_options, preset, XAI_SAG_NO_PRESET, "none|crisp",
                "Shorthand for region and baseline: 'crisp' is hard patches on the mean colour."),
     XAI_P_ENUM(xai_sag_options, region, XAI_REGION_TENT, XAI_REGION_CHOICES,
@@ -69,6 +69,13 @@ static const xai_param PARAMS[] = {
 
 /* ---------------------------------------------------------------- what the search is told */
 
+static xai_status find_class(const xai_model *model, const char *name, int64_t *out, xai_error *err)
+{
+    xai_status status = xai_model_find_class(model, name, out, err);
+    if (status != XAI_OK && err) snprintf(err->where, sizeof err->where, "params.versus");
+    return status;
+}
+
 /* The class named by `versus`; -1: none. */
 static xai_status find_versus(const xai_task *task, const char *name, int64_t *out, xai_error *err)
 {
@@ -80,30 +87,7 @@ static xai_status find_versus(const xai_task *task, const char *name, int64_t *o
         *out = top[top[0].class_index == task->aim.target.class_index ? 1 : 0].class_index;
         return XAI_OK;
     }
-    xai_status status = xai_model_find_class(task->context->model, name, out, err);
-    if (status != XAI_OK && err) snprintf(err->where, sizeof err->where, "params.versus");
-    return status;
-}
-
-/* The mask of the reference code's start, whose lowest values are the most promising: from the task's draws. */
-static xai_status find_mask(xai_task *task, int count, const double **out, xai_error *err)
-{
-    XAI_CHECK(xai_task_has_draws(task, "mask"), err, BAD_PARAM, "params.dialect",
-              "the reference code starts from an I-GOS mask: give one as mask.npy of 7 x 7 numbers (--use-draws)");
-    xai_tensor mask;
-    bool found;
-    XAI_TRY(xai_task_use_draws(task, "mask", 2, &mask, &found, err));
-    XAI_CHECK(mask.shape.dim[0] == REFERENCE_GRID && mask.shape.dim[1] == REFERENCE_GRID, err, BAD_TENSOR, "mask.npy",
-              "mask.npy must be of %d x %d numbers", REFERENCE_GRID, REFERENCE_GRID);
-    double *evidence = XAI_NEW(task->arena, double, (size_t)count);
-    if (!evidence) XAI_NO_MEMORY(err);
-    for (int i = 0; i < count; i++) {
-        float value = ((const float *)mask.data)[i];
-        XAI_CHECK(isfinite(value), err, BAD_TENSOR, "mask.npy", "mask.npy holds a number that is not finite");
-        evidence[i] = -(double)value;
-    }
-    *out = evidence;
-    return XAI_OK;
+    return find_class(task->context->model, name, out, err);
 }
 
 /* What tells where to look first. */
@@ -111,7 +95,7 @@ static xai_status find_evidence(xai_task *task, const xai_sag_options *o, const 
                                 const double **out, xai_error *err)
 {
     *out = NULL;
-    if (o->dialect == XAI_SAG_REFERENCE) return find_mask(task, regions->count, out, err);
+    if (o->dialect == XAI_SAG_REFERENCE) return xai_sag_start_mask(task, out, err);
     return o->gradcam ? xai_sag_evidence(task, regions, out, err) : XAI_OK;
 }
 
@@ -190,9 +174,19 @@ static xai_status check(const xai_model *model, const void *params, xai_error *e
     XAI_CHECK(!o->coarse || (coarser && o->dialect == XAI_SAG_NATIVE), err, BAD_PARAM, "params.coarse",
               "a coarse grid must have 3 to %lld patches a side, fewer than the grid; superpixels and the dialect "
               "'reference' have none", (long long)o->grid - 1);
+    int64_t versus;
+    if (o->versus && strcmp(o->versus, "second") != 0) XAI_TRY(find_class(model, o->versus, &versus, err));
     XAI_CHECK(o->p_low <= o->p_high, err, BAD_PARAM, "params.p_low",
               "p_low (%g) must not exceed p_high (%g)", o->p_low, o->p_high);
     return XAI_OK;
+}
+
+/* The start of the reference code follows gradients. */
+static unsigned lanes_of(const void *params)
+{
+    const xai_sag_options *o = params;
+    bool both = o->dialect == XAI_SAG_REFERENCE;
+    return 1 << XAI_PLAN_FORWARD | (both ? 1 << XAI_PLAN_GRADIENT : 0);
 }
 
 /* A typical run; max_evals bounds it. */
@@ -201,6 +195,7 @@ static double cost(const xai_model *model, const void *params)
     const xai_sag_options *o = params;
     (void)model;
     double table = o->probe_table ? 1 << XAI_SAG_MAX_TABLE : 0;
+    if (o->dialect == XAI_SAG_REFERENCE) return 3 + xai_sag_start_cost() + REFERENCE_TYPICAL + table;
     return 5 + fmin((double)o->max_evals, 10.0 * (double)(o->grid * o->grid)) + table;
 }
 
@@ -257,7 +252,7 @@ const xai_method xai_method_sag = {
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_sag_options),
     .needs = XAI_NEEDS_PROBABILITY,
-    .lanes = 1 << XAI_PLAN_FORWARD,
+    .lanes_of = lanes_of,
     .space = XAI_SPACE_PROBABILITY,
     .check = check,
     .cost = cost,

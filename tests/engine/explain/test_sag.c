@@ -36,14 +36,51 @@ static void read_image(const char *path)
     ck_assert_int_eq(xai_image_decode(bytes, size, NULL, &image, NULL), XAI_OK);
 }
 
-static xai_result *explain(xai_pool *on)
+static xai_result *explain_with(const xai_named_value *params, size_t count, xai_pool *on)
 {
-    xai_method_call call = {.id = "sag", .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]};
+    xai_method_call call = {.id = "sag", .params = params, .param_count = count};
     xai_request q = {.model = model, .image = image, .calls = &call, .call_count = 1};
     xai_result *r = NULL;
     xai_error err = {0};
     ck_assert_msg(xai_explain(&q, on, NULL, &r, &err) == XAI_OK, "%s", err.msg);
     return r;
+}
+
+static xai_result *explain(xai_pool *on) { return explain_with(PARAMS, sizeof PARAMS / sizeof PARAMS[0], on); }
+
+static const xai_artifact *artifact(const xai_result *r, const char *name)
+{
+    for (size_t i = 0; i < r->explanations[0].artifact_count; i++)
+        if (strcmp(r->explanations[0].artifacts[i].name, name) == 0) return &r->explanations[0].artifacts[i];
+    ck_abort_msg("there is no artifact %s", name);
+    return NULL;
+}
+
+static const xai_doc *graph(void) { return artifact(shared, "sag")->doc; }
+
+/* ---------------------------------------------------------------- another way to the same numbers */
+
+/* Weight of the band at `index` along an axis: a tent whose top is on a pixel, or a rectangle with soft edges. */
+static double weight_of_band(bool soft_edges, int index, int pixel)
+{
+    if (!soft_edges) return fmax(0, 1 - fabs(pixel * (GRID - 1) / (SIDE - 1.0) - index));
+    double at = (pixel + 0.5) * GRID / SIDE - index, left = index ? (at + 0.25) / 0.5 : 1;
+    double right = index < GRID - 1 ? (1.25 - at) / 0.5 : 1;
+    return fmin(fmax(left, 0), 1) * fmin(fmax(right, 0), 1);
+}
+
+/* How pictures are put together here, and what is read from them. */
+static struct {
+    bool soft_edges;
+    double hidden[3]; /* a hidden pixel, as RGB bytes */
+    int64_t class_index;
+    int64_t top1;     /* out */
+} eye;
+
+static void look_as_usual(void)
+{
+    memset(&eye, 0, sizeof eye);
+    eye.class_index = shared->explanations[0].target.class_index;
 }
 
 static void set_up(void)
@@ -58,6 +95,7 @@ static void set_up(void)
     ck_assert_int_eq(xai_model_load(MODEL, &config, &model, NULL), XAI_OK);
     read_image("models/samples/chelsea.png");
     shared = explain(pool);
+    look_as_usual();
 }
 
 static void tear_down(void)
@@ -69,34 +107,23 @@ static void tear_down(void)
     xai_pool_free(lone);
 }
 
-static const xai_artifact *artifact(const xai_result *r, const char *name)
-{
-    for (size_t i = 0; i < r->explanations[0].artifact_count; i++)
-        if (strcmp(r->explanations[0].artifacts[i].name, name) == 0) return &r->explanations[0].artifacts[i];
-    ck_abort_msg("there is no artifact %s", name);
-    return NULL;
-}
-
-static const xai_doc *graph(void) { return artifact(shared, "sag")->doc; }
-
-/* ---------------------------------------------------------------- another way to the same numbers */
-
-/* Black but for soft tents on the given patches: bilinear, corner values on the corner pixels. */
+/* The given patches; all else hidden. */
 static void compose(xai_mask mask, float *input)
 {
     for (int y = 0; y < SIDE; y++)
         for (int x = 0; x < SIDE; x++) {
-            double v = y * (GRID - 1) / (SIDE - 1.0), u = x * (GRID - 1) / (SIDE - 1.0), w = 0;
+            double w = 0;
             for (int i = 0; i < GRID * GRID; i++)
-                if (xai_mask_has(mask, i)) w += fmax(0, 1 - fabs(v - i / GRID)) * fmax(0, 1 - fabs(u - i % GRID));
+                if (xai_mask_has(mask, i))
+                    w += weight_of_band(eye.soft_edges, i / GRID, y) * weight_of_band(eye.soft_edges, i % GRID, x);
             for (int c = 0; c < 3; c++) {
-                double value = w * shared->view[3 * (y * SIDE + x) + c];
+                double value = eye.hidden[c] + w * (shared->view[3 * (y * SIDE + x) + c] - eye.hidden[c]);
                 input[c * PLANE + y * SIDE + x] = (float)((value - 127) / 128);
             }
         }
 }
 
-/* The target's probability on that picture, by a raw run of batch 1. */
+/* The class's probability on that picture, by a raw run of batch 1. */
 static double measure(xai_mask mask)
 {
     static float input[3 * PLANE];
@@ -108,8 +135,11 @@ static double measure(xai_mask mask)
     xai_run_request request = {.inputs = &in, .input_count = 1};
     ck_assert_msg(xai_run(MODEL, lone, &request, NULL, &out, &count, &err) == XAI_OK, "%s", err.msg);
     const float *logits = out[0].data;
-    double sum = 0, own = (double)logits[shared->explanations[0].target.class_index];
-    for (int64_t i = 0; i < out[0].shape[1]; i++) sum += exp((double)logits[i] - own);
+    double sum = 0, own = (double)logits[eye.class_index];
+    for (int64_t i = 0; i < out[0].shape[1]; i++) {
+        sum += exp((double)logits[i] - own);
+        if (i == 0 || logits[i] > logits[eye.top1]) eye.top1 = i;
+    }
     for (size_t i = 0; i < count; i++) xai_array_clear(&out[i]);
     free(out);
     return 1 / sum;
@@ -136,6 +166,55 @@ START_TEST(every_explanation_is_sufficient_and_minimal_when_measured_again)
         ck_assert(p >= tau - 2e-5);
         for (int i = 0; i < n; i++) ck_assert(measure(xai_mask_without(mask_of(mse), list[i])) < tau + 2e-5);
     }
+}
+END_TEST
+
+START_TEST(other_regions_and_classes_measured_again)
+{
+    static const xai_named_value params[] = {
+        {.name = "grid", .type = XAI_VALUE_NUMBER, .number = GRID},
+        {.name = "region", .type = XAI_VALUE_TEXT, .text = "feather"},
+        {.name = "baseline", .type = XAI_VALUE_TEXT, .text = "colour"},
+        {.name = "colour", .type = XAI_VALUE_TEXT, .text = "#20A040"},
+        {.name = "versus", .type = XAI_VALUE_TEXT, .text = "second"},
+        {.name = "criterion", .type = XAI_VALUE_TEXT, .text = "argmax"},
+        {.name = "counterfactuals", .type = XAI_VALUE_NUMBER, .number = 2},
+        {.name = "max_evals", .type = XAI_VALUE_NUMBER, .number = 300},
+        {.name = "max_nodes", .type = XAI_VALUE_NUMBER, .number = 4}};
+    xai_result *r = explain_with(params, sizeof params / sizeof params[0], pool);
+    const xai_doc *other = artifact(r, "sag")->doc, *threshold = xai_doc_get(other, "threshold");
+    const xai_doc *versus = xai_doc_get(threshold, "versus"), *turns = xai_doc_get(other, "counterfactuals");
+    int64_t target = r->explanations[0].target.class_index, second = xai_doc_get(versus, "class")->integer;
+    ck_assert_int_eq(second, r->predictions[1].class_index);
+    eye.soft_edges = true;
+    memcpy(eye.hidden, (double[]){0x20, 0xA0, 0x40}, sizeof eye.hidden);
+    ck_assert_double_eq_tol(measure((xai_mask){{0}}), xai_doc_get(threshold, "f_empty")->real, 2e-5);
+    ck_assert_uint_ge(xai_doc_get(other, "mses")->count, 1);
+    for (const xai_doc *mse = xai_doc_get(other, "mses")->first; mse; mse = mse->next) {
+        int list[XAI_MASK_MAX], n = xai_mask_list(mask_of(mse), list);
+        ck_assert_double_eq_tol(measure(mask_of(mse)), xai_doc_get(mse, "p")->real, 2e-5);
+        ck_assert_int_eq(eye.top1, target);
+        eye.class_index = second;
+        ck_assert_double_eq_tol(measure(mask_of(mse)), xai_doc_get(mse, "versus")->real, 2e-5);
+        eye.class_index = target;
+        for (int i = 0; i < n; i++) {
+            measure(xai_mask_without(mask_of(mse), list[i]));
+            ck_assert_int_ne(eye.top1, target);
+        }
+    }
+    ck_assert_uint_ge(turns->count, 1);
+    for (const xai_doc *set = turns->first; set; set = set->next) {
+        xai_mask rest = xai_mask_minus(xai_mask_full(GRID * GRID), mask_of(set));
+        int list[XAI_MASK_MAX], n = xai_mask_list(mask_of(set), list);
+        ck_assert_double_eq_tol(measure(rest), xai_doc_get(set, "p")->real, 2e-5);
+        ck_assert(eye.top1 != target && eye.top1 == xai_doc_get(set, "top1")->integer);
+        for (int i = 0; i < n; i++) {
+            measure(xai_mask_with(rest, list[i]));
+            ck_assert_int_eq(eye.top1, target);
+        }
+    }
+    look_as_usual();
+    xai_result_free(r);
 }
 END_TEST
 
@@ -202,10 +281,9 @@ START_TEST(necessity_is_the_share_of_explanations)
 }
 END_TEST
 
-static xai_status status_of(const char *name, double value, xai_target target)
+static xai_status ask(xai_named_value param, xai_target target)
 {
-    xai_named_value param = {.name = name, .type = XAI_VALUE_NUMBER, .number = value};
-    xai_method_call call = {.id = "sag", .params = &param, .param_count = name ? 1 : 0};
+    xai_method_call call = {.id = "sag", .params = &param, .param_count = param.name ? 1 : 0};
     xai_request q = {.model = model, .image = image, .calls = &call, .call_count = 1, .targets = &target,
                      .target_count = 1};
     xai_result *r = NULL;
@@ -214,6 +292,17 @@ static xai_status status_of(const char *name, double value, xai_target target)
     xai_result_free(r);
     ck_assert(status == XAI_OK || err.msg[0]);
     return status;
+}
+
+static xai_status status_of(const char *name, double value, xai_target target)
+{
+    return ask((xai_named_value){.name = name, .type = XAI_VALUE_NUMBER, .number = value}, target);
+}
+
+static xai_status status_of_text(const char *name, const char *text)
+{
+    return ask((xai_named_value){.name = name, .type = XAI_VALUE_TEXT, .text = text},
+               (xai_target){.class_index = -1, .contrast = -1});
 }
 
 START_TEST(what_cannot_be_explained_is_refused)
@@ -225,6 +314,11 @@ START_TEST(what_cannot_be_explained_is_refused)
     ck_assert_int_eq(status_of("grid", 15, top), XAI_E_BAD_PARAM);
     ck_assert_int_eq(status_of("p_low", 0.95, top), XAI_E_BAD_PARAM);
     ck_assert_int_eq(status_of("p_high", 0, top), XAI_E_BAD_PARAM);
+    ck_assert_int_eq(status_of("coarse", 2, top), XAI_E_BAD_PARAM);
+    ck_assert_int_eq(status_of("coarse", 7, top), XAI_E_BAD_PARAM); /* the grid has 7 */
+    ck_assert_int_eq(status_of_text("colour", "red"), XAI_E_BAD_PARAM);
+    ck_assert_int_eq(status_of_text("colour", "#12345g"), XAI_E_BAD_PARAM);
+    ck_assert_int_ne(status_of_text("versus", "no such class"), XAI_OK);
     ck_assert_int_eq(status_of("max_evals", 1, top), XAI_OK); /* nothing found is a result */
 }
 END_TEST
@@ -236,6 +330,7 @@ int main(void)
     tcase_add_unchecked_fixture(all, set_up, tear_down);
     tcase_set_timeout(all, 240);
     tcase_add_test(all, every_explanation_is_sufficient_and_minimal_when_measured_again);
+    tcase_add_test(all, other_regions_and_classes_measured_again);
     tcase_add_test(all, every_node_has_the_score_that_is_measured_again);
     tcase_add_test(all, probe_scores_what_the_graph_says);
     tcase_add_test(all, threads_leave_no_trace);
