@@ -18,7 +18,7 @@ RUN make -j"$(nproc)" install DESTDIR=/out PREFIX=/usr
 FROM debian:12-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-    libprotobuf-c1 libpng16-16 libcairo2 fonts-dejavu-core \
+    libprotobuf-c1 libpng16-16 libcairo2 libgif7 fonts-dejavu-core \
     libmicrohttpd12 libjansson4 libsqlite3-0 libseccomp2 \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 10001 --no-create-home --shell /usr/sbin/nologin explaind \

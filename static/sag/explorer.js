@@ -181,5 +181,6 @@ export function openExplorer(sag, patches) {
     );
     openDialog(t('sag.explore', { name: sag.name }), 'large explorer', [body], live.stop);
     update();
+    live.ahead(patches);
     switches.element.querySelector('[tabindex="0"]').focus();
 }

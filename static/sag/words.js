@@ -25,7 +25,7 @@ export function isEnough({ criterion, tau }, score, target) {
 }
 
 /** What "enough" means in this search, as a clause: "the class keeps at least 90% of its 95%". */
-function enoughInWords({ criterion, p_high: share, f_all: full, tau }) {
+export function enoughInWords({ criterion, p_high: share, f_all: full, tau }) {
     return t(`enough.${criterion}`, { share: percent(share), full: percent(full), tau: percent(tau) });
 }
 

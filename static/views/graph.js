@@ -13,6 +13,7 @@ import { unfolded } from '../sag/tree.js';
 import { turnList } from '../sag/turns.js';
 import {
     countsInWords,
+    enoughInWords,
     necessityInWords,
     outcomeInWords,
     outcomeOf,
@@ -190,7 +191,7 @@ function render(artifact, context) {
                     'p',
                     {},
                     t('sag.rule.text', {
-                        name: entry.target.name,
+                        enough: enoughInWords(data.threshold),
                         rule: ruleInWords(data.mses),
                     }),
                 ),

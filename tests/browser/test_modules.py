@@ -81,6 +81,16 @@ def test_a_tree_repeats_what_a_graph_shares(page):
     assert found == [1 + 3 + 6, 9, 10, 2, False, True]
 
 
+def test_what_is_fetched_ahead(page):
+    few, many, none = page.module("""
+        const { nearby } = await load('sag/live.js');
+        return [nearby([3, 5, 8]), nearby(Array.from({ length: 100 }, (_, i) => i)), nearby([])];
+    """)
+    assert sorted(map(tuple, few)) == [(), (3,), (3, 5), (3, 5, 8), (3, 8), (5,), (5, 8), (8,)]
+    assert len(many) == 64 and all(len(set(range(100)) - set(kept)) == 1 for kept in many)
+    assert none == [[]]
+
+
 def test_a_table_answers_without_the_server(page):
     found = page.module("""
         const { tabulated } = await load('sag/live.js');
