@@ -41,6 +41,13 @@ static double cost(const xai_model *model, const void *params)
     return 1 + 3 * (double)((const xai_gradient_params *)params)->samples;
 }
 
+static double cost_drawn(const xai_model *model, const void *params, const char *draws)
+{
+    (void)model;
+    (void)params;
+    return 1 + 3 * (double)xai_draws_count(draws, "alphas");
+}
+
 /* ---------------------------------------------------------------- draws */
 
 typedef struct draws {
@@ -142,5 +149,6 @@ const xai_method xai_method_gradientshap = {
     .steady = true,
     .space = XAI_SPACE_LOGIT,
     .cost = cost,
+    .cost_drawn = cost_drawn,
     .run = run,
 };

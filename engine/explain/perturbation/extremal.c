@@ -298,7 +298,7 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
 
 const xai_method xai_method_extremal = {
     .info = {.id = "extremal", .title = "Extremal perturbation", .family = "perturbation",
-             .summary = "The smooth part of the picture, of a given size, that alone keeps the score highest.",
+             .summary = "The smooth part of the picture, of a given size, that alone keeps the score, its logit, highest.",
              .paper = "arXiv:1910.08485", .version = 1, .needs = "gradient", .cost = "801 forwards, 800 backwards",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(extremal_params),
