@@ -51,7 +51,7 @@ START_TEST(borders_are_those_of_scipy)
     static const struct {
         xai_border border;
         double want[4];
-    } CASES[] = {{XAI_BORDER_ZERO, {0.05399113, 0.24197145, 0.39894347, 0.24197145}}, 
+    } CASES[] = {{XAI_BORDER_ZERO, {0.05399113, 0.24197145, 0.39894347, 0.24197145}},
                  {XAI_BORDER_REFLECT, {0.05842299, 0.24223911, 0.40337533, 0.29596257}},
                  {XAI_BORDER_MIRROR, {0.10824992, 0.25083517, 0.45306843, 0.48394289}}};
     for (int i = 0; i < 3; i++) {
