@@ -6,6 +6,7 @@
 #define XAI_EXPLAIN_CONTEXT_H
 
 #include "graph/model.h"
+#include "image/blur.h"
 
 /* Passes that know operators one by one run in sessions of a plain program (program.h), each with room for its kind. */
 typedef enum xai_plain_kind {
@@ -156,8 +157,8 @@ typedef enum xai_baseline {
 xai_status xai_context_baseline(const xai_context *context, xai_baseline baseline, double sigma, float *out,
                                 xai_error *err);
 
-/* The same blur, cut `radius` pixels from its centre; the borders are mirrored. OpenCV's GaussianBlur. */
-xai_status xai_context_blur(const xai_context *context, double sigma, int radius, float *out, xai_error *err);
+/* The input under a blur, channel by channel: out[input_count]. Height and width of the spec are the input's. */
+xai_status xai_context_blur(const xai_context *context, const xai_blur_spec *spec, float *out, xai_error *err);
 
 /* Another picture in the view's place, height * width * 3 RGB bytes, as model input. */
 void xai_context_from_view(const xai_context *context, const uint8_t *view, float *out);

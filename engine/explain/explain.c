@@ -214,11 +214,15 @@ xai_status xai_request_check(const xai_request *request, xai_error *err)
 
 static double plan_cost(const plan *p)
 {
+    const xai_request *q = p->request;
     double cost = 1;
-    for (size_t i = 0; i < p->request->call_count * p->target_count; i++)
-        cost += p->methods[i / p->target_count]->cost(p->request->model, p->params[i]) - 1;
-    for (size_t i = 0; i < p->request->call_count; i++)
-        if (p->named[i]) cost += p->named[i]->cost(p->request->model, p->named_params[i]);
+    for (size_t i = 0; i < q->call_count * p->target_count; i++) {
+        const xai_method *m = p->methods[i / p->target_count];
+        bool drawn = q->use_draws && m->cost_drawn;
+        cost += (drawn ? m->cost_drawn(q->model, p->params[i], q->use_draws) : m->cost(q->model, p->params[i])) - 1;
+    }
+    for (size_t i = 0; i < q->call_count; i++)
+        if (p->named[i]) cost += p->named[i]->cost(q->model, p->named_params[i]);
     return cost;
 }
 

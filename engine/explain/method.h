@@ -61,6 +61,8 @@ typedef struct xai_method {
     xai_status (*check_target)(const xai_model *model, const void *params, const xai_target *target, xai_error *err);
     /* Forward-equivalents that a run takes, the base forward included; a backward counts 2. */
     double (*cost)(const xai_model *model, const void *params);
+    /* The same where draws are replayed from a directory and their number decides. May be NULL. */
+    double (*cost_drawn)(const xai_model *model, const void *params, const char *draws);
     xai_status (*run)(xai_task *task, const void *params, xai_error *err);
 } xai_method;
 
@@ -107,6 +109,8 @@ xai_status xai_task_gradient_of(xai_task *task, const float *seed, const xai_wan
 xai_status xai_task_emit_draws(const xai_task *task, const char *name, const xai_array *array, xai_error *err);
 /* Whether there is a <dir>/<name>.npy to replay. */
 bool xai_task_has_draws(const xai_task *task, const char *name);
+/* How many there are in <draws>/<name>.npy, by its first axis; 0: it cannot be read. */
+int64_t xai_draws_count(const char *draws, const char *name);
 /* use_draws: reads <dir>/<name>.npy of this rank into the arena; whatever its numbers' type, as float32. *found false:
  * no directory. */
 xai_status xai_task_use_draws(const xai_task *task, const char *name, int rank, xai_tensor *out, bool *found,

@@ -122,6 +122,17 @@ bool xai_task_has_draws(const xai_task *task, const char *name)
     return f != NULL;
 }
 
+int64_t xai_draws_count(const char *draws, const char *name)
+{
+    char path[4096];
+    xai_array a;
+    int n = snprintf(path, sizeof path, "%s/%s.npy", draws, name);
+    if (n < 0 || (size_t)n >= sizeof path || xai_npy_read(path, &a, NULL) != XAI_OK) return 0;
+    int64_t count = a.rank ? a.shape[0] : 0;
+    xai_array_clear(&a);
+    return count;
+}
+
 /* A tensor of the array's numbers as float32. */
 static xai_status take(const xai_array *a, const char *path, int rank, xai_arena *arena, xai_tensor *out,
                        xai_error *err)

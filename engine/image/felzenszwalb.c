@@ -120,7 +120,7 @@ static size_t list_edges(const xai_felzenszwalb *job, const double *planes, edge
 
 static xai_blur_spec blur_of(const xai_felzenszwalb *job)
 {
-    return (xai_blur_spec){job->height, job->width, job->sigma, job->sigma, XAI_BORDER_REFLECT};
+    return (xai_blur_spec){job->height, job->width, job->sigma, job->sigma, XAI_BORDER_REFLECT, 0};
 }
 
 /* The edges are the same for all scales. */

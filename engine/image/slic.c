@@ -53,8 +53,8 @@ static xai_status blur(slic *s, double sigma, xai_error *err)
 {
     if (sigma <= 0) return XAI_OK;
     size_t n = (size_t)s->height * (size_t)s->width;
-    xai_blur_spec depth = {1, (int)n, sigma, 0, XAI_BORDER_REFLECT};
-    xai_blur_spec plane = {s->height, s->width, sigma, sigma, XAI_BORDER_REFLECT};
+    xai_blur_spec depth = {1, (int)n, sigma, 0, XAI_BORDER_REFLECT, 0};
+    xai_blur_spec plane = {s->height, s->width, sigma, sigma, XAI_BORDER_REFLECT, 0};
     double *one = malloc((n + xai_blur_scratch(&depth)) * sizeof *one);
     if (!one) XAI_NO_MEMORY(err);
     double *scratch = one + n; /* the plane asks for less than its line */

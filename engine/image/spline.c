@@ -65,7 +65,7 @@ xai_status xai_spline_resize(const double *in, int height, int width, double *ou
 {
     size_t h = (size_t)height, w = (size_t)width, oh = (size_t)out_height, ow = (size_t)out_width;
     double down = shrinkage(height, out_height), across = shrinkage(width, out_width);
-    xai_blur_spec blur = {height, width, down, across, XAI_BORDER_ZERO};
+    xai_blur_spec blur = {height, width, down, across, XAI_BORDER_ZERO, 0};
     double *plane = malloc(h * w * sizeof *plane), *half = malloc(oh * w * sizeof *half);
     double *line = malloc(((h > w ? h : w) + 2 * PAD) * sizeof *line);
     double *scratch = malloc(xai_blur_scratch(&blur) * sizeof *scratch);

@@ -9,7 +9,7 @@
  * weighs a whole batch of steps by the last one's width, so it equals this for a batch of 1. The attributions sum to
  * f(x) - f(L(max_sigma)) but for the metric completeness_error.
  */
-#include "image/blur.h"
+#include "image/scale_space.h"
 #include "tunnel.h"
 
 #include <math.h>
@@ -28,6 +28,8 @@ static const xai_param PARAMS[] = {
 
 #define MOST_BLOCK_BYTES ((size_t)32 << 20)
 
+enum { SLACK = 16 }; /* a panel may be read a little beyond the picture */
+
 /* One forward for the score of the blurred picture. */
 static double cost(const xai_model *model, const void *params)
 {
@@ -40,11 +42,12 @@ typedef struct blurs {
     const xai_gradient_params *params;
     xai_task *task;
     xai_context *context;
-    const float *input; /* the picture */
-    size_t first, count, most;  /* steps of the block; room for them */
-    float *points, *changes;    /* most x input_count: L, and its change with sigma */
-    double *scratch;            /* of each thread */
-    size_t scratch_step, area;
+    xai_scale_space space;
+    size_t first, count, most; /* steps of the block; room for them */
+    float *points, *changes;   /* most x input_count: L, and its change with sigma */
+    float *turned;             /* the picture, as the space has it */
+    float *room;               /* of each thread */
+    size_t room_step;
     double *sums;
 } blurs;
 
@@ -56,33 +59,30 @@ static double sigma_at(const xai_gradient_params *p, size_t i)
 
 /* ---------------------------------------------------------------- blurring */
 
-/* Channel `ch` of the picture under a blur, to plane[area]. */
-static void blur_channel(const blurs *b, size_t ch, double sigma, double *plane, double *scratch)
+static void turn_picture(const blurs *b, const float *input)
 {
     const xai_context *c = b->context;
-    xai_blur_spec spec = {c->height, c->width, sigma, sigma, XAI_BORDER_ZERO};
-    for (size_t i = 0; i < b->area; i++)
-        plane[i] = (double)b->input[ch * c->channel_stride + i / (size_t)c->width * c->row_stride +
-                                    i % (size_t)c->width * c->x_stride];
-    xai_blur(&spec, plane, scratch);
+    float *to = b->turned;
+    for (size_t ch = 0; ch < (size_t)c->channels; ch++)
+        for (size_t x = 0; x < (size_t)c->width; x++)
+            for (size_t y = 0; y < (size_t)c->height; y++)
+                *to++ = input[ch * c->channel_stride + y * c->row_stride + x * c->x_stride];
 }
 
-/* One channel of one step. */
 static void make_blur(void *user, size_t index, int thread)
 {
     const blurs *b = user;
     const xai_context *c = b->context;
-    size_t step = index / (size_t)c->channels, ch = index % (size_t)c->channels;
-    double sigma = sigma_at(b->params, b->first + step), h = b->params->grad_step;
-    double *here = b->scratch + (size_t)thread * b->scratch_step, *there = here + b->area;
-    blur_channel(b, ch, sigma, here, there + b->area);
-    blur_channel(b, ch, sigma + h, there, there + b->area);
-    for (size_t i = 0; i < b->area; i++) {
-        size_t at = step * c->input_count + ch * c->channel_stride + i / (size_t)c->width * c->row_stride +
-                    i % (size_t)c->width * c->x_stride;
-        b->points[at] = (float)here[i];
-        b->changes[at] = (float)((there[i] - here[i]) / h);
-    }
+    const float *from = xai_scale_space_step(&b->space, sigma_at(b->params, b->first + index), b->params->grad_step,
+                                             b->room + (size_t)thread * b->room_step);
+    for (size_t ch = 0; ch < (size_t)c->channels; ch++)
+        for (size_t y = 0; y < (size_t)c->height; y++, from += 2 * c->width) {
+            size_t line = index * c->input_count + ch * c->channel_stride + y * c->row_stride;
+            for (size_t x = 0; x < (size_t)c->width; x++) {
+                b->points[line + x * c->x_stride] = from[x];
+                b->changes[line + x * c->x_stride] = from[(size_t)c->width + x];
+            }
+        }
 }
 
 static void make_block(blurs *b)
@@ -90,7 +90,7 @@ static void make_block(blurs *b)
     xai_context *c = b->context;
     xai_par par = {c->pool};
     xai_pool_enter(c->pool, c->urgent);
-    xai_par_for(&par, b->count * (size_t)c->channels, make_blur, b);
+    xai_par_for(&par, b->count, make_blur, b);
     xai_pool_leave(c->pool);
 }
 
@@ -119,7 +119,7 @@ static xai_status attribute(void *user, const float *input, double *out, xai_err
 {
     blurs *b = user;
     size_t steps = (size_t)b->params->steps;
-    b->input = input;
+    turn_picture(b, input);
     b->sums = out;
     for (size_t i = 0; i < b->context->input_count; i++) out[i] = 0;
     for (b->first = 0; b->first < steps; b->first += b->count) {
@@ -139,16 +139,15 @@ static xai_status open_blurs(blurs *b, xai_task *task, const xai_gradient_params
 {
     xai_context *c = task->context;
     size_t threads = (size_t)xai_pool_threads(c->pool), fit = MOST_BLOCK_BYTES / (2 * sizeof(float)) / c->input_count;
-    double most = p->max_sigma + p->grad_step;
-    xai_blur_spec spec = {c->height, c->width, most, most, XAI_BORDER_ZERO};
-    *b = (blurs){.params = p, .task = task, .context = c, .area = (size_t)c->height * (size_t)c->width};
+    *b = (blurs){.params = p, .task = task, .context = c, .turned = XAI_NEW(task->arena, float, c->input_count + SLACK)};
+    b->space = (xai_scale_space){c->channels, c->height, c->width, b->turned};
     b->most = fit < 8 * threads ? fit : 8 * threads;
     if (b->most == 0) b->most = 1;
-    b->scratch_step = 2 * b->area + xai_blur_scratch(&spec);
+    b->room_step = xai_scale_space_room(&b->space);
     b->points = XAI_NEW(task->arena, float, b->most * c->input_count);
     b->changes = XAI_NEW(task->arena, float, b->most * c->input_count);
-    b->scratch = XAI_NEW(task->arena, double, threads * b->scratch_step);
-    if (!b->points || !b->changes || !b->scratch) XAI_NO_MEMORY(err);
+    b->room = XAI_NEW(task->arena, float, threads * b->room_step);
+    if (!b->turned || !b->points || !b->changes || !b->room) XAI_NO_MEMORY(err);
     return XAI_OK;
 }
 

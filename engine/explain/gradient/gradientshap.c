@@ -7,7 +7,8 @@
  * Lundberg and Lee, "A Unified Approach to Interpreting Model Predictions", NeurIPS 2017, arXiv 1705.07874, has Shapley
  * values; this estimate of them (expected gradients) is Erion et al., "Improving performance of deep learning models with
  * axiomatic attribution priors and expected gradients", 2019, arXiv 1906.10670. As Captum's GradientShap. The
- * attributions sum to f(x) - mean f(b) in expectation only.
+ * attributions sum to f(x) - mean f(b) in expectation only. The library's default is 5 samples, which is for many pictures:
+ * of one, maps of two seeds correlate by .46 with 5 and by .75 with 50, the default here (the shipped model and photo).
  *
  * Draws: baselines.npy (samples, and the input's three axes), alphas.npy (samples), and noise.npy where there is noise.
  */
@@ -38,6 +39,13 @@ static double cost(const xai_model *model, const void *params)
 {
     (void)model;
     return 1 + 3 * (double)((const xai_gradient_params *)params)->samples;
+}
+
+static double cost_drawn(const xai_model *model, const void *params, const char *draws)
+{
+    (void)model;
+    (void)params;
+    return 1 + 3 * (double)xai_draws_count(draws, "alphas");
 }
 
 /* ---------------------------------------------------------------- draws */
@@ -141,5 +149,6 @@ const xai_method xai_method_gradientshap = {
     .steady = true,
     .space = XAI_SPACE_LOGIT,
     .cost = cost,
+    .cost_drawn = cost_drawn,
     .run = run,
 };

@@ -9,8 +9,9 @@
  * size .01 from a mask of ones, lambda 300 growing by .35 % a step, the picture mirrored in every second step, and a
  * pyramid of blurs between which the mask interpolates, whose borders run into 0. The map is the mask of the last
  * step. Where pixels tie at the border of the area, the first in reading order count as outside (PyTorch's stable
- * sort; its default sort leaves it to the processor). No chance is involved. What is kept is the logit by default, the
- * library's usual reward: against a probability the penalty wins, whatever the network.
+ * sort; its default sort leaves it to the processor). No chance is involved. Unlike other methods by perturbation it
+ * keeps the logit by default: TorchRay's simple_reward is the network's own output, with no softmax in between, and the
+ * penalty's weight is made for it; against a probability the penalty wins, and the map hardly depends on the network.
  */
 #include "explain/evaluate.h"
 #include "smooth_mask.h"
@@ -74,35 +75,11 @@ typedef struct extremal {
 
 /* ---------------------------------------------------------------- the pyramid */
 
-/* One line of n values, `stride` apart, through a Gaussian; beyond the ends are zeros. */
-static void blur_line(const float *in, float *out, int n, size_t stride, const double *weights, int radius)
+/* TorchRay's kernel ends at the next whole pixel, and beyond the border is 0. */
+static xai_status blur(const xai_context *c, float sigma, float *out, xai_error *err)
 {
-    for (int i = 0; i < n; i++) {
-        double sum = 0;
-        int first = i < radius ? -i : -radius, last = n - 1 - i < radius ? n - 1 - i : radius;
-        for (int k = first; k <= last; k++) sum += weights[k + radius] * (double)in[(size_t)(i + k) * stride];
-        out[(size_t)i * stride] = (float)sum;
-    }
-}
-
-static void blur(const xai_context *c, float sigma, double *weights, float *work, float *out)
-{
-    int radius = (int)ceilf(4 * sigma);
-    double sum = 0;
-    for (int k = -radius; k <= radius; k++)
-        sum += weights[k + radius] = radius ? exp(-0.5 * k * k / ((double)sigma * (double)sigma)) : 1;
-    for (int k = 0; k <= 2 * radius; k++) weights[k] /= sum;
-    for (int ch = 0; ch < c->channels; ch++) {
-        size_t plane = (size_t)ch * c->channel_stride;
-        for (int x = 0; x < c->width; x++) {
-            size_t at = plane + (size_t)x * c->x_stride;
-            blur_line(c->input + at, work + at, c->height, c->row_stride, weights, radius);
-        }
-        for (int y = 0; y < c->height; y++) {
-            size_t at = plane + (size_t)y * c->row_stride;
-            blur_line(work + at, out + at, c->width, c->x_stride, weights, radius);
-        }
-    }
+    xai_blur_spec spec = {c->height, c->width, (double)sigma, (double)sigma, XAI_BORDER_ZERO, (int)ceilf(4 * sigma)};
+    return xai_context_blur(c, &spec, out, err);
 }
 
 /* As torch.linspace(0, 1, levels) rounds. */
@@ -116,14 +93,12 @@ static xai_status make_pyramid(extremal *e, xai_arena *arena, xai_error *err)
 {
     const xai_context *c = e->context;
     int levels = (int)e->params->levels;
-    double weights[2 * 80 + 1];
-    float *work = XAI_NEW(arena, float, c->input_count);
     e->pyramid = XAI_NEW(arena, float, (size_t)levels * c->input_count);
-    if (!work || !e->pyramid) XAI_NO_MEMORY(err);
+    if (!e->pyramid) XAI_NO_MEMORY(err);
     for (int l = 0; l < levels; l++) {
         float *out = e->pyramid + (size_t)l * c->input_count, s = stage(l, levels);
         XAI_TRY(xai_token_check(c->token, err));
-        if (e->params->perturbation == BLUR) blur(c, (1 - s) * (float)MOST_BLUR, weights, work, out);
+        if (e->params->perturbation == BLUR) XAI_TRY(blur(c, (1 - s) * (float)MOST_BLUR, out, err));
         else
             for (size_t i = 0; i < c->input_count; i++) out[i] = c->input[i] * s;
     }
@@ -323,7 +298,7 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
 
 const xai_method xai_method_extremal = {
     .info = {.id = "extremal", .title = "Extremal perturbation", .family = "perturbation",
-             .summary = "The smooth part of the picture, of a given size, that alone keeps the score highest.",
+             .summary = "The smooth part of the picture, of a given size, that alone keeps the score, its logit, highest.",
              .paper = "arXiv:1910.08485", .version = 1, .needs = "gradient", .cost = "801 forwards, 800 backwards",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(extremal_params),

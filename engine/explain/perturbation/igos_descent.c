@@ -346,7 +346,8 @@ static xai_status begin(descent *d, xai_error *err)
     d->penalty.l1 = p->l1;
     d->penalty.tv = p->tv;
     XAI_TRY(xai_noise_init(&d->noise, d->task, (size_t)pictures, p->noise_sigma, err));
-    if (p->baseline == XAI_BASELINE_BLUR) return xai_context_blur(c, p->sigma, (int)p->kernel / 2, d->baseline, err);
+    xai_blur_spec blur = {c->height, c->width, p->sigma, p->sigma, XAI_BORDER_MIRROR, (int)p->kernel / 2}; /* OpenCV's */
+    if (p->baseline == XAI_BASELINE_BLUR) return xai_context_blur(c, &blur, d->baseline, err);
     return xai_context_baseline(c, (xai_baseline)p->baseline, p->sigma, d->baseline, err);
 }
 

@@ -32,12 +32,19 @@ static xai_status check(const xai_model *model, const void *params, xai_error *e
     return complete ? xai_multipliers_check(model->program, true, err) : XAI_OK;
 }
 
-/* Of the usual baselines; draws may have more or fewer. */
+/* Of the usual baselines. */
 static double cost(const xai_model *model, const void *params)
 {
     (void)model;
     (void)params;
     return xai_rescale_cost(USUAL);
+}
+
+static double cost_drawn(const xai_model *model, const void *params, const char *draws)
+{
+    (void)model;
+    (void)params;
+    return xai_rescale_cost((double)xai_draws_count(draws, "baselines"));
 }
 
 static xai_status usual(xai_task *task, double sigma, xai_tensor *out, xai_error *err)
@@ -96,5 +103,6 @@ const xai_method xai_method_deepshap = {
     .space = XAI_SPACE_LOGIT,
     .check = check,
     .cost = cost,
+    .cost_drawn = cost_drawn,
     .run = run,
 };

@@ -297,6 +297,12 @@ START_TEST(baselines_of_another_shape_are_refused)
     ck_assert_int_eq(try(m, &sample, &call, &target, folder, &r, &err), XAI_E_BAD_TENSOR);
     ck_assert_int_eq(xai_npy_write(file, &sample, NULL), XAI_OK); /* the picture itself: nothing is different */
     ck_assert_int_eq(try(m, &sample, &call, &target, folder, &r, &err), XAI_OK);
+    xai_request q = {.model = m, .tensor = &sample, .calls = &call, .call_count = 1, .use_draws = folder};
+    const xai_explanation *e = &r->explanations[0];
+    double ran = e->forwards + 2 * e->backwards, one = xai_request_cost(&q);
+    q.use_draws = NULL;
+    ck_assert_double_le(fabs(one - ran), 1); /* of one baseline; without draws there are four */
+    ck_assert_double_gt(xai_request_cost(&q), 2 * one);
     for (int i = 0; i < AREA; i++) ck_assert_float_eq(map_of(r)[i], 0);
     xai_result_free(r);
     unlink(file), rmdir(folder);

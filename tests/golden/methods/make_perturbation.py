@@ -361,6 +361,9 @@ def torchray(cases: subjects.Cases) -> dict:
         extremal(subject, "extremal-delete", two, 3, 0.2, "logit", variant="delete", cell=3, smoothness=6)
         extremal(subject, "extremal-dual", one, 3, 0.3, variant="dual", perturbation="fade", levels=5, jitter=False, cell=4,
                  smoothness=8)
+    large = subjects.lite0("chelsea", (282, 285))
+    extremal(large, "extremal-1", large.classes[0], 1, 0.1, "logit")
+    extremal(large, "extremal-4", large.classes[1], 4, 0.2, "logit")
     return versions("torchray", "torch", "numpy")
 
 
