@@ -97,7 +97,14 @@ static xai_status prepare(xai_node *node, xai_setup *setup, xai_error *err)
     if (!xai_conv_takes_winograd(conv)) return XAI_OK;
     size_t scratch = xai_conv_winograd_scratch(conv);
     if (scratch > node->scratch) node->scratch = scratch;
-    return xai_conv_winograd_pack(conv, &plan->winograd, setup->arena, err);
+    return XAI_OK;
+}
+
+static xai_status prepare_fast(xai_node *node, xai_setup *setup, xai_error *err)
+{
+    const xai_conv *conv = node->state;
+    if (conv->open || !xai_conv_takes_winograd(conv)) return XAI_OK;
+    return xai_conv_winograd_pack(conv, &conv->plan->winograd, setup->arena, err);
 }
 
 static xai_status prepare_backward(xai_node *node, xai_setup *setup, xai_error *err)
@@ -126,7 +133,7 @@ static void run(const xai_node *node, const xai_conv_run *run)
     const xai_conv_plan *plan = run->conv->plan;
     if (run->conv->open) xai_conv_open_run(run, xai_in_f32(run->exec, node, 1));
     else if (plan->pixels && plan->depthwise) xai_conv_pixels_depthwise_run(run);
-    else if (plan->winograd && run->exec->fast && run->parts == &plan->forward) xai_conv_winograd_run(run);
+    else if (run->exec->fast && plan->winograd && run->parts == &plan->forward) xai_conv_winograd_run(run);
     else if (plan->pixels) xai_conv_pixels_run(run);
     else if (plan->depthwise) xai_conv_depthwise_run(run);
     else xai_conv_gemm_run(run);
@@ -253,7 +260,7 @@ static void describe(const xai_node *node, char *text, size_t size)
 {
     const xai_conv *conv = node->state;
     const xai_conv_plan *plan = conv->plan;
-    const char *pixels = plan->winograd ? "winograd or dense" : conv->group > 1 ? "groups" : "dense";
+    const char *pixels = xai_conv_takes_winograd(conv) ? "winograd or dense" : conv->group > 1 ? "groups" : "dense";
     const char *way = plan->depthwise ? "depthwise" : plan->pixels ? pixels : "gemm";
     snprintf(text, size, "%s%s%s%s", plan->pixels ? "channels last, " : "", way, plan->forward.bf16 ? " bf16" : "",
              xai_has_input(node, XAI_CONV_RESIDUAL) ? ", sum" : "");
@@ -307,6 +314,7 @@ const xai_op xai_op_conv = {
     .state_size = sizeof(xai_conv),
     .setup = setup,
     .prepare = prepare,
+    .prepare_fast = prepare_fast,
     .prepare_backward = prepare_backward,
     .forward = forward,
     .backward = backward,

@@ -26,7 +26,7 @@ typedef struct xai_conv_plan {
     xai_plane in, out;
     bool depthwise, pixels; /* pixels: channels last */
     xai_conv_part forward;
-    const float *winograd; /* the transformed weights (conv_winograd.c), or NULL: not that way */
+    const float *winograd; /* the transformed weights (conv_winograd.c), once a session that may use them is made */
     xai_conv_part *backward;
     int backward_count;
 } xai_conv_plan;
