@@ -2,7 +2,8 @@
  * Program builder: prune, set up node by node, fold what is constant, fuse, prepare, number the values.
  *
  * Shapes are concrete, so Shape and everything that follows from it folds like any other constant; the padding
- * arithmetic of exporters disappears here. Built by one thread; read-only afterwards but for backward_ready.
+ * arithmetic of exporters disappears here. Built by one thread; read-only afterwards but for what sessions have packed
+ * when they are made (fast_ready, backward_ready).
  */
 #include "program.h"
 
@@ -435,6 +436,25 @@ size_t xai_program_scratch(xai_program *program, xai_node *const *nodes, int cou
     }
     pthread_mutex_unlock(&program->lock);
     return scratch;
+}
+
+static xai_status pack_fast(xai_program *program, xai_node *const *nodes, int count, xai_error *err)
+{
+    xai_setup setup = {.arena = program->arena};
+    for (int i = 0; i < count; i++) {
+        xai_node *node = nodes[i];
+        if (node->op->prepare_fast && !node->fast_ready) XAI_TRY(node->op->prepare_fast(node, &setup, err));
+        node->fast_ready = true;
+    }
+    return XAI_OK;
+}
+
+xai_status xai_program_prepare_fast(xai_program *program, xai_node *const *nodes, int count, xai_error *err)
+{
+    pthread_mutex_lock(&program->lock);
+    xai_status status = pack_fast(program, nodes, count, err);
+    pthread_mutex_unlock(&program->lock);
+    return status;
 }
 
 static xai_status pack_backward(xai_program *program, xai_node *const *nodes, int count, xai_error *err)

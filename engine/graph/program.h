@@ -39,7 +39,7 @@ typedef struct xai_program {
     double macs;
     bool plain, open_weights;
     const struct xai_bf16 *bf16; /* NULL: float32 */
-    pthread_mutex_t lock; /* of the nodes' scratch and backward_ready */
+    pthread_mutex_t lock; /* of the nodes' scratch, fast_ready and backward_ready */
 } xai_program;
 
 xai_status xai_program_build(const xai_graph *graph, const xai_program_spec *spec, xai_program **out, xai_error *err);
@@ -51,6 +51,9 @@ xai_value *xai_program_find(const xai_program *program, const char *name);
 
 /* Scratch bytes a thread that these nodes need, and of all threads together; more once backward passes are prepared. */
 size_t xai_program_scratch(xai_program *program, xai_node *const *nodes, int count, size_t *shared);
+
+/* Packs what fast runs of these nodes need; for each once, on any thread. */
+xai_status xai_program_prepare_fast(xai_program *program, xai_node *const *nodes, int count, xai_error *err);
 
 /* Packs what backward passes through these nodes need; for each once, on any thread. */
 xai_status xai_program_prepare_backward(xai_program *program, xai_node *const *nodes, int count, xai_error *err);

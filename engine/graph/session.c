@@ -30,6 +30,7 @@ static xai_status plan(xai_session *s, const xai_session_spec *spec, xai_error *
 {
     s->mark = XAI_NEW(s->arena, bool, (size_t)s->program->value_count);
     if (!s->mark) XAI_NO_MEMORY(err);
+    if (s->fast) XAI_TRY(xai_program_prepare_fast(s->program, s->part.nodes, s->part.node_count, err));
     if (spec->mode == XAI_PLAN_GRADIENT)
         XAI_TRY(xai_program_prepare_backward(s->program, s->part.nodes, s->part.node_count, err));
     XAI_TRY(mark_kept(s, spec, err));

@@ -97,7 +97,14 @@ static xai_status prepare(xai_node *node, xai_setup *setup, xai_error *err)
     if (!xai_conv_takes_winograd(conv)) return XAI_OK;
     size_t scratch = xai_conv_winograd_scratch(conv);
     if (scratch > node->scratch) node->scratch = scratch;
-    return xai_conv_winograd_pack(conv, &plan->winograd, setup->arena, err);
+    return XAI_OK;
+}
+
+static xai_status prepare_fast(xai_node *node, xai_setup *setup, xai_error *err)
+{
+    const xai_conv *conv = node->state;
+    if (conv->open || !xai_conv_takes_winograd(conv)) return XAI_OK;
+    return xai_conv_winograd_pack(conv, &conv->plan->winograd, setup->arena, err);
 }
 
 static xai_status prepare_backward(xai_node *node, xai_setup *setup, xai_error *err)
@@ -126,7 +133,7 @@ static void run(const xai_node *node, const xai_conv_run *run)
     const xai_conv_plan *plan = run->conv->plan;
     if (run->conv->open) xai_conv_open_run(run, xai_in_f32(run->exec, node, 1));
     else if (plan->pixels && plan->depthwise) xai_conv_pixels_depthwise_run(run);
-    else if (plan->winograd && run->exec->fast && run->parts == &plan->forward) xai_conv_winograd_run(run);
+    else if (run->exec->fast && plan->winograd && run->parts == &plan->forward) xai_conv_winograd_run(run);
     else if (plan->pixels) xai_conv_pixels_run(run);
     else if (plan->depthwise) xai_conv_depthwise_run(run);
     else xai_conv_gemm_run(run);
@@ -253,7 +260,8 @@ static void describe(const xai_node *node, char *text, size_t size)
 {
     const xai_conv *conv = node->state;
     const xai_conv_plan *plan = conv->plan;
-    const char *way = plan->depthwise ? "depthwise" : plan->winograd ? "winograd or dense" : plan->pixels ? "dense" : "gemm";
+    const char *pixels = xai_conv_takes_winograd(conv) ? "winograd or dense" : conv->group > 1 ? "groups" : "dense";
+    const char *way = plan->depthwise ? "depthwise" : plan->pixels ? pixels : "gemm";
     snprintf(text, size, "%s%s%s%s", plan->pixels ? "channels last, " : "", way, plan->forward.bf16 ? " bf16" : "",
              xai_has_input(node, XAI_CONV_RESIDUAL) ? ", sum" : "");
 }
@@ -279,6 +287,11 @@ static const xai_op_case CASES[] = {
     {"depthwise_vectors_7x7", {"1x18x5x9", "~18x1x7x7", "~18", NULL}, "group=18;pads=3,3,3,3", 0},
     {"depthwise_vectors_dilated", {"1x17x8x9", "~17x1x3x3", NULL}, "group=17;dilations=2,3;pads=2,3,2,3", 0},
     {"grouped_dilated", {"2x6x8x9", "~4x3x3x2", "~4", NULL}, "group=2;dilations=2,3;pads=2,1,0,2", 0},
+    {"groups_of_four", {"2x24x6x5", "~24x4x3x3", "~24", NULL}, "group=6;pads=1,1,1,1", 0},
+    {"groups_of_eight_stride_two", {"1x40x7x8", "~40x8x3x3", NULL}, "group=5;pads=1,1,1,1;strides=2,2", 0},
+    {"groups_widen", {"1x12x5x6", "~36x4x3x3", "~36", NULL}, "group=3;pads=1,1,1,1", 0},
+    {"groups_narrow", {"1x60x4x5", "~9x20x1x1", "~9", NULL}, "group=3", 0},
+    {"groups_of_several_panels", {"1x144x3x3", "~144x72x1x3", NULL}, "group=2;pads=0,1,0,1", 0},
     {"stride_beyond_kernel", {"1x2x9x9", "~3x2x2x2", NULL}, "strides=3,4", 0},
     {"open_weight", {"2x3x5x6", "4x3x3x3", "4", NULL}, "auto_pad=SAME_UPPER;strides=2,2", 0},
     {"open_weight_grouped_dilated", {"2x6x8x9", "4x3x3x2", NULL}, "group=2;dilations=2,3;pads=2,1,0,2", 0},
@@ -301,6 +314,7 @@ const xai_op xai_op_conv = {
     .state_size = sizeof(xai_conv),
     .setup = setup,
     .prepare = prepare,
+    .prepare_fast = prepare_fast,
     .prepare_backward = prepare_backward,
     .forward = forward,
     .backward = backward,

@@ -20,7 +20,7 @@ typedef struct xai_conv {
     struct xai_conv_plan *plan; /* conv_plan.h; made by prepare */
 } xai_conv;
 
-/* Whether the convolution can be run with the channels last: dense, or depthwise without a multiplier. */
+/* Whether the convolution can be run with the channels last: all but depthwise ones with a multiplier. */
 bool xai_conv_takes_pixels(const xai_conv *conv, int64_t in_channels);
 
 /* Where in[] has the tensor that is added before the clamp: only with the channels last, only where the convolution is

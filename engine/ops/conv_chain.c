@@ -173,13 +173,15 @@ static void run_piece(void *context, size_t index, int thread)
     }
 }
 
+static int64_t common_divisor(int64_t a, int64_t b) { return b == 0 ? a : common_divisor(b, a % b); }
+
 void xai_conv_chain_run(xai_node *const *nodes, int count, const xai_exec *exec)
 {
     chain c = chain_of(nodes, count);
     int64_t images = plan_of(c.depthwise)->out.n, high = plan_of(c.depthwise)->out.h;
     int64_t threads = xai_par_threads(exec->par);
     c.exec = exec;
-    c.shares = images < threads ? (threads + images - 1) / images : 1;
+    c.shares = threads / common_divisor(images, threads); /* as many pieces for every thread */
     if (c.shares > high) c.shares = high;
     c.share = (high + c.shares - 1) / c.shares;
     c.shares = (high + c.share - 1) / c.share;

@@ -1,6 +1,7 @@
 /*
- * Convolution of channels-last tensors, in which every output channel sees every input channel: a product of the
- * pixels under each tap with packed weights, forward and backward, without copies of the input.
+ * Convolution of channels-last tensors, dense or in groups of several channels: a product of the pixels under each tap
+ * with packed weights, forward and backward, without copies of the input. Groups that are narrower than a vector are
+ * taken side by side, as many as fill one, with zeros between what does not belong together: a block.
  *
  * A piece of work is some pixels of one image and some panels of output channels. For each tap a table says where its
  * pixels lie; what lies in the padding is a pixel of zeros. Sums are cut into blocks of about K_BLOCK products: a
@@ -32,8 +33,8 @@ static size_t ceil_div(size_t a, size_t b) { return (a + b - 1) / b; }
 
 bool xai_conv_takes_pixels(const xai_conv *conv, int64_t in_channels)
 {
-    bool dense = conv->group == 1, depthwise = conv->group == in_channels && conv->channels == in_channels;
-    return (dense || depthwise) && conv->window.kernel[0] * conv->window.kernel[1] <= MOST_TAPS;
+    bool depthwise = conv->group == in_channels && conv->group > 1;
+    return (!depthwise || conv->channels == in_channels) && conv->window.kernel[0] * conv->window.kernel[1] <= MOST_TAPS;
 }
 
 size_t xai_panels_of(size_t vecs) { return ceil_div(vecs, XAI_PIXEL_VECS); }
@@ -52,9 +53,9 @@ size_t xai_even_piece(size_t all, size_t most)
     return even < most ? even : most;
 }
 
-size_t xai_panels_a_piece(size_t vecs, size_t pieces, size_t wanted)
+size_t xai_panels_a_piece(size_t panels, size_t pieces, size_t wanted)
 {
-    size_t panels = xai_panels_of(vecs), groups = pieces == 0 ? 1 : ceil_div(wanted, pieces);
+    size_t groups = pieces == 0 ? 1 : ceil_div(wanted, pieces);
     return ceil_div(panels, groups < panels ? groups : panels);
 }
 
@@ -70,6 +71,20 @@ static sides sides_of(const xai_conv *conv, bool backward)
     return backward ? (sides){out, in} : (sides){in, out};
 }
 
+/* Groups are taken in blocks: how many blocks, and the channels of one; the last may have fewer. */
+typedef struct blocks {
+    size_t count, source, target;
+} blocks;
+
+static blocks blocks_of(const xai_conv *conv, bool backward)
+{
+    sides all = sides_of(conv, backward);
+    size_t groups = (size_t)conv->group, target = all.target / groups, width = xai_kernels_get()->width;
+    size_t joined = target < width && groups > 1 ? width / target : 1;
+    if (joined > groups) joined = groups;
+    return (blocks){ceil_div(groups, joined), joined * (all.source / groups), joined * target};
+}
+
 /* Floats of a vector. */
 static size_t width_of(const xai_conv_part *part)
 {
@@ -80,10 +95,11 @@ static size_t width_of(const xai_conv_part *part)
 static float weight_at(const xai_conv *conv, const xai_conv_part *part, bool backward, size_t n, size_t t, size_t k)
 {
     size_t wide = (size_t)conv->window.kernel[1], taps = (size_t)conv->window.kernel[0] * wide;
-    size_t in = (size_t)conv->plan->in.c;
+    size_t groups = (size_t)conv->group, in = (size_t)conv->plan->in.c / groups, out = (size_t)conv->channels / groups;
     if (part->joined) return conv->weight[(n * in + k % in) * taps + t * wide + k / in];
     size_t m = backward ? k : n, c = backward ? n : k;
-    return conv->weight[(m * in + c) * taps + (size_t)part->lattice.weight[t]];
+    if (m / out != c / in || m / out >= groups) return 0;
+    return conv->weight[(m * in + c % in) * taps + (size_t)part->lattice.weight[t]];
 }
 
 /* What the kernel reads for it: a float, or the k-th pair. */
@@ -95,26 +111,37 @@ static float packed_at(const xai_conv *conv, const xai_conv_part *part, bool bac
     return xai_bf16_pair(weight_at(conv, part, false, n, t, 2 * k), odd);
 }
 
-static xai_status pack_weights(const xai_conv *conv, bool backward, xai_conv_part *part, xai_arena *arena,
-                               xai_error *err)
+/* One block: panel after panel, tap after tap. */
+static float *pack_block(const xai_conv *conv, bool backward, const xai_conv_part *part, size_t block, float *out)
 {
-    size_t width = width_of(part), n = sides_of(conv, backward).target, all = ceil_div(n, width), size;
-    bool fits = !__builtin_mul_overflow(all * width, part->taps, &size) && !__builtin_mul_overflow(size, part->k, &size);
-    float *out = fits ? XAI_NEW(arena, float, size) : NULL;
-    part->packed = out;
-    if (!out) XAI_NO_MEMORY(err);
+    blocks by = blocks_of(conv, backward);
+    size_t width = width_of(part), all = ceil_div(by.target, width), n = block * by.target, from = block * by.source;
     for (size_t p = 0; p < xai_panels_of(all); p++)
         for (size_t t = 0; t < part->taps; t++)
             for (size_t k = 0; k < part->k; k++)
                 for (size_t i = xai_panel_start(all, p) * width; i < xai_panel_start(all, p + 1) * width; i++)
-                    *out++ = i < n ? packed_at(conv, part, backward, i, t, k) : 0;
+                    *out++ = i < by.target ? packed_at(conv, part, backward, n + i, t, from + k) : 0;
+    return out;
+}
+
+static xai_status pack_weights(const xai_conv *conv, bool backward, xai_conv_part *part, xai_arena *arena,
+                               xai_error *err)
+{
+    blocks by = blocks_of(conv, backward);
+    size_t width = width_of(part), all = by.count * ceil_div(by.target, width), size;
+    bool fits = !__builtin_mul_overflow(all * width, part->taps, &size) && !__builtin_mul_overflow(size, part->k, &size);
+    float *out = fits ? XAI_NEW(arena, float, size) : NULL;
+    part->packed = out;
+    if (!out) XAI_NO_MEMORY(err);
+    for (size_t b = 0; b < by.count; b++) out = pack_block(conv, backward, part, b, out);
     return XAI_OK;
 }
 
+/* Whole panels of it are read, from any channel on. */
 static xai_status pack_bias(const xai_conv *conv, xai_conv_part *part, xai_arena *arena, xai_error *err)
 {
     size_t n = (size_t)conv->channels, width = width_of(part);
-    float *bias = conv->bias ? XAI_NEW(arena, float, ceil_div(n, width) * width) : NULL;
+    float *bias = conv->bias ? XAI_NEW(arena, float, n + XAI_PIXEL_VECS * width) : NULL;
     if (conv->bias && !bias) XAI_NO_MEMORY(err);
     if (bias) memcpy(bias, conv->bias, n * sizeof *bias);
     part->bias = bias;
@@ -125,10 +152,11 @@ xai_status xai_conv_pixels_pack(const xai_conv *conv, bool backward, xai_conv_pa
                                 xai_error *err)
 {
     size_t channels = sides_of(conv, backward).source;
-    part->joined = !backward && channels < SHORT_PIXEL && conv->window.kernel[1] > 1 && conv->window.dilation[1] == 1;
+    part->joined = !backward && conv->group == 1 && channels < SHORT_PIXEL && conv->window.kernel[1] > 1 &&
+                   conv->window.dilation[1] == 1;
     part->taps = part->joined ? (size_t)conv->window.kernel[0] : (size_t)part->lattice.taps;
-    part->k = part->joined ? channels * (size_t)conv->window.kernel[1] : channels;
-    if (part->joined) part->bf16 = NULL;
+    part->k = part->joined ? channels * (size_t)conv->window.kernel[1] : blocks_of(conv, backward).source;
+    if (part->joined || conv->group > 1) part->bf16 = NULL;
     if (part->bf16) part->k = ceil_div(channels, 2);
     float *zeros = XAI_NEW(arena, float, channels + 1);
     part->zeros = zeros;
@@ -144,9 +172,11 @@ typedef struct job {
     const xai_conv_part *part;
     void (*panel)(const xai_pixel_panel *panel);
     sides sides;
-    size_t width, vecs;          /* floats of a vector; vectors of output channels */
+    blocks blocks;
+    size_t width, vecs;          /* floats of a vector; vectors of output channels of a block */
     size_t pixels;               /* in a piece */
     size_t pieces;               /* of one image */
+    size_t all_panels;           /* of all blocks */
     size_t panels, groups;       /* panels in a piece; output channels are divided too where pixels are few */
 } job;
 
@@ -340,33 +370,38 @@ static void fill_canvas(const job *j, desk *d, size_t image, size_t first, size_
         }
 }
 
-/* One panel: block after block. */
-static void run_panel(const job *j, const desk *d, size_t count, size_t vec, size_t vecs)
+/* One panel: block of k after block of k. */
+static void run_panel(const job *j, const desk *d, size_t count, size_t panel)
 {
     const xai_conv_run *run = j->run;
     const xai_conv_part *part = j->part;
-    size_t width = j->width, first = vec * width, cuts = ceil_div(part->k, K_BLOCK), k = ceil_div(part->k, cuts);
-    size_t taps = part->k >= K_BLOCK ? 1 : K_BLOCK / part->k, words = part->bf16 ? part->bf16->words : 1;
+    size_t block = panel / xai_panels_of(j->vecs), vec = xai_panel_start(j->vecs, panel % xai_panels_of(j->vecs));
+    size_t vecs = xai_panel_start(j->vecs, panel % xai_panels_of(j->vecs) + 1) - vec, width = j->width;
+    size_t first = vec * width, to = block * j->blocks.target, from = block * j->blocks.source;
+    size_t n = j->sides.target - to < j->blocks.target ? j->sides.target - to : j->blocks.target;
+    size_t all = j->blocks.count > 1 && j->sides.source - from < part->k ? j->sides.source - from : part->k;
+    size_t cuts = ceil_div(part->k, K_BLOCK), k = ceil_div(part->k, cuts);
+    size_t taps = all >= K_BLOCK || all < part->k ? 1 : K_BLOCK / part->k, words = part->bf16 ? part->bf16->words : 1;
     xai_pixel_panel call = {
         .count = count,
         .x_pitch = j->pixels,
         .vecs = vecs,
-        .lanes = j->sides.target - first < vecs * width ? j->sides.target - first : vecs * width,
+        .lanes = n - first < vecs * width ? n - first : vecs * width,
         .y = d->y,
-        .y_at = first,
-        .bias = part->bias ? part->bias + first : NULL,
+        .y_at = to + first,
+        .bias = part->bias ? part->bias + to + first : NULL,
         .accumulate = run->backward,
         .clamp = xai_clamp_none(),
     };
-    const float *packed = part->packed + first * part->taps * part->k;
+    const float *packed = part->packed + (block * j->vecs * width + first) * part->taps * part->k;
     for (size_t t = 0; t < part->taps; t += taps)
-        for (size_t at = 0; at < part->k; at += k) {
+        for (size_t at = 0; at < all; at += k) {
             call.taps = part->taps - t < taps ? part->taps - t : taps;
-            call.k = part->k - at < k ? part->k - at : k;
+            call.k = all - at < k ? all - at : k;
             call.x = d->x + t * j->pixels;
-            call.x_at = at * words;
+            call.x_at = (from + at) * words;
             call.w = packed + (t * part->k + at) * vecs * width;
-            if (t + call.taps == part->taps && at + call.k == part->k && !run->backward) {
+            if (t + call.taps == part->taps && at + call.k == all && !run->backward) {
                 call.clamp = run->conv->act;
                 call.add = run->residual ? d->add : NULL;
             }
@@ -393,17 +428,14 @@ static void run_piece(void *context, size_t index, int thread)
     size_t first = piece % j->pieces * j->pixels, count = all - first < j->pixels ? all - first : j->pixels;
     desk d = desk_of(j, thread);
     lay_out(j, &d, piece, first, count);
-    for (size_t p = group * j->panels; p < (group + 1) * j->panels && p < xai_panels_of(j->vecs); p++) {
-        size_t vec = xai_panel_start(j->vecs, p);
-        run_panel(j, &d, count, vec, xai_panel_start(j->vecs, p + 1) - vec);
-    }
+    for (size_t p = group * j->panels; p < (group + 1) * j->panels && p < j->all_panels; p++) run_panel(j, &d, count, p);
 }
 
 static void cut(job *j)
 {
     size_t images = (size_t)j->run->from.n, threads = (size_t)xai_par_threads(j->run->exec->par);
-    j->panels = xai_panels_a_piece(j->vecs, j->pieces * images, threads == 1 ? 1 : threads * PIECES_A_THREAD);
-    j->groups = ceil_div(xai_panels_of(j->vecs), j->panels);
+    j->panels = xai_panels_a_piece(j->all_panels, j->pieces * images, threads == 1 ? 1 : threads * PIECES_A_THREAD);
+    j->groups = ceil_div(j->all_panels, j->panels);
 }
 
 static void run_part(const xai_conv_run *run, const xai_conv_part *part)
@@ -412,7 +444,9 @@ static void run_part(const xai_conv_run *run, const xai_conv_part *part)
     size_t all = (size_t)part->lattice.rows * (size_t)part->lattice.cols;
     if (all == 0 || run->from.n == 0) return;
     j.panel = part->bf16 ? part->bf16->panel : xai_kernels_get()->pixel_panel;
-    j.vecs = ceil_div(j.sides.target, j.width);
+    j.blocks = blocks_of(run->conv, run->backward);
+    j.vecs = ceil_div(j.blocks.target, j.width);
+    j.all_panels = j.blocks.count * xai_panels_of(j.vecs);
     j.pixels = piece_pixels(run->conv, part);
     j.pieces = ceil_div(all, j.pixels);
     cut(&j);

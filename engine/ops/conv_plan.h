@@ -1,6 +1,6 @@
 /*
- * What prepare works out for a convolution, and the ways to run it. Channels last (the layout pass decides): dense
- * (conv_pixels.c; conv_winograd.c where only forward passes are run) or every channel by itself
+ * What prepare works out for a convolution, and the ways to run it. Channels last (the layout pass decides): dense or
+ * in groups (conv_pixels.c; conv_winograd.c where only forward passes are run) or every channel by itself
  * (conv_pixels_depthwise.c). In ONNX's own order: as a product of matrices (conv_gemm.c) or, where every input channel
  * has its own filters, plane by plane (conv_depthwise.c). The way follows from the program and the shape alone.
  */
@@ -26,7 +26,7 @@ typedef struct xai_conv_plan {
     xai_plane in, out;
     bool depthwise, pixels; /* pixels: channels last */
     xai_conv_part forward;
-    const float *winograd; /* the transformed weights (conv_winograd.c), or NULL: not that way */
+    const float *winograd; /* the transformed weights (conv_winograd.c), once a session that may use them is made */
     xai_conv_part *backward;
     int backward_count;
 } xai_conv_plan;
@@ -74,8 +74,8 @@ size_t xai_panel_start(size_t vecs, size_t panel);
 /* `all` pixels (or tiles) in pieces of at most `most`: how many a piece takes so that all are about alike, and whole
  * tiles of the kernel fill them. */
 size_t xai_even_piece(size_t all, size_t most);
-/* Panels that one piece of work takes, so that `pieces` of pixels become about `wanted` pieces in all. */
-size_t xai_panels_a_piece(size_t vecs, size_t pieces, size_t wanted);
+/* Of all `panels`, those that one piece of work takes, so that `pieces` of pixels become about `wanted` pieces. */
+size_t xai_panels_a_piece(size_t panels, size_t pieces, size_t wanted);
 
 /* Scratch bytes a thread. */
 size_t xai_conv_winograd_scratch(const xai_conv *conv);

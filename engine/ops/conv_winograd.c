@@ -32,7 +32,7 @@ bool xai_conv_takes_winograd(const xai_conv *conv)
     const xai_conv_plan *plan = conv->plan;
     for (int axis = 0; axis < 2; axis++)
         if (w->kernel[axis] != 3 || w->stride[axis] != 1 || w->dilation[axis] != 1) return false;
-    return plan->pixels && !plan->depthwise && plan->in.c >= LEAST_CHANNELS && conv->channels >= LEAST_CHANNELS &&
+    return plan->pixels && conv->group == 1 && plan->in.c >= LEAST_CHANNELS && conv->channels >= LEAST_CHANNELS &&
            plan->out.h >= LEAST_SIDE && plan->out.w >= LEAST_SIDE;
 }
 
@@ -209,7 +209,7 @@ void xai_conv_winograd_run(const xai_conv_run *run)
     if (share >= LEAST_SHARE && share < j.count) j.count = xai_even_piece(j.tiles, share);
     j.pieces = ceil_div(j.tiles, j.count);
     j.vecs = ceil_div((size_t)run->conv->channels, j.kernels->width);
-    j.panels = xai_panels_a_piece(j.vecs, j.pieces * images, threads);
+    j.panels = xai_panels_a_piece(xai_panels_of(j.vecs), j.pieces * images, threads);
     j.groups = ceil_div(xai_panels_of(j.vecs), j.panels);
     xai_par_for(run->exec->par, images * j.pieces * j.groups, run_piece, &j);
 }

@@ -68,7 +68,7 @@ typedef struct xai_node {
     size_t scratch; /* bytes per thread that forward or backward need; set by setup or prepare */
     size_t shared;  /* the same, once for all threads */
     double macs;    /* multiply-accumulates (or comparisons) of one forward; set by setup */
-    bool backward_ready; /* prepare_backward has run */
+    bool fast_ready, backward_ready; /* prepare_fast has run, prepare_backward has */
     bool channels_last; /* the 4-D tensors that it reads and writes are channels last; set before prepare */
 } xai_node;
 
@@ -133,6 +133,8 @@ struct xai_op {
     bool view;            /* out[0] has the bytes of in[0]: no copy, no forward, no backward needed */
     xai_status (*setup)(xai_node *node, xai_setup *setup, xai_error *err);
     xai_status (*prepare)(xai_node *node, xai_setup *setup, xai_error *err); /* may be NULL */
+    /* Packs what only fast runs (xai_exec) need; may be NULL. Called once, before any of them. */
+    xai_status (*prepare_fast)(xai_node *node, xai_setup *setup, xai_error *err);
     /* Packs what only the backward pass needs; may be NULL. Called once, before any backward. */
     xai_status (*prepare_backward)(xai_node *node, xai_setup *setup, xai_error *err);
     void (*forward)(const xai_node *node, const xai_exec *exec);

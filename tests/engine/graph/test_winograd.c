@@ -78,12 +78,39 @@ START_TEST(close_to_direct_sums_and_the_same_at_any_number_of_threads)
 }
 END_TEST
 
+/* Four times the weights, 36 for 9: packed when a session that may use them is made, and once. */
+START_TEST(transformed_weights_are_packed_when_they_are_needed)
+{
+    static const char *const OUTPUT[] = {"y"};
+    onnx_builder b;
+    xai_graph *graph = NULL;
+    xai_program *program = NULL;
+    xai_shape shape = {4, {2, CHANNELS, HIGH, WIDE}};
+    xai_program_spec spec = {.shapes = &shape, .outputs = OUTPUT, .output_count = 1};
+    make(&b, "both");
+    ck_assert_int_eq(xai_graph_load(onnx_write(&b), &graph, NULL), XAI_OK);
+    ck_assert_int_eq(xai_program_build(graph, &spec, &program, NULL), XAI_OK);
+    size_t transformed = (size_t)CHANNELS * CHANNELS * 36 * sizeof(float), built = xai_arena_used(program->arena);
+    run(program, XAI_PLAN_KEEP, NULL, direct);
+    ck_assert_uint_lt(xai_arena_used(program->arena), built + transformed);
+    run(program, XAI_PLAN_FORWARD, NULL, fast);
+    size_t used = xai_arena_used(program->arena);
+    ck_assert_uint_ge(used, built + transformed);
+    run(program, XAI_PLAN_FORWARD, NULL, fast);
+    ck_assert_uint_eq(xai_arena_used(program->arena), used);
+    xai_program_free(program);
+    xai_graph_free(graph);
+    onnx_end(&b);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("graph/winograd");
     TCase *all = tcase_create("all");
     tcase_set_timeout(all, 60);
     tcase_add_loop_test(all, close_to_direct_sums_and_the_same_at_any_number_of_threads, 0, 2);
+    tcase_add_test(all, transformed_weights_are_packed_when_they_are_needed);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
