@@ -170,7 +170,8 @@ static xai_sag_settings settings_of(const xai_sag_options *o, int regions, const
         .p_high = o->p_high, .p_low = o->p_low, .beam = (int)o->beam, .candidates = (int)o->candidates,
         .patience = (int)o->patience, .compact = (int)o->compact, .max_mses = (int)o->max_mses,
         .exhaustive = (int)o->exhaustive,
-        .max_patches = (int)o->max_patches, .max_nodes = reference ? REFERENCE_NODES : (int)o->max_nodes, .overlap = (int)o->overlap,
+        .max_patches = (int)o->max_patches,
+        .max_nodes = reference ? REFERENCE_NODES : (int)o->max_nodes, .overlap = (int)o->overlap,
         .shown = (int)o->shown, .counterfactuals = reference ? 0 : (int)o->counterfactuals,
         .subset_max = (int)o->subset_max, .max_evals = reference ? REFERENCE_EVALS : (size_t)o->max_evals};
 }

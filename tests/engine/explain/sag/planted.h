@@ -43,9 +43,9 @@ static inline xai_status planted_evaluate(void *user, const xai_mask *masks, siz
 
 static inline xai_sag_settings planted_settings(int count)
 {
-    return (xai_sag_settings){.count = count, .target = 7, .versus = -1, .p_high = 0.9, .p_low = 0.4, .beam = 5, .candidates = 15,
-                              .patience = 1, .max_mses = 64, .max_patches = 24, .max_nodes = 200, .overlap = 1,
-                              .shown = 3, .subset_max = 6, .max_evals = 5000};
+    return (xai_sag_settings){.count = count, .target = 7, .versus = -1, .p_high = 0.9, .p_low = 0.4, .beam = 5,
+                              .candidates = 15, .patience = 1, .max_mses = 64, .max_patches = 24, .max_nodes = 200,
+                              .overlap = 1, .shown = 3, .subset_max = 6, .max_evals = 5000};
 }
 
 static inline xai_mask planted_set(int count, const int *regions)
