@@ -8,8 +8,9 @@
  * which says little of pictures but that fewer superpixels cover more. alibi explains the class that it finds likeliest;
  * here it may be any.
  *
- * The map is the precision on the anchor's superpixels, 0 elsewhere; `candidates` lists the anchors that were followed. Equal sets
- * are evaluated once, so that samples, which the bounds are of, are more than forwards. `max_evals` bounds both.
+ * The map is the precision on the anchor's superpixels, 0 elsewhere; `candidates` lists the anchors that were followed.
+ * Equal sets are evaluated once, so that samples, which the bounds are of, are more than forwards. `max_evals` bounds
+ * both.
  */
 #include "explain/evaluate.h"
 #include "anchor_search.h"
