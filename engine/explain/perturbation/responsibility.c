@@ -373,7 +373,7 @@ static xai_status plant(search *s, xai_error *err)
 
 typedef struct outcome {
     size_t count;    /* of ranked pixels, before tiles were hidden */
-    bool minimal;
+    bool minimal, checked; /* the latter: what follows is known */
     double set, rest; /* scores of the set, and of everything else */
     bool set_suffices, rest_suffices;
 } outcome;
@@ -403,6 +403,7 @@ static xai_status find_set(search *s, outcome *out, xai_error *err)
     s->spent = 0;
     XAI_TRY(try_all(s, show_either, 2, &done, err));
     s->spent = searched + (done ? 2 : 0);
+    out->checked = done;
     if (!done) return XAI_OK;
     out->set = (double)s->values[0];
     out->rest = (double)s->values[1];
@@ -443,10 +444,11 @@ static xai_status add_set(const search *s, const outcome *o, xai_error *err)
     for (size_t i = 0; i < s->pixels; i++) set[i] = s->shown[i];
     XAI_TRY(xai_task_add_metric(task, "area", (double)size / (double)s->pixels, err));
     XAI_TRY(xai_task_add_metric(task, "ranked_area", (double)o->count / (double)s->pixels, err));
-    XAI_TRY(xai_task_add_metric(task, "set_value", o->set, err));
-    XAI_TRY(xai_task_add_metric(task, "rest_value", o->rest, err));
     XAI_TRY(xai_task_add_metric(task, "evaluations", (double)s->spent, err));
     XAI_TRY(xai_task_add_map(task, "set", set, s->context->height, s->context->width, err));
+    if (!o->checked) return XAI_OK;
+    XAI_TRY(xai_task_add_metric(task, "set_value", o->set, err));
+    XAI_TRY(xai_task_add_metric(task, "rest_value", o->rest, err));
     return add_certificate(s, o, err);
 }
 
