@@ -95,6 +95,18 @@ static bool found_within(const xai_sag_state *state, int size)
     return false;
 }
 
+xai_status xai_sag_grow(xai_sag_state *state, int size, xai_mask *out, bool *grown, xai_error *err)
+{
+    member *kept = XAI_NEW(state->arena, member, (size_t)state->settings->beam);
+    if (!kept) XAI_NO_MEMORY(err);
+    size_t kept_count = 1; /* the empty set */
+    for (int depth = 1; kept_count && depth <= size && !found_within(state, depth); depth++)
+        XAI_TRY(climb(state, depth, kept, &kept_count, err));
+    *grown = kept_count && xai_mask_count(kept[0].mask) == size;
+    if (*grown) *out = kept[0].mask;
+    return XAI_OK;
+}
+
 xai_status xai_sag_beam(xai_sag_state *state, xai_error *err)
 {
     const xai_sag_settings *settings = state->settings;

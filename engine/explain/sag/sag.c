@@ -55,7 +55,7 @@ static const xai_param PARAMS[] = {
     XAI_P_INT(xai_sag_options, max_mses, 6, 1, 64, "From so many explanations on, only diverse ones are added."),
     XAI_P_INT(xai_sag_options, exhaustive, 0, 0, XAI_SAG_MAX_POOL,
               "If above 0: try every subset of that many most promising patches, in place of the beam."),
-    XAI_P_INT(xai_sag_options, counterfactuals, 1, 0, 16,
+    XAI_P_INT(xai_sag_options, counterfactuals, 0, 0, 16,
               "Smallest sets of patches wanted without which another class wins; 0: none."),
     XAI_P_INT(xai_sag_options, subset_max, 6, 0, XAI_SAG_MAX_SUBSET,
               "Explanations of at most so many patches are checked against all their subsets."),
@@ -259,7 +259,7 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
 const xai_method xai_method_sag = {
     .info = {.id = "sag", .title = "Structured attention graph", .family = "perturbation",
              .summary = "Which combinations of patches are each enough for the class, and what every patch adds.",
-             .paper = "arXiv:2011.06733", .version = 1, .needs = "forward",
+             .paper = "arXiv:2011.06733", .version = 2, .needs = "forward",
              .cost = "about 400 forwards, at most 1200",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_sag_options),

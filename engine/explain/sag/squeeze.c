@@ -8,7 +8,8 @@
  * help most; the four missed least for any; the next ones for any, if the threshold is near. Scores rise with every
  * exchange, so this ends.
  *
- * If that leap fails, the same is done in steps of one region, as far as it goes.
+ * Before that, the exchanges begin from the best set of that size to which the beam grows, which costs little: the beam
+ * is asked for the same sets later. If both fail, the MSE is trimmed in steps of one region, as far as it goes.
  */
 #include <math.h>
 
@@ -128,14 +129,28 @@ static xai_status climb(xai_sag_state *state, xai_mask *mask, xai_sag_score *sco
     return XAI_OK;
 }
 
-/* Trims the set and climbs; what reaches the threshold is recorded. */
-static xai_status attempt(xai_sag_state *state, xai_mask mask, int goal, xai_error *err)
+/* Climbs from a set; what reaches the threshold is recorded. */
+static xai_status climb_from(xai_sag_state *state, xai_mask mask, xai_error *err)
 {
     xai_sag_score score;
-    XAI_TRY(trim(state, &mask, goal, err));
     XAI_TRY(xai_sag_ask(state, &mask, 1, &score, err));
     XAI_TRY(climb(state, &mask, &score, err));
     return xai_sag_reaches(state, score) ? xai_sag_reduce(state, mask, err) : XAI_OK;
+}
+
+static xai_status attempt(xai_sag_state *state, xai_mask mask, int goal, xai_error *err)
+{
+    XAI_TRY(trim(state, &mask, goal, err));
+    return climb_from(state, mask, err);
+}
+
+/* The other way to a set of that size: from nothing, by the beam. */
+static xai_status attempt_upwards(xai_sag_state *state, int goal, xai_error *err)
+{
+    xai_mask mask;
+    bool grown;
+    XAI_TRY(xai_sag_grow(state, goal, &mask, &grown, err));
+    return grown ? climb_from(state, mask, err) : XAI_OK;
 }
 
 /* The smallest MSE known; the first of equals. */
@@ -151,6 +166,7 @@ xai_status xai_sag_squeeze(xai_sag_state *state, xai_error *err)
 {
     int wanted = state->settings->compact, goal = wanted;
     if (!wanted || !state->mse_count) return XAI_OK;
+    if (smallest_of(state)->size > wanted) XAI_TRY(attempt_upwards(state, wanted, err));
     for (;;) {
         int size = smallest_of(state)->size;
         if (size <= wanted || goal >= size) return XAI_OK;

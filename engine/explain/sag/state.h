@@ -71,6 +71,9 @@ xai_status xai_sag_squeeze(xai_sag_state *state, xai_error *err);
 
 /* beam.c, exhaust.c: from the empty set upwards. */
 xai_status xai_sag_beam(xai_sag_state *state, xai_error *err);
+/* beam.c: the best set of `size` regions of the beam, below the threshold; MSEs on the way are recorded. *grown false:
+ * the beam ended before. */
+xai_status xai_sag_grow(xai_sag_state *state, int size, xai_mask *out, bool *grown, xai_error *err);
 xai_status xai_sag_exhaust(xai_sag_state *state, xai_error *err);
 
 /* seeds.c: within what the settings give to begin with. */
