@@ -106,6 +106,9 @@ function bars(line, toX, toY) {
     return [...line.y.map(bar), ...named.filter((i, k) => !crowded(i, k)).map(label)];
 }
 
+/** Lines that others are compared with are dashed. */
+const compared = (name) => (/^(random maps|edges)/.test(name) ? ' compared' : '');
+
 function plot(data) {
     const lines = linesOf(data);
     const isBars = data.form === 'bars';
@@ -116,7 +119,7 @@ function plot(data) {
     const toY = (v) => HEIGHT - BOTTOM - ((v - yRange[0]) / (yRange[1] - yRange[0])) * (HEIGHT - BOTTOM - TOP);
     const drawn = isBars
         ? bars(lines[0], toX, toY)
-        : lines.map((line, i) => s('path', { class: `line line-${i % 6}`, d: path(line, toX, toY) }));
+        : lines.map((line, i) => s('path', { class: `line line-${i % 6}${compared(line.name)}`, d: path(line, toX, toY) }));
     return s(
         'svg',
         { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: 'plot', role: 'img', 'aria-label': data.title ?? '' },

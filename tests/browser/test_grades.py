@@ -67,7 +67,8 @@ def test_a_box_is_drawn_and_measured_against(page):
     canvas = page.wait("canvas.region")
     page.script("arguments[0].scrollIntoView({block: 'center'})", canvas)
     where = ActionChains(page.driver)
-    where.move_to_element_with_offset(canvas, -56, -56).click_and_hold().move_by_offset(60, 40).move_by_offset(52, 72).release().perform()
+    where.move_to_element_with_offset(canvas, -56, -56).click_and_hold()
+    where.move_by_offset(60, 40).move_by_offset(52, 72).release().perform()
     page.until(lambda: page.all('.metric-choice input[value="iou"]:enabled'), what="the metrics that want a box")
     sides = page.script("return ['top', 'left', 'bottom', 'right'].map((s) => Number(document.querySelector(`[name=region-${s}]`).value))")
     assert sides == pytest.approx([8, 8, 24, 24], abs=1)  # of 32

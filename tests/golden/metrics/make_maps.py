@@ -37,10 +37,10 @@ def coarse(rng, side: int) -> np.ndarray:
     return scaled(rng.rand(side, side) ** 2)
 
 
-def fine(rng, side: int) -> np.ndarray:
+def fine(rng, height: int, width: int) -> np.ndarray:
     """As a gradient: every pixel by itself, of both signs, largest in a blob."""
-    y, x = np.mgrid[:side, :side] / side - rng.rand(2)[:, None, None]
-    return (rng.randn(side, side) * np.exp(-8 * (x * x + y * y))).astype(np.float32)
+    y, x = np.mgrid[:height, :width] / height - rng.rand(2)[:, None, None]
+    return (rng.randn(height, width) * np.exp(-8 * (x * x + y * y))).astype(np.float32)
 
 
 def resampled(values: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -53,12 +53,12 @@ class Case:
 
     def __init__(self, subject, kind: str, sample: int, target: int, seed: int):
         rng = np.random.RandomState(seed)
-        side = subject.x.shape[2]
+        height, width = subject.x.shape[2:]
         self.subject, self.sample, self.target, self.kind = subject, sample, target, kind
-        self.map = coarse(rng, 7 if side > 100 else 5) if kind == "coarse" else fine(rng, side)
-        self.values = resampled(self.map, side, side)
+        self.map = coarse(rng, 7 if height > 100 else 5) if kind == "coarse" else fine(rng, height, width)
+        self.values = resampled(self.map, height, width)
         self.x = torch.from_numpy(subject.x[sample:sample + 1]).double()
-        self.box = [side // 5, side // 4, side * 3 // 5, side * 4 // 5]
+        self.box = [height // 5, width // 4, height * 3 // 5, width * 4 // 5]
         self.noise = rng.randint(0, 4, subject.x.shape[1:]).astype(np.uint8)  # few bytes; any noise will do
         self.grades = []
 
