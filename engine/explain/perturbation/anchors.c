@@ -8,7 +8,7 @@
  * which says little of pictures but that fewer superpixels cover more. alibi explains the class that it finds likeliest;
  * here it may be any.
  *
- * The map is 1 on the anchor's superpixels, 0 elsewhere; `candidates` lists the anchors that were followed. Equal sets
+ * The map is the precision on the anchor's superpixels, 0 elsewhere; `candidates` lists the anchors that were followed. Equal sets
  * are evaluated once, so that samples, which the bounds are of, are more than forwards. `max_evals` bounds both.
  */
 #include "explain/evaluate.h"
@@ -209,7 +209,7 @@ static xai_status finish(const anchors *a, const xai_anchor_result *found, xai_e
     const xai_anchor *best = &found->chosen[found->best];
     double *values = XAI_NEW(task->arena, double, a->features.count);
     if (!values) XAI_NO_MEMORY(err);
-    for (size_t i = 0; i < a->features.count; i++) values[i] = xai_anchor_has(best->row, i);
+    for (size_t i = 0; i < a->features.count; i++) values[i] = xai_anchor_has(best->row, i) ? precision_of(best) : 0;
     XAI_TRY(warn(a, found, err));
     XAI_TRY(xai_task_add_metric(task, "precision", precision_of(best), err));
     XAI_TRY(xai_task_add_metric(task, "precision_low", best->low, err));

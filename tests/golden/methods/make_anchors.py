@@ -102,13 +102,15 @@ def alibi(cases: subjects.Cases) -> dict:
                                  epsilon_stop=options["margin"], beam_size=options["beam"], batch_size=options["batch"],
                                  coverage_samples=options["coverage_samples"], stop_on_first=options["first"])
         state = beam.state
-        members = np.isin(segments, found["feature"]).astype(np.float64)
+        best = tuple(sorted(found["feature"]))
+        members = np.isin(segments, best) * float(state["t_positives"][best] / state["t_nsamples"][best])
         anchors = [{"features": ", ".join(map(str, a)), "samples": int(state["t_nsamples"][a]),
                     "precision": float(state["t_positives"][a] / state["t_nsamples"][a]),
                     "coverage": float(state["t_coverage"][a]) if a else 1.0} for a in beam.chosen]
         return members, {"success": bool(found["success"]), "samples": int(state["current_idx"]), "candidates": anchors}
 
     def anchors(subject, name, segments, cells, seed, **params) -> None:
+        """Of the class that the first sample is taken for."""
         options = {"precision": 0.95, "delta": 0.1, "tau": 0.15, "margin": 0.05, "beam": 1, "batch": 100,
                    "coverage_samples": 500, "first": False, **params}
         rng, count = np.random.default_rng(seed), segments.max() + 1
@@ -130,7 +132,7 @@ def alibi(cases: subjects.Cases) -> dict:
     for subject in subjects.subjects(with_lite0=False):
         height, width = subject.x.shape[2:]
         anchors(subject, "anchors", blobs(height, width, 9, 4), 0, 1)
-        anchors(subject, "anchors-beam", blobs(height, width, 12, 5), 0, 2, beam=3, precision=0.96, tau=0.3)
+        anchors(subject, "anchors-beam", blobs(height, width, 12, 5), 0, 2, beam=3, precision=0.99, tau=0.3)
         anchors(subject, "anchors-grid", grid(height, width, 4), 4, 3, precision=0.96, tau=0.2, batch=37, first=True)
         anchors(subject, "anchors-strict", blobs(height, width, 7, 6), 0, 4, beam=2, delta=0.02, margin=0.02, precision=0.97)
     (cases.folder / "candidates.json").write_text(json.dumps(listed, indent=1) + "\n", encoding="utf-8")
