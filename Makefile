@@ -275,9 +275,9 @@ bench: deps-build ## ours beside other engines and explanation libraries, in tur
 	@$(VENV_BENCH)/bin/python tests/bench/bench.py --build $(BUILD) --rows '$(ROWS)' $(ROUNDS:%=--rounds %) $(if $(QUICK),--quick)
 
 .PHONY: sanity
-sanity: deps-build ## which methods notice that the network's weights were shuffled: fills docs/sanity.md
-	@$(SUBMAKE) $(BUILD)/xai $(VENV)/done
-	$(VENV)/bin/python tests/bench/sanity.py --xai $(BUILD)/xai
+sanity: deps-build ## which methods notice other weights and another class: fills docs/sanity.md
+	@$(SUBMAKE) $(BUILD)/xai
+	@$(PYTHON) tests/bench/sanity.py --xai $(BUILD)/xai
 
 # Sanitizers: builds of their own. The sandboxed decoder and the browser stay out: both limit what a process may map.
 SAN_MAKE = $(SUBMAKE) OPT=-O1 KERNEL_OPT=-O1 HARD='-fPIE -fno-omit-frame-pointer'

@@ -18,12 +18,10 @@
 #include <math.h>
 
 typedef struct adcc_params {
-    XAI_METRIC_COMMON;
     int baseline;
 } adcc_params;
 
 static const xai_param PARAMS[] = {
-    XAI_METRIC_PARAM(adcc_params),
     XAI_P_ENUM(adcc_params, baseline, XAI_BASELINE_MEAN, XAI_BASELINE_CHOICES, XAI_MASKED_HELP),
 };
 

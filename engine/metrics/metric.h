@@ -89,7 +89,8 @@ typedef struct xai_metric {
 /* The metric of this info, which is its first member. */
 static inline const xai_metric *xai_metric_of(const xai_metric_info *info) { return (const xai_metric *)info; }
 
-/* Every metric's parameters begin with this one: XAI_METRIC_COMMON in the struct and XAI_METRIC_PARAM in the table. */
+/* The parameters of every metric begin with this one, XAI_METRIC_COMMON in the struct and XAI_METRIC_PARAM in the table;
+ * but for those of XAI_METRIC_METHOD, which compare with nothing. */
 #define XAI_METRIC_COMMON int64_t random
 #define XAI_METRIC_PARAM(s) \
     XAI_P_INT(s, random, 20, 0, 1000, "Random maps to compare with: the percentile is among them. 0: nothing is compared, the edges neither.")

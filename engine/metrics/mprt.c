@@ -26,7 +26,6 @@
 enum { MOST_STAGES = 512 };
 
 typedef struct mprt_params {
-    XAI_METRIC_COMMON;
     int order, weights, similarity;
     int64_t stages;
     bool absolute;
@@ -35,7 +34,6 @@ typedef struct mprt_params {
 enum { TOP_DOWN, BOTTOM_UP };
 
 static const xai_param PARAMS[] = {
-    XAI_METRIC_PARAM(mprt_params),
     XAI_P_ENUM(mprt_params, order, TOP_DOWN, "top_down|bottom_up", "Which layers are randomised first."),
     XAI_P_INT(mprt_params, stages, 6, 1, MOST_STAGES,
               "Steps in which the layers are randomised: the first alone, at last all; one step: all at once."),

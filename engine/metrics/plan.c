@@ -48,8 +48,9 @@ static xai_status read_item(xai_metric_plan *plan, size_t index, xai_arena *aren
     XAI_TRY(xai_params_parse(info->params, info->param_count, call->params, call->param_count, item->params, arena, err));
     if (m->check) XAI_TRY(m->check(r->model, item->params, err));
     XAI_TRY(check_targets(r, m, err));
-    memcpy(&item->random, item->params, sizeof item->random); /* XAI_METRIC_COMMON is the first member */
-    item->compared = item->random > 0 && !(m->needs & XAI_METRIC_METHOD);
+    if (!(m->needs & XAI_METRIC_METHOD))
+        memcpy(&item->random, item->params, sizeof item->random); /* XAI_METRIC_COMMON comes first */
+    item->compared = item->random > 0;
     item->cost = m->cost(r->model, item->params);
     plan->lanes |= m->lanes;
     return XAI_OK;

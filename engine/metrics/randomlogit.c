@@ -13,14 +13,12 @@
 #include <string.h>
 
 typedef struct randomlogit_params {
-    XAI_METRIC_COMMON;
     int similarity;
     int64_t other, classes;
     bool absolute;
 } randomlogit_params;
 
 static const xai_param PARAMS[] = {
-    XAI_METRIC_PARAM(randomlogit_params),
     XAI_P_ENUM(randomlogit_params, similarity, XAI_SIMILARITY_SSIM, XAI_SIMILARITY_CHOICES, XAI_SIMILARITY_HELP),
     XAI_P_INT(randomlogit_params, other, -1, -1, INT32_MAX, "The other class by its index; -1: drawn."),
     XAI_P_INT(randomlogit_params, classes, 1, 1, 64, "Other classes to draw, whose similarities are averaged."),

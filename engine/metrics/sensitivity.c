@@ -20,13 +20,11 @@
 #define NOISE "sensitivity-noise"
 
 typedef struct sensitivity_params {
-    XAI_METRIC_COMMON;
     double radius;
     int64_t samples;
 } sensitivity_params;
 
 static const xai_param PARAMS[] = {
-    XAI_METRIC_PARAM(sensitivity_params),
     XAI_P_REAL(sensitivity_params, radius, 0.02, 0, 10, "By how much a number of the normalised input is moved at most."),
     XAI_P_INT(sensitivity_params, samples, 10, 1, 1000, "Draws, of which the one that moves the map most counts."),
 };

@@ -1,140 +1,132 @@
 #!/usr/bin/env python3
-"""Which methods notice that the network's weights were shuffled: writes docs/sanity.md.
+"""Which methods notice that the network got other weights, or that another class is asked for: writes docs/sanity.md.
 
-usage: sanity.py --xai build/xai [--methods ID,ID]
+usage: sanity.py --xai build/xai [--methods ID,ID] [--seconds N]
 
-After Adebayo et al., "Sanity Checks for Saliency Maps", 2018, arXiv 1810.03292: the weights are randomised from the top
-of the network downwards, here by shuffling the numbers within each tensor; the map of the same class is made anew, and
-its absolute values are compared with the first map's by Spearman's rank correlation. A map that stays the same does not
-explain the network.
+The metrics `mprt` and `randomlogit` of every method on the shipped model and the two sample photos; see the page's own
+head for the protocol. Cheap methods are measured with several seeds.
 """
 import argparse
-import base64
 import json
+import statistics
 import subprocess
-import tempfile
 from pathlib import Path
-
-import numpy as np
-import onnx
-from onnx import numpy_helper
 
 ROOT = Path(__file__).resolve().parents[2]
 LITE0 = ROOT / "models/efficientnet-lite0.onnx"
+PAGE = ROOT / "docs/sanity.md"
 PHOTOS = ("coffee", "chelsea")
-LEVELS = {"the last layer": 0, "the upper third": 1 / 3, "all layers": 1}  # share of the weight tensors
+STAGES = 4
+SEEDS = 3   # of methods that take at most CHEAP forward-equivalents
+CHEAP = 12
 # What takes minutes at its defaults, in the proportion that shows the same.
-SHORTER = {"rise": {"masks": 1000}, "scorecam": {"channels": 128}, "sscam": {"channels": 32}, "iscam": {"channels": 64},
-           "extremal": {"steps": 200}, "blurig": {"steps": 30}, "guidedig": {"steps": 50}, "lime": {"samples": 400}}
+SHORTER = {"rise": {"masks": 100}, "scorecam": {"channels": 32}, "sscam": {"channels": 2}, "iscam": {"channels": 8},
+           "ablationcam": {"channels": 128}, "extremal": {"steps": 30}, "blurig": {"steps": 12}, "guidedig": {"steps": 20},
+           "xrai": {"steps": 6}, "integratedgradients": {"steps": 12}, "gradientshap": {"samples": 12},
+           "layergradients": {"steps": 12}, "lime": {"samples": 120}, "kernelshap": {"samples": 120},
+           "shapley": {"samples": 2}, "partitionshap": {"max_evals": 120}, "sobol": {"designs": 2},
+           "hsic": {"masks": 100}, "aise": {"steps": 15}}
 
 
-def shuffled(model: onnx.ModelProto, share: float, seed: int) -> onnx.ModelProto:
-    """The upper `share` of the weight tensors shuffled, at least one. Biases stay."""
-    copy = onnx.ModelProto()
-    copy.CopyFrom(model)
-    order = [name for node in copy.graph.node for name in node.input]
-    weights = [t for t in copy.graph.initializer if len(t.dims) >= 2 and t.data_type == onnx.TensorProto.FLOAT]
-    weights.sort(key=lambda t: order.index(t.name))
-    count = max(1, round(share * len(weights)))
-    rng = np.random.RandomState(seed)
-    for tensor in weights[-count:]:
-        values = numpy_helper.to_array(tensor)
-        mixed = rng.permutation(values.reshape(-1)).reshape(values.shape)
-        tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(mixed), tensor.name))
-    return copy
+class Failed(Exception):
+    """What `xai` says on its last line."""
 
 
-def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    def ranks(values):
-        _, inverse, counts = np.unique(values.reshape(-1), return_inverse=True, return_counts=True)
-        return (np.cumsum(counts) - (counts - 1) / 2)[inverse]
-    a, b = ranks(np.abs(a)), ranks(np.abs(b))
-    return float(np.corrcoef(a, b)[0, 1]) if a.std() > 0 and b.std() > 0 else float("nan")
-
-
-def explain(xai: str, method: str, model: Path, photo: str, target: int):
-    """The method's first map; a text where there is none."""
-    command = [xai, "explain", str(ROOT / f"models/samples/{photo}.png"), "--method", method, "--model", str(model),
-               "--target", str(target), "--quiet"]
-    for key, value in SHORTER.get(method, {}).items():
+def grades(xai: str, method: str, photo: str, seed: int, timeout: float) -> tuple:
+    """The curve over the stages and the similarity of another class's map; then what one run costs. NaN: refused."""
+    asked = {**SHORTER.get(method, {}), "mprt.stages": STAGES, "randomlogit.similarity": "spearman"}
+    command = ["evaluate", str(ROOT / f"models/samples/{photo}.png"), "--model", str(LITE0), "--method", method,
+               "--evaluate", "mprt,randomlogit", "--seed", str(seed), "--quiet", "--timeout", str(timeout)]
+    for key, value in asked.items():
         command += ["--param", f"{key}={value}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = subprocess.run([xai, *command], capture_output=True, text=True, check=False)
     if done.returncode:
-        return done.stderr.strip().splitlines()[-1]
-    maps = [a for a in json.loads(done.stdout)["results"][0]["artifacts"] if a["kind"] == "map"]
-    if not maps:
-        return "no map"
-    return np.frombuffer(base64.b64decode(maps[0]["data"]), "<f4").reshape(maps[0]["shape"])
+        raise Failed(done.stderr.strip().splitlines()[-1])
+    result = json.loads(done.stdout)["results"][0]
+    mprt, other = result["grades"]
+    if mprt.get("refusal") or other.get("refusal"):
+        raise Failed(mprt.get("refusal") or other.get("refusal"))
+    curve = next(a for a in result["artifacts"] if a["name"] == mprt["curve"])["data"]["series"][0]["y"]
+    return curve, other["value"], result["cost"]["forwards"] + 2 * result["cost"]["backwards"]
 
 
-def top_class(xai: str, photo: str) -> int:
-    done = subprocess.run([xai, "predict", str(ROOT / f"models/samples/{photo}.png"), "--model", str(LITE0)],
-                          capture_output=True, text=True, check=True)
-    return json.loads(done.stdout)["predictions"][0]["class"]
+def measure(xai: str, method: str, timeout: float) -> dict:
+    """Means over photos and seeds."""
+    runs, cost = [], 0.0
+    for photo in PHOTOS:
+        for seed in range(SEEDS):
+            if seed and cost > CHEAP:
+                break
+            curve, other, cost = grades(xai, method, photo, seed, timeout)
+            runs.append((curve[0], statistics.fmean(curve), curve[-1], other))
+    return {"values": [statistics.fmean(column) for column in zip(*runs)], "runs": len(runs), "cost": cost}
 
 
-def check(xai: str, method: str, models: dict, targets: dict) -> dict:
-    """Correlation by level: the mean over the photos."""
-    found = {level: [] for level in models}
-    for photo, target in targets.items():
-        first = explain(xai, method, LITE0, photo, target)
-        if isinstance(first, str):
-            return {"error": first}
-        for level, path in models.items():
-            other = explain(xai, method, path, photo, target)
-            found[level].append(spearman(first, other) if not isinstance(other, str) else float("nan"))
-    return {level: float(np.mean(values)) for level, values in found.items()}
+TEXT = """# Do the maps depend on the network, and on the question?
 
+A map that stays as it was when the network's weights are replaced explains the picture, not the network (Adebayo et al.,
+[1810.03292](https://arxiv.org/abs/1810.03292)); one that stays when another class is asked for does not explain the class
+(Sixt et al., [1912.09818](https://arxiv.org/abs/1912.09818)). The metrics `mprt` and `randomlogit` measure both, of any
+method on any picture (`xai evaluate`); this page has them of all methods side by side. Made by `make sanity`.
 
-TEXT = """# Do the maps depend on the network?
+**Protocol.** EfficientNet-Lite0, the two photos of `models/samples`, the network's own top class. `mprt`: each layer's
+weights are shuffled within its tensor, from the last layer downwards, in {stages} steps: the last layer alone, then evenly
+more, at last all {layers}; biases, into which the batch normalisations are folded, stay. `randomlogit`: a class drawn at
+random. Shown is Spearman's rank correlation with the first map, of magnitudes for weights and of signed maps for the class;
+the mean over the photos and, for methods of at most {cheap} forward-equivalents, {seeds} seeds. The fewer cells a map has
+the more a single correlation is chance: of two maps of 7 x 7 that have nothing to do with each other it strays by 0.14, a
+mean of 10 by 0.05. A map that became constant counts as 0.
 
-A map that stays as it was when the network's weights are shuffled explains the picture, not the network (Adebayo et
-al., [1810.03292](https://arxiv.org/abs/1810.03292)). EfficientNet-Lite0, the two photos of `models/samples`, the network's
-own top class; weights are shuffled within each tensor, from the last layer downwards. Shown is Spearman's rank
-correlation of the maps' absolute values before and after, the mean of both photos; "-": the map became constant.
-Made by `make sanity`. Near 0 is as it should be; the methods that barely notice stand at the top.
+Near 0 is as it should be, 1 is a map that did not notice. Whether a map is a *good* explanation is not said here. The
+table begins with those that notice least.
 
-| method | {levels} |
-|---|{lines}|
+| method | last layer | mean of {stages} steps | all layers | another class | runs | changed parameters |
+|---|---|---|---|---|---|---|
 """
 
 
-def publish(rows: dict) -> None:
-    def cell(value):
-        return "-" if np.isnan(value) else f"{value:.2f}"
-    known = {m: r for m, r in rows.items() if "error" not in r}
-    order = sorted(known, key=lambda m: -np.nan_to_num(known[m]["all layers"], nan=-2))
-    text = TEXT.format(levels=" | ".join(LEVELS), lines="|".join(["---"] * len(LEVELS)))
-    for method in order:
-        text += f"| `{method}` | " + " | ".join(cell(known[method][level]) for level in LEVELS) + " |\n"
-    without = [m for m in rows if m not in known]
+def row(method: str, found: dict) -> str:
+    values = " | ".join(f"{v:.2f}".replace("-0.00", "0.00") for v in found["values"])
+    changed = ", ".join(f"{k} {v}" for k, v in SHORTER.get(method, {}).items())
+    return f"| `{method}` | {values} | {found['runs']} | {changed} |\n"
+
+
+def publish(rows: dict, without: dict, layers: int) -> None:
+    text = TEXT.format(stages=STAGES, layers=layers, cheap=CHEAP, seeds=SEEDS)
+    for method in sorted(rows, key=lambda m: -rows[m]["values"][1]):
+        text += row(method, rows[method])
     if without:
-        text += "\nWithout a map of their own on this network: " + ", ".join(f"`{m}`" for m in without) + ".\n"
-    (ROOT / "docs/sanity.md").write_text(text, encoding="utf-8")
+        text += "\nNot measured:\n" + "".join(f"- `{m}`: {why}\n" for m, why in without.items())
+    PAGE.write_text(text, encoding="utf-8")
+
+
+def layer_count(xai: str) -> int:
+    """What the curve ends with."""
+    done = subprocess.run([xai, "evaluate", str(ROOT / f"models/samples/{PHOTOS[0]}.png"), "--model", str(LITE0), "--method",
+                           "gradcam", "--evaluate", "mprt", "--param", "mprt.stages=1", "--quiet"],
+                          capture_output=True, text=True, check=True)
+    result = json.loads(done.stdout)["results"][0]
+    return int(next(a for a in result["artifacts"] if a["name"] == "mprt")["data"]["series"][0]["x"][-1])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--xai", default=str(ROOT / "build/xai"))
     parser.add_argument("--methods", default="", help="only these; publishes nothing")
+    parser.add_argument("--seconds", type=float, default=600, help="deadline of one method on one photo")
     options = parser.parse_args()
     listed = json.loads(subprocess.run([options.xai, "methods"], capture_output=True, text=True, check=True).stdout)
     chosen = options.methods.split(",") if options.methods else [m["id"] for m in listed]
-    model, rows = onnx.load(str(LITE0)), {}
-    sidecar = json.loads(LITE0.with_suffix(".json").read_text(encoding="utf-8"))
-    sidecar.pop("sha256", None)
-    targets = {photo: top_class(options.xai, photo) for photo in PHOTOS}
-    with tempfile.TemporaryDirectory(prefix="xai-sanity-") as folder:
-        models = {}
-        for number, (level, share) in enumerate(LEVELS.items()):
-            models[level] = Path(folder) / f"shuffled{number}.onnx"
-            onnx.save(shuffled(model, share, 1), str(models[level]))
-            models[level].with_suffix(".json").write_text(json.dumps(sidecar), encoding="utf-8")
-        for method in chosen:
-            rows[method] = check(options.xai, method, models, targets)
-            print(method, {k: v if isinstance(v, str) else round(v, 3) for k, v in rows[method].items()}, flush=True)
+    rows, without = {}, {}
+    for method in chosen:
+        try:
+            rows[method] = measure(options.xai, method, options.seconds)
+            print(method, [round(v, 3) for v in rows[method]["values"]], f"{rows[method]['cost']:.0f} forwards", flush=True)
+        except Failed as why:
+            without[method] = str(why)
+            print(method, why, flush=True)
     if not options.methods:
-        publish(rows)
+        publish(rows, without, layer_count(options.xai))
 
 
 if __name__ == "__main__":
