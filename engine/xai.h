@@ -530,17 +530,16 @@ xai_status xai_explain(const xai_request *request, xai_pool *pool, xai_token *to
                        xai_error *err);
 void xai_result_free(xai_result *result);
 
-/* The same, where calls of `auto` are decided first: its candidates are measured on the picture and the first target, and
- * the one that measures best is what it stands for. The result says which (the parameter `choose`) and why (the
- * artifacts "reason" and "candidates"). */
-xai_status xai_explain_auto(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out,
-                            xai_error *err);
-
 /* Adds the maps that the request gives, and to every explanation what the request's metrics say of its map. After
  * xai_explain of the same request, before xai_result_render. A deadline leaves grades without a value and the result
  * partial. Does nothing where the request names no metric. */
 xai_status xai_grade_result(const xai_request *request, xai_pool *pool, xai_token *token, xai_result *result,
                             xai_error *err);
+
+/* The whole of a request: calls of `auto` are decided first, every method explains, every metric grades. What `auto` may
+ * stand for is measured on the picture and the first target; the result says what was chosen (its parameter `choose`)
+ * and why (the artifacts "reason" and "candidates"). Elsewhere `auto` is its first candidate, with a warning. */
+xai_status xai_answer(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out, xai_error *err);
 
 /* Adds the pictures that the artifacts call for (an overlay for a map, a picture for a graph), and drops what
  * `outputs` (xai_output bits; 0: the usual) leaves out. Once, after xai_explain. */

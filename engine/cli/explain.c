@@ -144,8 +144,7 @@ static xai_status explain(cli_call *call, cli_subject *s, xai_error *err)
     if (!token) XAI_NO_MEMORY(err);
     cli_on_interrupt(token);
     xai_result *result = NULL;
-    xai_status status = xai_explain_auto(&s->request, s->pool, token, &result, err);
-    if (status == XAI_OK) status = xai_grade_result(&s->request, s->pool, token, result, err);
+    xai_status status = xai_answer(&s->request, s->pool, token, &result, err);
     if (status == XAI_OK) status = finish(call, s, result, err);
     xai_result_free(result);
     cli_on_interrupt(NULL);

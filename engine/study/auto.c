@@ -291,25 +291,30 @@ static xai_status settle(const choice *c, const xai_method_call *call, xai_arena
     return XAI_OK;
 }
 
-static xai_status explain_settled(const xai_request *request, choice *const *choices, const xai_method_call *calls,
-                                  xai_pool *pool, xai_token *token, xai_result **out, xai_error *err)
+/* What was spent on measuring, and why the choices are what they are. */
+static xai_status tell_all(choice *const *choices, const xai_request *request, xai_result *r, xai_error *err)
 {
-    xai_request settled = *request;
-    settled.calls = calls;
-    XAI_TRY(xai_explain(&settled, pool, token, out, err));
-    xai_result *r = *out;
     xai_explanation *list = (xai_explanation *)(uintptr_t)r->explanations; /* the result is ours to change */
     size_t targets = request->target_count ? request->target_count : 1;
-    xai_status status = XAI_OK;
-    for (size_t i = 0; i < r->explanation_count && status == XAI_OK; i++)
-        if (choices[i / targets] && !list[i].missed) status = tell(choices[i / targets], r, &list[i], err);
-    for (size_t i = 0; i < request->call_count && status == XAI_OK; i++) {
+    for (size_t i = 0; i < request->call_count; i++) {
         if (!choices[i]) continue;
         r->forwards += choices[i]->forwards;
         r->backwards += choices[i]->backwards;
         r->engine_ms += choices[i]->ms;
+        for (size_t k = i * targets; k < (i + 1) * targets && k < r->explanation_count; k++)
+            if (!list[k].missed) XAI_TRY(tell(choices[i], r, &list[k], err));
     }
-    if (status != XAI_OK) xai_result_free(r);
+    return XAI_OK;
+}
+
+/* A request that has nothing open. */
+static xai_status answer_settled(const xai_request *request, choice *const *choices, xai_pool *pool, xai_token *token,
+                                 xai_result **out, xai_error *err)
+{
+    XAI_TRY(xai_explain(request, pool, token, out, err));
+    xai_status status = choices ? tell_all(choices, request, *out, err) : XAI_OK;
+    if (status == XAI_OK) status = xai_grade_result(request, pool, token, *out, err);
+    if (status != XAI_OK) xai_result_free(*out);
     return status;
 }
 
@@ -318,6 +323,7 @@ static xai_status choose_all(const xai_request *request, xai_pool *pool, xai_tok
 {
     choice *choices[MOST_CALLS] = {NULL};
     xai_method_call calls[MOST_CALLS];
+    xai_request settled = *request;
     for (size_t i = 0; i < request->call_count; i++) {
         calls[i] = request->calls[i];
         if (!is_open(&calls[i])) continue;
@@ -327,14 +333,15 @@ static xai_status choose_all(const xai_request *request, xai_pool *pool, xai_tok
         XAI_TRY(choose(c, &calls[i], err));
         XAI_TRY(settle(c, &calls[i], arena, &calls[i], err));
     }
-    return explain_settled(request, choices, calls, pool, token, out, err);
+    settled.calls = calls;
+    return answer_settled(&settled, choices, pool, token, out, err);
 }
 
-xai_status xai_explain_auto(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out, xai_error *err)
+xai_status xai_answer(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out, xai_error *err)
 {
     bool open = false;
     for (size_t i = 0; i < request->call_count; i++) open = open || is_open(&request->calls[i]);
-    if (!open || request->call_count > MOST_CALLS) return xai_explain(request, pool, token, out, err);
+    if (!open || request->call_count > MOST_CALLS) return answer_settled(request, NULL, pool, token, out, err);
     XAI_TRY(xai_request_check(request, err));
     xai_arena *arena = xai_arena_new(0);
     if (!arena) XAI_NO_MEMORY(err);

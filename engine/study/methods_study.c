@@ -8,6 +8,7 @@
 #include "methods_study.h"
 
 #include "expected.h"
+#include "explain/method.h"
 #include "focus.h"
 #include "metrics/map.h"
 #include "stopwatch.h"
@@ -291,7 +292,12 @@ xai_status xai_methods_study_prepare(const xai_methods_study *s, const xai_photo
     XAI_TRY(check_names(s->methods, s->method_count, "--method", err));
     XAI_TRY(check_names(s->metrics, s->metric_count, "--evaluate", err));
     XAI_TRY(check_labels(s, set, err));
-    for (size_t i = 0; i < s->method_count; i++) calls[i] = s->methods[i].call;
+    for (size_t i = 0; i < s->method_count; i++) {
+        const xai_method_info *info = xai_method_find(s->methods[i].call.id);
+        XAI_CHECK(!info || !xai_method_of(info)->stands_for, err, USAGE, "--method",
+                  "%s stands for another method on every photo: name those to compare", s->methods[i].call.id);
+        calls[i] = s->methods[i].call;
+    }
     xai_request request = {.model = s->model, .calls = calls, .call_count = s->method_count, .metrics = metrics,
                            .metric_count = list_metrics(s, true, metrics, which), .expected = &everywhere};
     XAI_TRY(xai_request_check(&request, err));

@@ -13,10 +13,9 @@ static double cost(const xai_request *request) { return xai_request_cost(request
 static xai_status explain(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out,
                           xai_error *err)
 {
-    xai_status status = xai_explain_auto(request, pool, token, out, err);
+    xai_status status = xai_answer(request, pool, token, out, err);
     if (status != XAI_OK) return status;
-    status = xai_grade_result(request, pool, token, *out, err);
-    if (status == XAI_OK) status = xai_result_render(*out, request->outputs, err);
+    status = xai_result_render(*out, request->outputs, err);
     if (status != XAI_OK) xai_result_free(*out);
     return status;
 }

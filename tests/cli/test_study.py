@@ -229,6 +229,7 @@ STUDY_REFUSED = [
     ("no metrics", 2, "--evaluate", ["study", "methods", "--model", TINY, "--images", SAMPLES, "--method", "gradcam"]),
     ("no such metric", 3, "'dance'", [*METHODS[:-1], "dance", "--images", SAMPLES]),
     ("twice the same", 2, "twice", [*METHODS[:4], "--method", "gradcam,gradcam", "--evaluate", "sparseness", "--images", SAMPLES]),
+    ("a method that is many", 2, "stands for", [*METHODS[:6], "--method", "auto", *METHODS[-2:], "--images", SAMPLES]),
     ("focus without labels", 2, "class", [*METHODS[:-1], "focus", "--images", SAMPLES]),
 ]
 

@@ -1,6 +1,7 @@
 /* Auto: what is chosen is what measures best by the metric itself; the receipt repeats it; the budget is kept to. */
 #include "xai.h"
 
+#include "explain/call_text.h"
 #include "study/study.h"
 
 #include <check.h>
@@ -39,7 +40,7 @@ static xai_status ask(const char *id, const xai_named_value *params, size_t coun
     xai_method_call call = {id, params, count};
     xai_request request = {.model = model, .tensor = &sample, .calls = &call, .call_count = 1};
     err = (xai_error){0};
-    return xai_explain_auto(&request, pool, NULL, out, &err);
+    return xai_answer(&request, pool, NULL, out, &err);
 }
 
 static const xai_artifact *find(const xai_explanation *e, const char *name)
@@ -126,6 +127,35 @@ START_TEST(the_receipt_repeats_the_choice_without_measuring)
 }
 END_TEST
 
+/* A metric that runs the method again runs the one that was chosen. */
+START_TEST(grades_are_of_the_choice)
+{
+    const xai_named_value params[] = {text("candidates", "saliency;gradcam;inputxgradient"), text("metrics", "sparseness"),
+                                      text("budget_ms", "60000")};
+    const xai_metric_call metric = {"randomlogit", NULL, 0};
+    double values[2];
+    const char *chosen = NULL;
+    for (int i = 0; i < 2; i++) {
+        xai_call_text direct;
+        xai_arena *arena = xai_arena_new(0);
+        xai_method_call call = {"auto", params, 3};
+        if (i) ck_assert_int_eq(xai_call_read(chosen, arena, &direct, NULL), XAI_OK);
+        if (i) call = direct.call;
+        xai_request request = {.model = model, .tensor = &sample, .calls = &call, .call_count = 1, .metrics = &metric,
+                               .metric_count = 1};
+        xai_result *r;
+        ck_assert_msg(xai_answer(&request, pool, NULL, &r, &err) == XAI_OK, "%s", err.msg);
+        values[i] = r->explanations[0].grades[0].value;
+        if (!i) chosen = strdup(xai_record_text(r->explanations[0].params, "choose"));
+        xai_result_free(r);
+        xai_arena_free(arena);
+    }
+    ck_assert_str_ne(chosen, "saliency"); /* the first, which an open call would be run as */
+    ck_assert_double_eq(values[0], values[1]);
+    free((void *)(uintptr_t)chosen);
+}
+END_TEST
+
 START_TEST(a_budget_of_nothing_measures_the_first)
 {
     const xai_named_value params[] = {text("candidates", "saliency;kernelshap;rise"), text("metrics", "sparseness"),
@@ -196,6 +226,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, the_choice_is_what_measures_best);
     tcase_add_test(tests, the_receipt_repeats_the_choice_without_measuring);
+    tcase_add_test(tests, grades_are_of_the_choice);
     tcase_add_test(tests, a_budget_of_nothing_measures_the_first);
     tcase_add_test(tests, a_candidate_that_cannot_run_says_why_and_another_is_chosen);
     tcase_add_test(tests, what_cannot_be_chosen_is_refused);
