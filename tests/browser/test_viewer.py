@@ -117,7 +117,8 @@ def test_graph_as_a_tree_and_its_files(page):
 def test_another_class_superpixels_and_what_would_turn_the_answer(page):
     page.choose_sample("chelsea")
     page.choose_method("sag")
-    for field, value in [("versus", "second"), ("region", "superpixel"), ("segments", 16), ("p_high", 0.7)]:
+    for field, value in [("versus", "second"), ("region", "superpixel"), ("segments", 16), ("p_high", 0.7),
+                         ("counterfactuals", 1)]:
         page.set_field(field, value)
     page.click("#explain")
     page.wait(".sag .node.root")
