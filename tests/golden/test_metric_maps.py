@@ -35,7 +35,8 @@ def values_of(case, grades) -> list:
     if "method" in case:
         options += ["--method", case["method"], "--param", f"layer={case['layer']}"]
     for grade in grades:
-        for key, value in {"random": 0, **grade["params"]}.items():
+        alone = {} if grade["metric"] == "adcc" else {"random": 0}  # adcc runs the method again: no random maps beside it
+        for key, value in {**alone, **grade["params"]}.items():
             options += ["--param", f"{grade['metric']}.{key}={value}"]
     answer = xai.ask("evaluate", *samples_of(case["model"], case["input"])[case["sample"]], *options)
     found = {r["method"]: r["grades"] for r in answer["results"]}

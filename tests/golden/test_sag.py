@@ -59,14 +59,21 @@ def test_another_mask_finds_other_roots(found):
     assert {mse["id"] for mse in other["mses"]} != {root["id"] for root in first["roots"]}
 
 
-@pytest.mark.parametrize("mask,what", [(np.zeros((5, 5), np.float32), "7 x 7"), (None, "mask.npy"),
+def test_a_mask_of_its_own_is_found_written_and_replayed():
+    """Where none is given, I-GOS makes one."""
+    folder = scratch("sag-own")
+    own = graph(CASES[0], "--emit-draws", folder)
+    assert np.load(folder / "mask.npy").shape == (7, 7) and own["roots"]
+    (folder / "noise.npy").unlink()
+    again = graph(CASES[0], "--use-draws", folder)
+    assert again["roots"] == own["roots"] and again["mses"] == own["mses"]
+
+
+@pytest.mark.parametrize("mask,what", [(np.zeros((5, 5), np.float32), "7 x 7"),
                                        (np.full((7, 7), np.nan, np.float32), "finite")])
 def test_a_mask_that_does_not_do_is_refused(mask, what):
     folder = scratch(f"sag-bad-{what}")
-    options = []
-    if mask is not None:
-        np.save(folder / "mask.npy", mask)
-        options = ["--use-draws", folder]
+    np.save(folder / "mask.npy", mask)
     run = xai.call("explain", xai.ROOT / CASES[0]["sample"], "--model", xai.ROOT / "models/efficientnet-lite0.onnx",
-                  "--method", "sag", "--param", "dialect=reference", *options)
+                  "--method", "sag", "--param", "dialect=reference", "--use-draws", folder)
     assert run.code == 3 and what in run.stderr
