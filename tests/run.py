@@ -5,7 +5,8 @@ usage: run.py [--sanitizer] PROGRAM-OR-FOLDER...
 
 Each suite prints one line, and its whole output if anything in it failed. The last line is 'N passed, N failed';
 the exit status is 1 if anything failed, ended by a signal, took too long, or held no test at all. The programs of the
-operators run once for each instruction set that the machine has (XAI_ISA); their lines say under which.
+operators run once for each instruction set that the machine has (XAI_ISA); their lines say under which. Two suites run
+at a time, the folders first, since most of a suite waits for one process: TEST_JOBS=1 for one after the other.
 """
 import argparse
 import os
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -86,10 +88,10 @@ def run_suite(suite: str, isa, env: dict, slow: int) -> tuple:
     if failed == 0 and (code != 0 or passed == 0):
         failed = 1  # crashed, ran out of time, or there was nothing to run
     name = f"{suite} under {isa}" if isa else suite
-    print(f"{'ok  ' if failed == 0 else 'FAIL'} {name}: {passed} of {passed + failed} in "
-          f"{time.monotonic() - started:.1f} s" + ("" if code in (0, 1, 2) else f", ended with {code}"), flush=True)
-    if failed:
-        print(output, flush=True)
+    line = (f"{'ok  ' if failed == 0 else 'FAIL'} {name}: {passed} of {passed + failed} in "
+            f"{time.monotonic() - started:.1f} s" + ("" if code in (0, 1, 2) else f", ended with {code}") + "\n")
+    sys.stdout.write(line + output + "\n" if failed else line)  # at once: two may end at the same time
+    sys.stdout.flush()
     return passed, failed
 
 
@@ -99,7 +101,11 @@ def main() -> int:
     parser.add_argument("suites", nargs="+")
     options = parser.parse_args()
     env, slow = environment(options.sanitizer), 4 if options.sanitizer else 1
-    results = [run_suite(suite, isa, env, slow) for suite in options.suites for isa in isas_for(suite)]
+    jobs = 1 if options.sanitizer else int(os.environ.get("TEST_JOBS", min(2, os.cpu_count() or 1)))
+    work = [(suite, isa) for suite in sorted(options.suites, key=lambda s: not (ROOT / s).is_dir())
+            for isa in isas_for(suite)]
+    with ThreadPoolExecutor(jobs) as pool:
+        results = list(pool.map(lambda item: run_suite(*item, env, slow), work))
     passed, failed = (sum(column) for column in zip(*results))
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
