@@ -11,7 +11,7 @@
 
 enum { MOST_PICTURES = 4 }; /* of one artifact */
 #define DRAWING_MEMORY ((size_t)1 << 30) /* most bytes that one picture takes while it is drawn */
-static const int64_t GRACE = 2000000000; /* ns: what the deadline cut short is shown all the same, if it can be drawn so soon */
+static const int64_t GRACE = 2000000000; /* ns: what a deadline cut short is shown all the same, if it is drawn so soon */
 
 /* The drawing of a result. */
 typedef struct studio {

@@ -24,7 +24,8 @@ static void set_up(void)
     ck_assert_int_eq(xai_pool_new(2, &pool, NULL), XAI_OK);
     ck_assert_int_eq(xai_model_load(NET, NULL, &model, NULL), XAI_OK);
     ck_assert_int_eq(xai_image_from_rgb(rgb, SIDE, SIDE, 1, &image, NULL), XAI_OK);
-    xai_request r = {.model = model, .image = image, .calls = CALLS, .call_count = 2, .metrics = &METRIC, .metric_count = 1};
+    xai_request r = {.model = model, .image = image, .calls = CALLS, .call_count = 2, .metrics = &METRIC,
+                     .metric_count = 1};
     xai_error err = {0};
     ck_assert_msg(xai_answer(&r, pool, NULL, &result, &err) == XAI_OK, "%s", err.msg);
 }
