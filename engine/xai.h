@@ -542,8 +542,9 @@ xai_status xai_grade_result(const xai_request *request, xai_pool *pool, xai_toke
 xai_status xai_answer(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out, xai_error *err);
 
 /* Adds the pictures that the artifacts call for (an overlay for a map, a picture for a graph), and drops what
- * `outputs` (xai_output bits; 0: the usual) leaves out. Once, after xai_explain. */
-xai_status xai_result_render(xai_result *result, unsigned outputs, xai_error *err);
+ * `outputs` (xai_output bits; 0: the usual) leaves out. Once, after xai_explain. A cancel ends it; two seconds past the
+ * deadline, no more is drawn, and the result is partial. `token` may be NULL. */
+xai_status xai_result_render(xai_result *result, unsigned outputs, const xai_token *token, xai_error *err);
 
 /* Checks a request without running it: methods, parameters, layers, classes. */
 xai_status xai_request_check(const xai_request *request, xai_error *err);

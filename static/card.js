@@ -168,8 +168,8 @@ function receipt({ result, entry }) {
 }
 
 function metricsPart(entry) {
-    const graded = (entry.grades ?? []).map((g) => g.id);
-    const pairs = Object.entries(entry.metrics ?? {}).filter(([name]) => !graded.some((id) => name === id));
+    const graded = (entry.grades ?? []).map((g) => g.name);
+    const pairs = Object.entries(entry.metrics ?? {}).filter(([name]) => !graded.includes(name));
     return pairs.length > 0 && h('section', {}, h('h4', {}, t('metrics')), facts(pairs));
 }
 

@@ -124,9 +124,9 @@ static xai_status write_artifacts(cli_call *call, const xai_result *r, xai_error
     return XAI_OK;
 }
 
-static xai_status finish(cli_call *call, const cli_subject *s, xai_result *r, xai_error *err)
+static xai_status finish(cli_call *call, const cli_subject *s, xai_result *r, const xai_token *token, xai_error *err)
 {
-    XAI_TRY(xai_result_render(r, s->request.outputs, err));
+    XAI_TRY(xai_result_render(r, s->request.outputs, token, err));
     XAI_TRY(write_artifacts(call, r, err));
     xai_json_head head = {.status = r->partial ? "partial" : "done", .queue_ms = -1, .decode_ms = s->decode_ms,
                           .engine_ms = r->engine_ms, .render_ms = r->render_ms};
@@ -145,7 +145,7 @@ static xai_status explain(cli_call *call, cli_subject *s, xai_error *err)
     cli_on_interrupt(token);
     xai_result *result = NULL;
     xai_status status = xai_answer(&s->request, s->pool, token, &result, err);
-    if (status == XAI_OK) status = finish(call, s, result, err);
+    if (status == XAI_OK) status = finish(call, s, result, token, err);
     xai_result_free(result);
     cli_on_interrupt(NULL);
     xai_token_free(token);

@@ -167,8 +167,9 @@ static json_t *metrics_of(const xai_explanation *e)
 
 static json_t *grade_of(const xai_grade *g)
 {
-    json_t *object = json_pack("{s:s, s:i, s:s, s:o}", "id", g->metric->id, "version", g->metric->version, "better",
-                               xai_better_name(g->metric->better), "params", xai_json_doc(g->params));
+    json_t *object = json_pack("{s:s, s:s, s:i, s:s, s:o}", "id", g->metric->id, "name", g->name, "version",
+                               g->metric->version, "better", xai_better_name(g->metric->better), "params",
+                               xai_json_doc(g->params));
     bool ok = object;
     if (g->refusal) {
         put(object, "value", json_null(), &ok);

@@ -12,10 +12,9 @@
  * mean, the default). A constant map has no r: it counts as 0.
  */
 #include "masked.h"
+#include "similarity.h"
 
 #include "image/upsample.h"
-
-#include <math.h>
 
 typedef struct adcc_params {
     int baseline;
@@ -32,22 +31,11 @@ static xai_metric_cost cost(const xai_model *model, const void *params)
     return (xai_metric_cost){.once = 1, .each = 1, .reruns = 1};
 }
 
-static double pearson(const float *a, const float *b, size_t n)
+static double *in_doubles(const float *values, size_t n, xai_arena *arena)
 {
-    double ma = 0, mb = 0, ab = 0, aa = 0, bb = 0;
-    for (size_t i = 0; i < n; i++) {
-        ma += (double)a[i];
-        mb += (double)b[i];
-    }
-    ma /= (double)n;
-    mb /= (double)n;
-    for (size_t i = 0; i < n; i++) {
-        double x = (double)a[i] - ma, y = (double)b[i] - mb;
-        ab += x * y;
-        aa += x * x;
-        bb += y * y;
-    }
-    return aa > 0 && bb > 0 ? ab / (sqrt(aa) * sqrt(bb)) : 0;
+    double *out = XAI_NEW(arena, double, n);
+    for (size_t i = 0; out && i < n; i++) out[i] = (double)values[i];
+    return out;
 }
 
 static double mean(const float *values, size_t n)
@@ -86,7 +74,9 @@ static xai_status run(const xai_grading *g, const void *params, const void *stat
     XAI_TRY(xai_grading_value(g, input, &seen, err));
     XAI_TRY(xai_grading_again(g, map, &(xai_rerun){.input = input}, &raw, err));
     xai_upsample_bilinear(raw, map->rows, map->cols, again, g->height, g->width, false);
-    double kept = seen < whole ? seen / whole : 1, coherency = (pearson(scaled, again, n) + 1) / 2;
+    double *a = in_doubles(scaled, n, g->scratch), *b = in_doubles(again, n, g->scratch);
+    if (!a || !b) XAI_NO_MEMORY(err);
+    double kept = seen < whole ? seen / whole : 1, coherency = (xai_similarity_linear(a, b, n, NULL) + 1) / 2;
     out->value = harmonic(coherency, 1 - mean(scaled, n), kept);
     return XAI_OK;
 }

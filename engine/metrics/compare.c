@@ -31,7 +31,7 @@ static xai_status run(xai_comparison *c, const xai_graded *map, use_fn use, void
     const xai_metric *m = c->item->metric;
     xai_grading *g = c->grading;
     xai_finding found = {0};
-    g->scratch = xai_arena_new(0);
+    g->scratch = xai_arena_new(XAI_GRADE_MEMORY);
     if (!g->scratch) XAI_NO_MEMORY(err);
     xai_status status = xai_token_check(g->context->token, err);
     xai_error why = {0};
@@ -99,7 +99,7 @@ static xai_status measure_random(xai_comparison *c, xai_random_grades *r, float 
 /* Room for a map's raw values and for those at the input's size, in an arena of their own. */
 static xai_arena *map_room(const xai_grading *g, int rows, int cols, float **raw, float **values)
 {
-    xai_arena *arena = xai_arena_new(0);
+    xai_arena *arena = xai_arena_new(XAI_GRADE_MEMORY);
     *raw = arena ? XAI_NEW(arena, float, (size_t)rows * (size_t)cols) : NULL;
     *values = arena ? XAI_NEW(arena, float, (size_t)g->height * (size_t)g->width) : NULL;
     if (*raw && *values) return arena;

@@ -9,6 +9,13 @@ size_t xai_change_points(const xai_change *change, int height, int width)
     return (pixels + step - 1) / step + 1;
 }
 
+xai_metric_cost xai_change_cost(const xai_model *model, int64_t step)
+{
+    int64_t height, width;
+    xai_model_input_sides(model, &height, &width);
+    return (xai_metric_cost){.each = (double)xai_change_points(&(xai_change){.step = step}, (int)height, (int)width)};
+}
+
 typedef struct follow {
     const xai_context *context;
     const xai_change *change;

@@ -17,10 +17,7 @@ static const xai_param PARAMS[] = {
 
 static xai_metric_cost cost(const xai_model *model, const void *params)
 {
-    int64_t height, width;
-    const deletion_params *p = params;
-    xai_model_input_sides(model, &height, &width);
-    return (xai_metric_cost){.each = (double)xai_change_points(&(xai_change){.step = p->step}, (int)height, (int)width)};
+    return xai_change_cost(model, ((const deletion_params *)params)->step);
 }
 
 static xai_status prepare(const xai_grading *g, const void *params, void **state, xai_error *err)

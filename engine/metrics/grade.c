@@ -155,7 +155,7 @@ static xai_status grade_target(job *j, size_t item, size_t target, xai_error *er
     xai_comparison comparison;
     xai_grading g = {.request = j->plan.request, .context = &j->context, .seed = j->plan.request->seed,
                      .height = j->context.height, .width = j->context.width, .expected = j->expected,
-                     .arena = xai_arena_new(0)};
+                     .arena = xai_arena_new(XAI_GRADE_MEMORY)};
     xai_status status = XAI_OK;
     if (!g.arena) XAI_NO_MEMORY(err);
     XAI_TRY_OUT(aim_at(j, it->metric, target, &g, err));
@@ -265,7 +265,7 @@ xai_status xai_grade_result(const xai_request *q, xai_pool *pool, xai_token *tok
 {
     int64_t started = xai_clock_ns();
     if (!q->metric_count && !q->map_count) return XAI_OK;
-    job j = {.plan = {.request = q}, .result = result, .arena = xai_arena_new(0)};
+    job j = {.plan = {.request = q}, .result = result, .arena = xai_arena_new(XAI_GRADE_MEMORY)};
     if (!j.arena) XAI_NO_MEMORY(err);
     j.spec = (xai_context_spec){.model = q->model, .pool = pool, .token = token, .arena = j.arena, .urgent = q->urgent,
                                 .image = q->image, .tensor = q->tensor};

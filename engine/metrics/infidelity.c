@@ -20,6 +20,7 @@
  * --use-draws: infidelity-squares.npy, samples x 3 (top, left, side); infidelity-noise.npy, samples x height x width.
  */
 #include "base/rng.h"
+#include "base/token.h"
 #include "explain/method.h"
 #include "metric.h"
 
@@ -72,9 +73,15 @@ static size_t draw_count(const xai_model *model, const infidelity_params *p)
     return (size_t)((height + side - 1) / side * ((width + side - 1) / side));
 }
 
+/* A draw of noise over all pixels takes about so many forwards, which every map pays again: noise is not kept. */
+static const double NOISE_COST = 0.02;
+enum { AT_A_TIME = 64 }; /* draws between two looks at the token */
+
 static xai_metric_cost cost(const xai_model *model, const void *params)
 {
-    return (xai_metric_cost){.once = (double)draw_count(model, params)};
+    double count = (double)draw_count(model, params);
+    bool drawn = ((const infidelity_params *)params)->perturbation == GAUSSIAN;
+    return (xai_metric_cost){.once = count, .each = drawn ? NOISE_COST * count : 0};
 }
 
 static xai_status check(const xai_model *model, const void *params, xai_error *err)
@@ -196,7 +203,7 @@ static xai_status read_squares(const xai_grading *g, const draws *d, const xai_t
               "the draws must be samples x 3: top, left, side");
     const float *v = t.data;
     for (size_t i = 0; i < d->count; i++) {
-                const float *s = v + 3 * i;
+        const float *s = v + 3 * i;
         bool inside = s[0] >= 0 && s[1] >= 0 && s[2] >= 1 && s[0] + s[2] <= (float)g->height &&
                       s[1] + s[2] <= (float)g->width;
         XAI_CHECK(inside, err, BAD_TENSOR, SQUARES, "square %zu of the draws does not lie within the input", i);
@@ -302,13 +309,16 @@ static double sum_noise(const draws *d, size_t index, const float *map)
 }
 
 /* What the map promises of each draw. */
-static void promise(const draws *d, const float *map, double *out)
+static xai_status promise(const draws *d, const float *map, double *out, xai_error *err)
 {
+    bool drawn = d->params->perturbation == GAUSSIAN, blocks = d->params->perturbation == BLOCKS;
     for (size_t i = 0; i < d->count; i++) {
-        if (d->params->perturbation == GAUSSIAN) out[i] = sum_noise(d, i, map);
-        else out[i] = sum_square(d, square_at(d, i), map, d->params->perturbation == BLOCKS);
-        if (d->params->perturbation == BLOCKS && i > 0) out[i] += out[i - 1];
+        if (i % AT_A_TIME == 0) XAI_TRY(xai_token_check(d->context->token, err));
+        out[i] = drawn ? sum_noise(d, i, map) : sum_square(d, square_at(d, i), map, blocks);
+        if (blocks && i > 0) out[i] += out[i - 1];
+        if (drawn) xai_token_advance(d->context->token, NOISE_COST);
     }
+    return XAI_OK;
 }
 
 static xai_status run(const xai_grading *g, const void *params, const void *state, const xai_graded *map,
@@ -318,7 +328,7 @@ static xai_status run(const xai_grading *g, const void *params, const void *stat
     const draws *d = state;
     double *a = XAI_NEW(g->scratch, double, d->count), aa = 0, ad = 0, sum = 0;
     if (!a) XAI_NO_MEMORY(err);
-    promise(d, map->values, a);
+    XAI_TRY(promise(d, map->values, a, err));
     for (size_t i = 0; i < d->count; i++) {
         aa += a[i] * a[i];
         ad += a[i] * d->drops[i];

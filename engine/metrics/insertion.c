@@ -33,10 +33,7 @@ static xai_status check(const xai_model *model, const void *params, xai_error *e
 
 static xai_metric_cost cost(const xai_model *model, const void *params)
 {
-    int64_t height, width;
-    const insertion_params *p = params;
-    xai_model_input_sides(model, &height, &width);
-    return (xai_metric_cost){.each = (double)xai_change_points(&(xai_change){.step = p->step}, (int)height, (int)width)};
+    return xai_change_cost(model, ((const insertion_params *)params)->step);
 }
 
 /* One row of the separable kernel: [kernel]. */

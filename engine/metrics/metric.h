@@ -16,6 +16,9 @@
 
 #include "explain/evaluate.h"
 
+/* Most bytes of what a grading holds, and of what it holds for one map: each is an arena of so many. */
+#define XAI_GRADE_MEMORY ((size_t)2 << 30)
+
 /* One picture and one target of it. */
 typedef struct xai_grading {
     const xai_request *request;

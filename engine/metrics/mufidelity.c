@@ -10,6 +10,7 @@
  * --use-draws: mufidelity-masks.npy, samples x grid x grid: 1 stays, 0 is hidden.
  */
 #include "base/rng.h"
+#include "base/token.h"
 #include "explain/method.h"
 #include "metric.h"
 #include "similarity.h"
@@ -17,6 +18,8 @@
 #include <string.h>
 
 #define MASKS "mufidelity-masks"
+
+enum { MOST_CELLS = 1 << 24, AT_A_TIME = 256 }; /* of all subsets together; subsets between two looks at the token */
 
 typedef struct mufidelity_params {
     XAI_METRIC_COMMON;
@@ -38,6 +41,24 @@ static xai_metric_cost cost(const xai_model *model, const void *params)
 {
     (void)model;
     return (xai_metric_cost){.once = (double)((const mufidelity_params *)params)->samples};
+}
+
+/* Cells in a row: the grid is square, and a cell is at least a pixel. */
+static int64_t grid_of(const mufidelity_params *p, int64_t height, int64_t width)
+{
+    int64_t side = height < width ? height : width;
+    return p->grid < side ? p->grid : side;
+}
+
+static xai_status check(const xai_model *model, const void *params, xai_error *err)
+{
+    const mufidelity_params *p = params;
+    int64_t height, width;
+    xai_model_input_sides(model, &height, &width);
+    int64_t grid = grid_of(p, height, width), most = MOST_CELLS / (grid * grid);
+    XAI_CHECK(p->samples <= most, err, BAD_PARAM, "params.samples", "at most %lld subsets are served of a grid of %lld x "
+              "%lld cells: ask for fewer, or for a coarser grid", (long long)most, (long long)grid, (long long)grid);
+    return XAI_OK;
 }
 
 typedef struct subsets {
@@ -84,6 +105,7 @@ static xai_status take_masks(const xai_grading *g, const mufidelity_params *p, s
     float *masks = XAI_NEW(g->arena, float, s->count * cells);
     if (!masks) XAI_NO_MEMORY(err);
     for (size_t i = 0; i < s->count; i++) {
+        if (i % AT_A_TIME == 0) XAI_TRY(xai_token_check(g->context->token, err));
         xai_rng rng = xai_rng_init(g->seed, i);
         for (size_t k = 0; k < cells; k++) masks[i * cells + k] = xai_rng_uniform(&rng) > p->share;
     }
@@ -99,10 +121,8 @@ static xai_status prepare(const xai_grading *g, const void *params, void **state
     float *baseline = XAI_NEW(g->arena, float, g->context->input_count);
     float *values = XAI_NEW(g->arena, float, (size_t)p->samples);
     if (!s || !baseline || !values) XAI_NO_MEMORY(err);
-    int64_t side = g->height < g->width ? g->height : g->width;
-    *s = (subsets){.context = g->context, .grid = (size_t)(p->grid < side ? p->grid : side),
-                   .count = (size_t)p->samples, .baseline = baseline,
-                   .drops = XAI_NEW(g->arena, double, (size_t)p->samples)};
+    *s = (subsets){.context = g->context, .grid = (size_t)grid_of(p, g->height, g->width), .count = (size_t)p->samples,
+                   .baseline = baseline, .drops = XAI_NEW(g->arena, double, (size_t)p->samples)};
     if (!s->drops) XAI_NO_MEMORY(err);
     XAI_TRY(xai_context_baseline(g->context, (xai_baseline)p->baseline, p->sigma, baseline, err));
     XAI_TRY(take_masks(g, p, s, err));
@@ -131,9 +151,11 @@ static xai_status run(const xai_grading *g, const void *params, const void *stat
     double *cells = XAI_NEW(g->scratch, double, count), *sums = XAI_NEW(g->scratch, double, s->count);
     if (!cells || !sums) XAI_NO_MEMORY(err);
     sum_cells(g, s, map->values, cells);
-    for (size_t i = 0; i < s->count; i++)
+    for (size_t i = 0; i < s->count; i++) {
+        if (i % AT_A_TIME == 0) XAI_TRY(xai_token_check(g->context->token, err));
         for (size_t k = 0; k < count; k++)
             if (s->masks[i * count + k] < 0.5F) sums[i] += cells[k];
+    }
     return xai_similarity_ranks(sums, s->drops, s->count, g->scratch, &out->value, NULL, err);
 }
 
@@ -146,6 +168,7 @@ const xai_metric xai_metric_mufidelity = {
     .params_size = sizeof(mufidelity_params),
     .lanes = 1 << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_LOGIT,
+    .check = check,
     .cost = cost,
     .prepare = prepare,
     .run = run,

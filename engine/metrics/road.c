@@ -16,7 +16,7 @@
 
 #include "base/rng.h"
 
-#include <stdatomic.h>
+#include <pthread.h>
 #include <string.h>
 
 typedef struct road_params {
@@ -39,9 +39,11 @@ static xai_metric_cost cost(const xai_model *model, const void *params)
 
 /* ---------------------------------------------------------------- what all maps share */
 
-/* One thread's tools. */
+#define BENCH_MEMORY ((size_t)512 << 20) /* most bytes of all benches, but for the first */
+
+/* What one thread works at, one at a time. */
 typedef struct bench {
-    atomic_flag taken;
+    pthread_mutex_t taken; /* never destroyed: it holds nothing beside itself */
     xai_imputer *imputer;
     bool *missing;
     double *pixels; /* height * width, XAI_IMPUTER_PLANES each */
@@ -76,25 +78,36 @@ static xai_status make_noise(const xai_grading *g, const float **out, xai_error 
     return xai_task_emit_draws(&task, "road_noise", &array, err);
 }
 
+static bool make_bench(const xai_grading *g, bench *b)
+{
+    size_t pixels = (size_t)g->height * (size_t)g->width;
+    b->imputer = xai_imputer_new(g->arena, g->height, g->width);
+    b->missing = XAI_NEW(g->arena, bool, pixels);
+    b->pixels = XAI_NEW(g->arena, double, XAI_IMPUTER_PLANES * pixels);
+    return b->imputer && b->missing && b->pixels && pthread_mutex_init(&b->taken, NULL) == 0;
+}
+
+/* One for every thread that makes variants, as far as they fit: a large input's are shared. */
+static xai_status make_benches(const xai_grading *g, road_state *s, xai_error *err)
+{
+    size_t most = (size_t)xai_pool_threads(g->context->pool) + 1, before = xai_arena_used(g->arena);
+    if (!(s->benches = XAI_NEW(g->arena, bench, most))) XAI_NO_MEMORY(err);
+    while (s->count < most) {
+        size_t used = xai_arena_used(g->arena) - before;
+        if (s->count && used + used / s->count > BENCH_MEMORY) break;
+        if (!make_bench(g, &s->benches[s->count++])) XAI_NO_MEMORY(err);
+    }
+    return XAI_OK;
+}
+
 static xai_status prepare(const xai_grading *g, const void *params, void **state, xai_error *err)
 {
     (void)params;
     road_state *s = XAI_NEW(g->arena, road_state, 1);
-    size_t pixels = (size_t)g->height * (size_t)g->width;
     if (!s) XAI_NO_MEMORY(err);
     *state = s;
     XAI_TRY(make_noise(g, &s->noise, err));
-    s->count = (size_t)xai_pool_threads(g->context->pool) + 1;
-    if (!(s->benches = XAI_NEW(g->arena, bench, s->count))) XAI_NO_MEMORY(err);
-    for (size_t i = 0; i < s->count; i++) {
-        bench *b = &s->benches[i];
-        b->imputer = xai_imputer_new(g->arena, g->height, g->width);
-        b->missing = XAI_NEW(g->arena, bool, pixels);
-        b->pixels = XAI_NEW(g->arena, double, XAI_IMPUTER_PLANES * pixels);
-        if (!b->imputer || !b->missing || !b->pixels) XAI_NO_MEMORY(err);
-        atomic_flag_clear(&b->taken);
-    }
-    return XAI_OK;
+    return make_benches(g, s, err);
 }
 
 /* ---------------------------------------------------------------- one map */
@@ -107,11 +120,14 @@ typedef struct road {
     const float *thresholds; /* of the map: the first `levels` keep what is below; the others, what is above */
 } road;
 
-/* There are more benches than threads that make variants. */
-static bench *take_bench(const road_state *s)
+/* One that is free, or the wait for one. */
+static bench *take_bench(const road_state *s, size_t index)
 {
-    for (size_t i = 0;; i = (i + 1) % s->count)
-        if (!atomic_flag_test_and_set(&s->benches[i].taken)) return &s->benches[i];
+    for (size_t i = 0; i < s->count; i++)
+        if (pthread_mutex_trylock(&s->benches[i].taken) == 0) return &s->benches[i];
+    bench *b = &s->benches[index % s->count];
+    pthread_mutex_lock(&b->taken);
+    return b;
 }
 
 /* Channels `first` to first + count - 1, at most as many as an imputer has planes. */
@@ -140,13 +156,13 @@ static void make(const void *user, size_t index, float *values)
     size_t pixels = (size_t)r->context->height * (size_t)r->context->width;
     bool weakest = index >= (size_t)r->params->levels;
     float threshold = r->thresholds[index];
-    bench *b = take_bench(r->state);
+    bench *b = take_bench(r->state, index);
     for (size_t i = 0; i < pixels; i++) b->missing[i] = weakest ? r->map[i] <= threshold : r->map[i] >= threshold;
     xai_imputer_set(b->imputer, b->missing);
     size_t channels = (size_t)r->context->channels;
     for (size_t ch = 0; ch < channels; ch += XAI_IMPUTER_PLANES)
         fill_channels(r, b, ch, channels - ch < XAI_IMPUTER_PLANES ? channels - ch : XAI_IMPUTER_PLANES, values);
-    atomic_flag_clear(&b->taken);
+    pthread_mutex_unlock(&b->taken);
 }
 
 /* The value below which a share of k / parts lies, between the two nearest of `order`, which descends. */

@@ -1,4 +1,4 @@
-/* Rank correlation and structural similarity. Pure but for the scratch arena. */
+/* Correlation, of values and of ranks, and structural similarity. Pure but for the scratch arena. */
 #include "similarity.h"
 
 #include <math.h>
@@ -32,18 +32,25 @@ static void rank(const double *values, size_t count, ranked *list, double *ranks
     }
 }
 
-/* Pearson's correlation of ranks, whose mean is known. */
-static double correlate(const double *a, const double *b, size_t count, bool *constant)
+static double mean_of(const double *values, size_t count)
 {
-    double mean = (double)(count + 1) / 2, ab = 0, aa = 0, bb = 0;
+    double sum = 0;
+    for (size_t i = 0; i < count; i++) sum += values[i];
+    return sum / (double)count;
+}
+
+double xai_similarity_linear(const double *a, const double *b, size_t count, bool *constant)
+{
+    double ma = mean_of(a, count), mb = mean_of(b, count), ab = 0, aa = 0, bb = 0;
     for (size_t i = 0; i < count; i++) {
-        double x = a[i] - mean, y = b[i] - mean;
+        double x = a[i] - ma, y = b[i] - mb;
         ab += x * y;
         aa += x * x;
         bb += y * y;
     }
-    *constant = aa <= 0 || bb <= 0;
-    return *constant ? 0 : ab / (sqrt(aa) * sqrt(bb));
+    bool flat = aa <= 0 || bb <= 0;
+    if (constant) *constant = flat;
+    return flat ? 0 : ab / (sqrt(aa) * sqrt(bb));
 }
 
 xai_status xai_similarity_ranks(const double *a, const double *b, size_t count, xai_arena *scratch, double *out,
@@ -51,11 +58,10 @@ xai_status xai_similarity_ranks(const double *a, const double *b, size_t count, 
 {
     ranked *list = XAI_NEW(scratch, ranked, count);
     double *x = XAI_NEW(scratch, double, count), *y = XAI_NEW(scratch, double, count);
-    bool flat;
     if (!list || !x || !y) XAI_NO_MEMORY(err);
     rank(a, count, list, x);
     rank(b, count, list, y);
-    *out = correlate(x, y, count, constant ? constant : &flat);
+    *out = xai_similarity_linear(x, y, count, constant);
     return XAI_OK;
 }
 

@@ -1,11 +1,14 @@
 /*
- * Similarity of two maps: Spearman's rank correlation, and structural similarity. Sums in one order, in double
- * precision; what is needed on the way lies in `scratch`.
+ * Similarity of two maps: Pearson's correlation, Spearman's of ranks, and structural similarity. Sums in one order, in
+ * double precision; what is needed on the way lies in `scratch`.
  */
 #ifndef XAI_METRICS_SIMILARITY_H
 #define XAI_METRICS_SIMILARITY_H
 
 #include "base/arena.h"
+
+/* Pearson's correlation of a[count] and b[count]; 0 where one is constant: `constant` (may be NULL) says whether. */
+double xai_similarity_linear(const double *a, const double *b, size_t count, bool *constant);
 
 /*
  * Spearman's rank correlation of a[count] and b[count], equal values sharing their mean rank: scipy.stats.spearmanr.

@@ -15,7 +15,7 @@ static xai_status explain(const xai_request *request, xai_pool *pool, xai_token 
 {
     xai_status status = xai_answer(request, pool, token, out, err);
     if (status != XAI_OK) return status;
-    status = xai_result_render(*out, request->outputs, err);
+    status = xai_result_render(*out, request->outputs, token, err);
     if (status != XAI_OK) xai_result_free(*out);
     return status;
 }

@@ -58,6 +58,13 @@ def test_parameters_of_a_metric_are_its_own(tensor):
     assert len(series["x"]) == 12 and series["x"][-1] == 1
 
 
+def test_a_metric_asked_for_twice_has_two_names(tensor):
+    (result,) = evaluate(tensor, "--method", "saliency", "--evaluate", "deletion,deletion,complexity")
+    assert [(g["id"], g["name"]) for g in result["grades"]] == [("deletion", "deletion"), ("deletion", "deletion-2"),
+                                                               ("complexity", "complexity")]
+    assert result["metrics"] == {g["name"]: g["value"] for g in result["grades"]}
+
+
 def test_nothing_is_compared_where_no_random_maps_are_wanted(tensor):
     asked = ["--method", "saliency", "--evaluate", "averagedrop", "--param"]
     (alone,), (beside,) = evaluate(tensor, *asked, "averagedrop.random=0"), evaluate(tensor, *asked, "averagedrop.random=2")

@@ -87,7 +87,7 @@ static xai_status explain(xai_model *model, xai_pool *pool, const xai_image *ima
     xai_result *result = NULL;
     xai_status status = xai_explain(&request, pool, NULL, &result, err);
     torn = torn || (status == XAI_OK) != (result != NULL);
-    if (status == XAI_OK) status = xai_result_render(result, 0, err);
+    if (status == XAI_OK) status = xai_result_render(result, 0, NULL, err);
     xai_result_free(result);
     return status;
 }

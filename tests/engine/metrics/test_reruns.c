@@ -396,6 +396,55 @@ START_TEST(a_cancelled_token_ends_them)
 }
 END_TEST
 
+/* As many numbers as a few GB are refused before anything is run; what fits is not. */
+START_TEST(too_many_cells_of_all_subsets_are_refused)
+{
+    xai_array input;
+    xai_model *m = resnet(&input);
+    int64_t height, width;
+    xai_model_input_sides(m, &height, &width);
+    int64_t side = height < width ? height : width, most = (1 << 24) / (side * side);
+    for (int k = 0; k < 2; k++) {
+        xai_named_value params[] = {NUMBER("grid", 224), NUMBER("samples", (double)(most + k))};
+        xai_metric_call metric = {"mufidelity", params, 2};
+        xai_request r = {.model = m, .tensor = &input, .metrics = &metric, .metric_count = 1};
+        xai_error err = {0};
+        ck_assert_int_eq(xai_grade_check(&r, &err), k ? XAI_E_BAD_PARAM : XAI_OK);
+        if (k) ck_assert_str_eq(err.where, "evaluate.0.params.samples");
+    }
+    xai_array_clear(&input);
+    xai_model_unref(m);
+}
+END_TEST
+
+typedef struct watch {
+    xai_token *token;
+    double at, done;
+} watch;
+
+static void cancel_at(void *user, const xai_progress *p)
+{
+    watch *w = user;
+    w->done = p->done;
+    if (p->done >= w->at) xai_token_cancel(w->token);
+}
+
+/* Noise is drawn again for every map, after all forwards: a cancel ends that too. */
+START_TEST(a_cancel_ends_the_drawing_of_noise)
+{
+    xai_model *m = linear(weights);
+    watch w = {.at = 1002}; /* of 1000 forwards, and 1000 draws at a fiftieth */
+    w.token = xai_token_new(0, cancel_at, &w);
+    xai_token_report_all(w.token);
+    asked q = {.model = m, .map = weights, .metric = "infidelity", .param_count = 3,
+               .params = {WORD("perturbation", "noise"), NUMBER("samples", 1000), NUMBER("random", 0)}};
+    ck_assert_int_eq(ask(&q, w.token).status, XAI_E_CANCELLED);
+    ck_assert_double_lt(w.done, 1006); /* within 64 draws */
+    xai_token_free(w.token);
+    xai_model_unref(m);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("reruns");
@@ -414,6 +463,8 @@ int main(void)
     tcase_add_loop_test(tc, draws_can_be_replayed, 0, 6);
     tcase_add_test(tc, both_orders_end_alike);
     tcase_add_loop_test(tc, a_cancelled_token_ends_them, 0, METRICS);
+    tcase_add_test(tc, too_many_cells_of_all_subsets_are_refused);
+    tcase_add_test(tc, a_cancel_ends_the_drawing_of_noise);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
