@@ -671,6 +671,34 @@ START_TEST(a_quiz_is_answered_by_whom_it_was_asked)
 }
 END_TEST
 
+/* A key that has as many unfinished jobs as it may gets no quiz and no probe beside them. */
+START_TEST(the_quota_is_of_every_sort_of_job)
+{
+    static const char *const RESTS[] = {"/quiz", "/probe"}, *const BODIES[] = {"{\"pairs\":2}", "{\"patches\":[0,5]}"};
+    teardown();
+    start_with_keys(write_keys("ann " SECRET " 1\n"));
+    call *c = explain("{\"method\":\"sag\",\"target\":5}");
+    put_header(c, "authorization", "Bearer secret");
+    char *id = id_of(c, 200);
+    c = explain("{\"method\":\"slow\",\"params\":{\"ms\":3000}}");
+    put_header(c, "authorization", "Bearer secret");
+    put_header(c, "prefer", "respond-async");
+    char *slow = id_of(c, 202);
+    for (int i = 0; i < 2; i++) {
+        c = about("POST", id, RESTS[i]);
+        put_body(c, "application/json", BODIES[i]);
+        put_header(c, "authorization", "Bearer secret");
+        expect_problem(c, 429, "quota", "");
+    }
+    c = about("DELETE", slow, "");
+    put_header(c, "authorization", "Bearer secret");
+    expect(c, 204);
+    free(slow);
+    free(id);
+    unlink(key_file);
+}
+END_TEST
+
 START_TEST(without_the_key_only_open_resources_answer)
 {
     teardown();
@@ -721,6 +749,7 @@ int main(void)
     tcase_add_test(tc, quizzes_ask_without_telling_and_judge);
     tcase_add_test(tc, quizzes_that_cannot_be_are_refused);
     tcase_add_test(tc, a_quiz_is_answered_by_whom_it_was_asked);
+    tcase_add_test(tc, the_quota_is_of_every_sort_of_job);
     tcase_add_test(tc, the_openapi_document_names_every_handler_and_method);
     tcase_add_test(tc, a_model_says_what_it_serves_and_why_not);
     tcase_add_test(tc, key_files_are_checked);
