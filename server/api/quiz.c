@@ -156,14 +156,14 @@ static json_t *questions_of(const json_t *quiz, const char *id)
     return object;
 }
 
-static xai_status keep(api *a, const api_request *request, json_t *quiz, store_quiz *out, xai_error *err)
+static xai_status keep(api *a, const api_request *request, json_t *quiz, store_quiz *out, bool *gone, xai_error *err)
 {
     const char *explanation = json_string_value(json_object_get(quiz, "explanation"));
     *out = (store_quiz){.text = json_dumps(quiz, JSON_COMPACT)};
     if (!out->text || !explanation) XAI_NO_MEMORY(err);
     snprintf(out->job, sizeof out->job, "%s", explanation);
     snprintf(out->owner, sizeof out->owner, "%s", request->client);
-    return jobs_keep_quiz(a->jobs, out, err);
+    return jobs_keep_quiz(a->jobs, out, gone, err);
 }
 
 static void then_quiz(api *a, api_request *request, jobs_outcome outcome, const jobs_view *view)
@@ -175,13 +175,15 @@ static void then_quiz(api *a, api_request *request, jobs_outcome outcome, const 
     }
     xai_error err;
     store_quiz kept = {.text = NULL};
+    bool gone = false;
     json_t *quiz = json_loadb((const char *)jobs_bytes_data(view->text), jobs_bytes_size(view->text), 0, NULL);
     xai_status status = quiz ? XAI_OK : XAI_ERROR_SET(&err, NO_MEMORY, "", "out of memory");
     if (status == XAI_OK && json_array_size(json_object_get(quiz, "pairs")) == 0)
         status = XAI_ERROR_SET(&err, UNSUPPORTED, "", "no two sets of equally many patches were found whose scores are "
                                "0.3 apart, and about which Grad-CAM is wrong; try another picture or seed");
-    if (status == XAI_OK) status = keep(a, request, quiz, &kept, &err);
-    if (status == XAI_OK) api_reply_json(request, 200, questions_of(quiz, kept.id));
+    if (status == XAI_OK) status = keep(a, request, quiz, &kept, &gone, &err);
+    if (gone) api_reply_problem(request, WIRE_GONE, NULL);
+    else if (status == XAI_OK) api_reply_json(request, 200, questions_of(quiz, kept.id));
     else api_reply_error(request, &err);
     store_quiz_clear(&kept);
     json_decref(quiz);

@@ -606,6 +606,25 @@ START_TEST(quizzes_that_cannot_be_are_refused)
 }
 END_TEST
 
+/* What was made while its explanation was being deleted is not kept. */
+START_TEST(a_quiz_does_not_outlive_its_explanation)
+{
+    static char text[] = "{}";
+    char *id = id_of(explain("{\"method\":\"sag\",\"target\":5}"), 200);
+    for (int deleted = 0; deleted < 2; deleted++) {
+        store_quiz quiz = {.text = text}, back = {.text = NULL};
+        bool gone = false, found = false;
+        snprintf(quiz.job, sizeof quiz.job, "%s", id);
+        if (deleted) expect(about("DELETE", id, ""), 204);
+        ck_assert_int_eq(jobs_keep_quiz(j, &quiz, &gone, &err), XAI_OK);
+        ck_assert_int_eq(jobs_quiz(j, quiz.id, &back, &found, &err), XAI_OK);
+        ck_assert(gone == (deleted == 1) && found == (deleted == 0));
+        store_quiz_clear(&back);
+    }
+    free(id);
+}
+END_TEST
+
 /* ---------------------------------------------------------------- keys */
 
 static char key_file[64];
@@ -749,6 +768,7 @@ int main(void)
     tcase_add_test(tc, quizzes_ask_without_telling_and_judge);
     tcase_add_test(tc, quizzes_that_cannot_be_are_refused);
     tcase_add_test(tc, a_quiz_is_answered_by_whom_it_was_asked);
+    tcase_add_test(tc, a_quiz_does_not_outlive_its_explanation);
     tcase_add_test(tc, the_quota_is_of_every_sort_of_job);
     tcase_add_test(tc, the_openapi_document_names_every_handler_and_method);
     tcase_add_test(tc, a_model_says_what_it_serves_and_why_not);
