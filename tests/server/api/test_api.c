@@ -540,10 +540,9 @@ START_TEST(quizzes_ask_without_telling_and_judge)
 {
     char *id = id_of(explain("{\"method\":\"sag\",\"target\":5}"), 200), path[96];
     snprintf(path, sizeof path, "/api/v1/explanations/%s/quiz", id);
-    json_t *quiz = json_after(post(path, "{\"pairs\":4,\"seed\":7}"));
+    json_t *quiz = json_after(post(path, "{\"pairs\":4}"));
     ck_assert_str_eq(json_string_value(json_object_get(quiz, "condition")), "sag"); /* no other is served here */
     ck_assert_str_eq(json_string_value(json_object_get(quiz, "explanation")), id);
-    ck_assert_int_eq(count_of(quiz, "seed"), 7);
     const json_t *pairs = json_object_get(quiz, "pairs"), *first = json_array_get(pairs, 0);
     ck_assert_uint_eq(json_array_size(pairs), 4);
     ck_assert_uint_eq(json_object_size(first), 3); /* pair, a, b: no score, no hint */
@@ -584,6 +583,29 @@ START_TEST(quizzes_ask_without_telling_and_judge)
     expect(about("DELETE", id, ""), 204);
     expect_problem(post(answers, "{\"answers\":[{\"pair\":2,\"choice\":\"a\"}]}"), 404, "not-found", "");
     json_decref(quiz);
+    free(id);
+}
+END_TEST
+
+/* Who chooses the seed can ask again what was told; who chooses the condition is not drawn by lot. */
+START_TEST(quizzes_to_order_are_judged_and_not_counted)
+{
+    static const char *const BODIES[] = {"{\"seed\":7}", "{\"condition\":\"sag\"}"};
+    char *id = id_of(explain("{\"method\":\"sag\",\"target\":5}"), 200), path[96];
+    snprintf(path, sizeof path, "/api/v1/explanations/%s/quiz", id);
+    for (int i = 0; i < 2; i++) {
+        json_t *quiz = json_after(post(path, BODIES[i]));
+        if (i == 0) ck_assert_int_eq(count_of(quiz, "seed"), 7);
+        json_t *judged = json_after(post(json_string_value(json_object_get(quiz, "answers")),
+                                         "{\"answers\":[{\"pair\":0,\"choice\":\"b\"}]}"));
+        const json_t *one = json_array_get(json_object_get(judged, "answers"), 0);
+        ck_assert(json_is_boolean(json_object_get(one, "correct")) && json_is_false(json_object_get(one, "counted")));
+        json_decref(judged);
+        json_decref(quiz);
+    }
+    json_t *summary = json_after(new_call("GET", "/api/v1/quizzes/summary"));
+    ck_assert_uint_eq(json_array_size(json_object_get(summary, "conditions")), 0);
+    json_decref(summary);
     free(id);
 }
 END_TEST
@@ -766,6 +788,7 @@ int main(void)
     tcase_add_test(tc, artifacts_come_as_files);
     tcase_add_test(tc, probes_speak_of_the_patches_of_their_sag);
     tcase_add_test(tc, quizzes_ask_without_telling_and_judge);
+    tcase_add_test(tc, quizzes_to_order_are_judged_and_not_counted);
     tcase_add_test(tc, quizzes_that_cannot_be_are_refused);
     tcase_add_test(tc, a_quiz_is_answered_by_whom_it_was_asked);
     tcase_add_test(tc, a_quiz_does_not_outlive_its_explanation);
