@@ -53,7 +53,8 @@ typedef struct xai_anchor_result {
     xai_anchor *chosen; /* level by level; [0] is the empty one */
     size_t count, best;
     bool success; /* best is valid; else it is the most precise of those chosen */
-    bool stopped; /* by the source, by a deadline of the token, or because most_samples were drawn: bounds are what they were then */
+    /* By the source, by a deadline of the token, or because most_samples were drawn: bounds are what they were then. */
+    bool stopped;
     bool late;    /* it was the deadline of the token */
     size_t samples;
 } xai_anchor_result;

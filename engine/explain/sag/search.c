@@ -227,7 +227,8 @@ xai_status xai_sag_search(const xai_sag_settings *settings, xai_sag_evaluate_fn 
     assert(settings->count >= 1 && settings->count <= XAI_MASK_MAX && settings->shown >= 1);
     xai_sag_state *state = XAI_NEW(arena, xai_sag_state, 1);
     if (!state) XAI_NO_MEMORY(err);
-    *state = (xai_sag_state){.settings = settings, .arena = arena, .token = token, .f_all = NAN, .f_empty = NAN, .tau = NAN};
+    *state = (xai_sag_state){.settings = settings, .arena = arena, .token = token, .f_all = NAN, .f_empty = NAN,
+                             .tau = NAN};
     XAI_TRY(xai_sag_oracle_new(evaluate, user, token, settings->max_evals, &state->oracle, err));
     *result = (xai_sag_result){.reason = "", .versus_all = NAN, .versus_empty = NAN};
     xai_status status = search(state, result, err);
