@@ -541,6 +541,11 @@ xai_status xai_grade_result(const xai_request *request, xai_pool *pool, xai_toke
  * and why (the artifacts "reason" and "candidates"). Elsewhere `auto` is its first candidate, with a warning. */
 xai_status xai_answer(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out, xai_error *err);
 
+/* Whether xai_answer would serve the request: xai_request_check, xai_grade_check, and the metrics that `auto` is to
+ * measure by. Its cost with those of both, and what every `auto` measures whatever its budget: its first candidate. */
+xai_status xai_answer_check(const xai_request *request, xai_error *err);
+double xai_answer_cost(const xai_request *request);
+
 /* Adds the pictures that the artifacts call for (an overlay for a map, a picture for a graph), and drops what
  * `outputs` (xai_output bits; 0: the usual) leaves out. Once, after xai_explain. A cancel ends it; two seconds past the
  * deadline, no more is drawn, and the result is partial. `token` may be NULL. */

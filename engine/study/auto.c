@@ -16,6 +16,7 @@
 #include "explain/method.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { MOST_METRICS = 8, STEPS = 10, MOST_CALLS = 64 };
@@ -77,6 +78,17 @@ static xai_status add_trials(choice *c, xai_error *err)
     xai_call_text list[XAI_AUTO_MOST];
     XAI_TRY(xai_auto_candidates(&c->options, c->request->model, c->arena, list, &c->trial_count, err));
     for (size_t i = 0; i < c->trial_count; i++) c->trials[i].call = list[i];
+    return XAI_OK;
+}
+
+/* What the call asks for; nothing is measured yet. */
+static xai_status begin(choice *c, const xai_method_call *call, xai_error *err)
+{
+    const xai_method_info *info = xai_method_find("auto");
+    XAI_TRY(xai_params_parse(info->params, info->param_count, call->params, call->param_count, &c->options, c->arena, err));
+    XAI_TRY(read_metrics(c, err));
+    XAI_TRY(add_trials(c, err));
+    c->best = c->trial_count;
     return XAI_OK;
 }
 
@@ -145,6 +157,8 @@ static bool is_better(const choice *c, const trial *t)
     return t->outcome == MEASURED && (c->best == c->trial_count || t->score > c->trials[c->best].score);
 }
 
+static double cost_of(const xai_request *request) { return xai_request_cost(request) + xai_grade_cost(request); }
+
 static xai_status measure(choice *c, trial *t, xai_error *err)
 {
     ask a;
@@ -153,7 +167,7 @@ static xai_status measure(choice *c, trial *t, xai_error *err)
     xai_status status = xai_request_check(&a.request, &why);
     if (status == XAI_OK) status = xai_grade_check(&a.request, &why);
     if (status != XAI_OK) return refuse(c, t, why.msg, err);
-    double units = xai_request_cost(&a.request) + xai_grade_cost(&a.request), rest = (double)c->options.budget_ms - c->ms;
+    double units = cost_of(&a.request), rest = (double)c->options.budget_ms - c->ms;
     if (c->units > 0 && units * c->ms / c->units > rest) return t->outcome = TOO_SLOW, XAI_OK;
     int64_t started = xai_clock_ns();
     status = run_trial(c, &a, t, &why);
@@ -168,11 +182,7 @@ static xai_status measure(choice *c, trial *t, xai_error *err)
 
 static xai_status choose(choice *c, const xai_method_call *call, xai_error *err)
 {
-    const xai_method_info *info = xai_method_find("auto");
-    XAI_TRY(xai_params_parse(info->params, info->param_count, call->params, call->param_count, &c->options, c->arena, err));
-    XAI_TRY(read_metrics(c, err));
-    XAI_TRY(add_trials(c, err));
-    c->best = c->trial_count;
+    XAI_TRY(begin(c, call, err));
     for (size_t i = 0; i < c->trial_count; i++) XAI_TRY(measure(c, &c->trials[i], err));
     return XAI_OK;
 }
@@ -318,6 +328,70 @@ static xai_status answer_settled(const xai_request *request, choice *const *choi
     return status;
 }
 
+/* ---------------------------------------------------------------- before it */
+
+/* The metrics as the call gives them, on any map: a metric may still refuse a method. */
+static xai_status check_metrics(const choice *c, xai_error *err)
+{
+    ask a;
+    trial none = {.call = {.text = ""}};
+    make_ask(c, &none, &a);
+    a.request.call_count = 0;
+    xai_status status = xai_grade_check(&a.request, err);
+    bool own = status != XAI_OK && err && strncmp(err->where, "evaluate", 8) == 0;
+    if (own) snprintf(err->where, sizeof err->where, "params.metrics");
+    return status;
+}
+
+/* The least that measuring takes: the first candidate that can be. */
+static double least_cost(const choice *c)
+{
+    for (size_t i = 0; i < c->trial_count; i++) {
+        ask a;
+        make_ask(c, &c->trials[i], &a);
+        if (xai_request_check(&a.request, NULL) == XAI_OK && xai_grade_check(&a.request, NULL) == XAI_OK)
+            return cost_of(&a.request);
+    }
+    return 0;
+}
+
+/* Every open call: is it served, and what does it measure at least? *cost may be NULL. */
+static xai_status look_at_open(const xai_request *request, xai_arena *arena, double *cost, xai_error *err)
+{
+    for (size_t i = 0; i < request->call_count; i++) {
+        if (!is_open(&request->calls[i])) continue;
+        choice *c = XAI_NEW(arena, choice, 1);
+        if (!c) XAI_NO_MEMORY(err);
+        *c = (choice){.request = request, .arena = arena};
+        XAI_TRY(begin(c, &request->calls[i], err));
+        XAI_TRY(check_metrics(c, err));
+        if (cost) *cost += least_cost(c);
+    }
+    return XAI_OK;
+}
+
+xai_status xai_answer_check(const xai_request *request, xai_error *err)
+{
+    XAI_TRY(xai_request_check(request, err));
+    XAI_TRY(xai_grade_check(request, err));
+    xai_arena *arena = xai_arena_new(0);
+    if (!arena) XAI_NO_MEMORY(err);
+    xai_status status = look_at_open(request, arena, NULL, err);
+    xai_arena_free(arena);
+    return status;
+}
+
+double xai_answer_cost(const xai_request *request)
+{
+    double cost = cost_of(request);
+    xai_arena *arena = xai_arena_new(0);
+    if (arena) (void)look_at_open(request, arena, &cost, NULL);
+    xai_arena_free(arena);
+    return cost;
+}
+
+/* ---------------------------------------------------------------- the whole */
+
 static xai_status choose_all(const xai_request *request, xai_pool *pool, xai_token *token, xai_arena *arena,
                              xai_result **out, xai_error *err)
 {
@@ -342,7 +416,7 @@ xai_status xai_answer(const xai_request *request, xai_pool *pool, xai_token *tok
     bool open = false;
     for (size_t i = 0; i < request->call_count; i++) open = open || is_open(&request->calls[i]);
     if (!open || request->call_count > MOST_CALLS) return answer_settled(request, NULL, pool, token, out, err);
-    XAI_TRY(xai_request_check(request, err));
+    XAI_TRY(xai_answer_check(request, err));
     xai_arena *arena = xai_arena_new(0);
     if (!arena) XAI_NO_MEMORY(err);
     xai_status status = choose_all(request, pool, token, arena, out, err);

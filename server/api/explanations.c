@@ -62,12 +62,6 @@ static void then_explanation(api *a, api_request *request, jobs_outcome outcome,
     else reply_finished(request, view);
 }
 
-static int quota_of(const api *a, const api_request *request)
-{
-    const api_key *key = a->keys ? api_keys_find(a->keys, api_request_header(request, "Authorization")) : NULL;
-    return key ? key->quota : 0;
-}
-
 static void post(api *a, api_request *request, jobs_kind kind, api_on_outcome then)
 {
     json_t *json;
@@ -87,7 +81,6 @@ static void post(api *a, api_request *request, jobs_kind kind, api_on_outcome th
         api_reply_error(request, &err);
         return;
     }
-    task->quota = quota_of(a, request);
     api_wait wait = api_wait_of(a, request, task->wait_ms);
     if (kind == JOBS_PREDICT) wait.ms = a->config->wait_ms_max > 0 ? a->config->wait_ms_max : 1000;
     api_submit(a, request, task, wait, then);

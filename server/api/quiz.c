@@ -6,6 +6,8 @@
  *     POST /explanations/{id}/quiz {"pairs":6,"seed":1,"condition":"sag"}   of a finished SAG; everything optional
  *     POST /quizzes/{id}/answers   {"answers":[{"pair":0,"choice":"a"}]}    the first answer of a pair counts
  *     GET  /quizzes/summary                                                 accuracy with Wilson's interval
+ *
+ * A quiz whose seed or condition was chosen is judged and not counted: it can be asked again with its answers known.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,11 +30,12 @@ enum { CONDITION_COUNT = sizeof CONDITIONS / sizeof CONDITIONS[0] };
 typedef struct wish {
     int64_t pairs, seed; /* seed < 0: at random */
     const char *condition;
+    bool by_lot; /* neither seed nor condition was given: answers count */
 } wish;
 
 static xai_status read_wish(const json_t *body, wish *out, xai_error *err)
 {
-    *out = (wish){.pairs = USUAL_PAIRS, .seed = -1};
+    *out = (wish){.pairs = USUAL_PAIRS, .seed = -1, .by_lot = true};
     if (!body) return XAI_OK;
     xai_json_at root = xai_json_root(body, XAI_E_BAD_PARAM);
     XAI_TRY(xai_json_check_object(&root, "pairs|seed|condition", err));
@@ -41,7 +44,9 @@ static xai_status read_wish(const json_t *body, wish *out, xai_error *err)
     XAI_TRY(xai_json_get_int(&pairs, 2, XAI_QUIZ_MAX_PAIRS, &out->pairs, err));
     if (out->pairs % 2) XAI_JSON_FAIL(err, &pairs, "must be even: half of the pairs are misleading");
     XAI_TRY(xai_json_get_int(&seed, 0, INT64_MAX, &out->seed, err));
-    return xai_json_get_text(&condition, &out->condition, err);
+    XAI_TRY(xai_json_get_text(&condition, &out->condition, err));
+    out->by_lot = out->seed < 0 && !out->condition;
+    return XAI_OK;
 }
 
 /* A random number for whom no seed was given; of the ids' source. */
@@ -97,8 +102,9 @@ static xai_status tell_about(const api *a, const jobs_view *view, const json_t *
     json_t *served = served_conditions(a, model);
     xai_status status = choose_condition(served, w, &condition, err);
     if (status == XAI_OK)
-        *out = json_pack("{s:s, s:s, s:O, s:I, s:O}", "explanation", view->id, "condition", condition, "conditions", served,
-                         "seed", (json_int_t)w->seed, "regions", json_object_get(graph, "regions"));
+        *out = json_pack("{s:s, s:s, s:O, s:I, s:b, s:O}", "explanation", view->id, "condition", condition, "conditions",
+                         served, "seed", (json_int_t)w->seed, "by_lot", (int)w->by_lot, "regions",
+                         json_object_get(graph, "regions"));
     json_decref(served);
     if (status == XAI_OK && !*out) XAI_NO_MEMORY(err);
     return status;
@@ -156,14 +162,14 @@ static json_t *questions_of(const json_t *quiz, const char *id)
     return object;
 }
 
-static xai_status keep(api *a, const api_request *request, json_t *quiz, store_quiz *out, xai_error *err)
+static xai_status keep(api *a, const api_request *request, json_t *quiz, store_quiz *out, bool *gone, xai_error *err)
 {
     const char *explanation = json_string_value(json_object_get(quiz, "explanation"));
     *out = (store_quiz){.text = json_dumps(quiz, JSON_COMPACT)};
     if (!out->text || !explanation) XAI_NO_MEMORY(err);
     snprintf(out->job, sizeof out->job, "%s", explanation);
     snprintf(out->owner, sizeof out->owner, "%s", request->client);
-    return jobs_keep_quiz(a->jobs, out, err);
+    return jobs_keep_quiz(a->jobs, out, gone, err);
 }
 
 static void then_quiz(api *a, api_request *request, jobs_outcome outcome, const jobs_view *view)
@@ -175,13 +181,15 @@ static void then_quiz(api *a, api_request *request, jobs_outcome outcome, const 
     }
     xai_error err;
     store_quiz kept = {.text = NULL};
+    bool gone = false;
     json_t *quiz = json_loadb((const char *)jobs_bytes_data(view->text), jobs_bytes_size(view->text), 0, NULL);
     xai_status status = quiz ? XAI_OK : XAI_ERROR_SET(&err, NO_MEMORY, "", "out of memory");
     if (status == XAI_OK && json_array_size(json_object_get(quiz, "pairs")) == 0)
         status = XAI_ERROR_SET(&err, UNSUPPORTED, "", "no two sets of equally many patches were found whose scores are "
                                "0.3 apart, and about which Grad-CAM is wrong; try another picture or seed");
-    if (status == XAI_OK) status = keep(a, request, quiz, &kept, &err);
-    if (status == XAI_OK) api_reply_json(request, 200, questions_of(quiz, kept.id));
+    if (status == XAI_OK) status = keep(a, request, quiz, &kept, &gone, &err);
+    if (gone) api_reply_problem(request, WIRE_GONE, NULL);
+    else if (status == XAI_OK) api_reply_json(request, 200, questions_of(quiz, kept.id));
     else api_reply_error(request, &err);
     store_quiz_clear(&kept);
     json_decref(quiz);
@@ -242,7 +250,7 @@ static double score_of(const json_t *pair, const char *side)
     return json_number_value(json_object_get(json_object_get(pair, side), "p"));
 }
 
-/* Counts an answer and says what was right. */
+/* Counts an answer, if answers of this quiz count, and says what was right. */
 static xai_status judge(api *a, const char *id, const json_t *quiz, answer given, json_t *list, xai_error *err)
 {
     const json_t *pair = json_array_get(json_object_get(quiz, "pairs"), given.pair);
@@ -251,7 +259,7 @@ static xai_status judge(api *a, const char *id, const json_t *quiz, answer given
                            .misleading = json_is_true(json_object_get(pair, "misleading"))};
     snprintf(record.quiz, sizeof record.quiz, "%s", id);
     snprintf(record.condition, sizeof record.condition, "%s", json_string_value(json_object_get(quiz, "condition")));
-    XAI_TRY(jobs_answer_quiz(a->jobs, &record, &fresh, err));
+    if (json_is_true(json_object_get(quiz, "by_lot"))) XAI_TRY(jobs_answer_quiz(a->jobs, &record, &fresh, err));
     json_array_append_new(list, json_pack("{s:I, s:s, s:b, s:b, s:O, s:O, s:O}", "pair", (json_int_t)given.pair, "choice",
                                           given.b ? "b" : "a", "correct", (int)correct, "counted", (int)fresh,
                                           "misleading", json_object_get(pair, "misleading"), "a",

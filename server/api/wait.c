@@ -71,6 +71,12 @@ static void give_up(pending *p, jobs_task *task, const xai_error *err)
     free(p);
 }
 
+static int quota_of(const api *a, const api_request *request)
+{
+    const api_key *key = a->keys ? api_keys_find(a->keys, api_request_header(request, "Authorization")) : NULL;
+    return key ? key->quota : 0;
+}
+
 void api_submit(api *a, api_request *request, jobs_task *task, api_wait wait, api_on_outcome then)
 {
     xai_error err;
@@ -82,6 +88,7 @@ void api_submit(api *a, api_request *request, jobs_task *task, api_wait wait, ap
         return;
     }
     *p = (pending){.a = a, .request = request, .then = then};
+    task->quota = quota_of(a, request);
     jobs_new_id(p->id);
     if (wait.ms > 0 && !api_on_gone(request, on_gone, p)) {
         XAI_ERROR_SET(&err, CANCELLED, "", "the client went away");

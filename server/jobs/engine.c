@@ -1,14 +1,6 @@
 /* The real engine behind the jobs' table. No state. */
 #include "engine.h"
 
-static xai_status check(const xai_request *request, xai_error *err)
-{
-    xai_status status = xai_request_check(request, err);
-    return status == XAI_OK ? xai_grade_check(request, err) : status;
-}
-
-static double cost(const xai_request *request) { return xai_request_cost(request) + xai_grade_cost(request); }
-
 /* The explanation, its grades and its pictures. */
 static xai_status explain(const xai_request *request, xai_pool *pool, xai_token *token, xai_result **out,
                           xai_error *err)
@@ -28,8 +20,8 @@ jobs_engine jobs_engine_xai(void)
                          .method_at = xai_method_at,
                          .method_find = xai_method_find,
                          .served = xai_method_served,
-                         .check = check,
-                         .cost = cost,
+                         .check = xai_answer_check,
+                         .cost = xai_answer_cost,
                          .explain = explain,
                          .result_free = xai_result_free,
                          .probe = xai_probe,

@@ -88,8 +88,9 @@ xai_status jobs_remove(jobs *j, const char *id, xai_error *err);
 
 /* ---------------------------------------------------------------- quizzes (quizzes.c): the store's, from any thread */
 
-/* Keeps a quiz for as long as results are; its id and times are filled in. */
-xai_status jobs_keep_quiz(jobs *j, store_quiz *quiz, xai_error *err);
+/* Keeps a quiz for as long as results are; its id and times are filled in. *gone: its explanation was deleted meanwhile,
+ * and nothing is kept. */
+xai_status jobs_keep_quiz(jobs *j, store_quiz *quiz, bool *gone, xai_error *err);
 xai_status jobs_quiz(jobs *j, const char *id, store_quiz *quiz, bool *found, xai_error *err);
 xai_status jobs_answer_quiz(jobs *j, store_answer *answer, bool *fresh, xai_error *err);
 xai_status jobs_tally(jobs *j, void (*each)(void *user, const store_tally *tally), void *user, xai_error *err);

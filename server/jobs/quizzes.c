@@ -1,12 +1,19 @@
 /* Quizzes and their answers: the way to the store, with the times that are the jobs' to set. */
 #include "internal.h"
 
-xai_status jobs_keep_quiz(jobs *j, store_quiz *quiz, xai_error *err)
+/* Whether the explanation is there is asked when the quiz is kept: a deletion after that takes the quiz along. */
+xai_status jobs_keep_quiz(jobs *j, store_quiz *quiz, bool *gone, xai_error *err)
 {
+    jobs_view view;
+    bool found;
     jobs_new_id(quiz->id);
     quiz->created_ms = jobs_now_ms();
     quiz->expires_ms = quiz->created_ms + j->config.retention_ms;
-    return j->store->table->add_quiz(j->store, quiz, err);
+    XAI_TRY(j->store->table->add_quiz(j->store, quiz, err));
+    XAI_TRY(jobs_get(j, quiz->job, &view, &found, err));
+    *gone = !found || view.state == STORE_GONE;
+    if (found) jobs_view_clear(&view);
+    return *gone ? jobs_remove(j, quiz->job, err) : XAI_OK;
 }
 
 xai_status jobs_quiz(jobs *j, const char *id, store_quiz *quiz, bool *found, xai_error *err)

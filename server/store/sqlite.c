@@ -284,16 +284,18 @@ static const char DROP_BYTES[] =
     "UPDATE jobs SET image = '', request = NULL WHERE state = 6 AND image <> '';"
     "DELETE FROM images WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE image = sha256);";
 
-static xai_status drop(sqlite_store *s, sqlite3_stmt *mark, int *count, xai_error *err)
+/* Runs a statement that returns nothing; *changed more rows are gone or others. */
+static xai_status change(sqlite_store *s, sqlite3_stmt *stmt, int *changed, xai_error *err)
 {
-    XAI_TRY(finish_stmt(s, mark, err));
-    *count = sqlite3_changes(s->db);
-    return *count ? exec(s, DROP_BYTES, err) : XAI_OK;
+    XAI_TRY(finish_stmt(s, stmt, err));
+    *changed += sqlite3_changes(s->db);
+    return XAI_OK;
 }
 
-static xai_status drop_in_transaction(sqlite_store *s, sqlite3_stmt *mark, int *count, xai_error *err)
+static xai_status drop(sqlite_store *s, sqlite3_stmt *mark, int *count, xai_error *err)
 {
-    TRANSACTION(s, err, drop(s, mark, count, err));
+    XAI_TRY(change(s, mark, count, err));
+    return *count ? exec(s, DROP_BYTES, err) : XAI_OK;
 }
 
 /* Empties the log, where deleted bytes would still stand. Not worth an error: the next one does it. */
@@ -302,30 +304,54 @@ static void scrub(sqlite_store *s)
     sqlite3_exec(s->db, "PRAGMA incremental_vacuum; PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL);
 }
 
+/* *count: jobs that are gone now; *changed: rows of other sorts. */
+static xai_status remove_job(sqlite_store *s, const char *id, int *count, int *changed, xai_error *err)
+{
+    sqlite3_stmt *stmt;
+    XAI_TRY(prepare(s, &stmt, err, "DELETE FROM quizzes WHERE job = ?", "t", id));
+    XAI_TRY(change(s, stmt, changed, err));
+    XAI_TRY(prepare(s, &stmt, err, "UPDATE jobs SET state = 6 WHERE id = ? AND state <> 6", "t", id));
+    return drop(s, stmt, count, err);
+}
+
+static xai_status remove_in_transaction(sqlite_store *s, const char *id, int *count, int *changed, xai_error *err)
+{
+    TRANSACTION(s, err, remove_job(s, id, count, changed, err));
+}
+
 static xai_status sqlite_remove(store *base, const char *id, xai_error *err)
 {
     sqlite_store *s = self_of(base);
-    sqlite3_stmt *mark;
-    int count = 0;
-    XAI_TRY(prepare(s, &mark, err, "DELETE FROM quizzes WHERE job = ?", "t", id));
-    XAI_TRY(finish_stmt(s, mark, err));
-    XAI_TRY(prepare(s, &mark, err, "UPDATE jobs SET state = 6 WHERE id = ? AND state <> 6", "t", id));
-    XAI_TRY(drop_in_transaction(s, mark, &count, err));
-    if (count) scrub(s);
+    int count = 0, changed = 0;
+    XAI_TRY(remove_in_transaction(s, id, &count, &changed, err));
+    if (count + changed > 0) scrub(s);
     return XAI_OK;
+}
+
+static xai_status sweep(sqlite_store *s, int64_t now_ms, int64_t forget_ms, int *count, int *changed, xai_error *err)
+{
+    sqlite3_stmt *stmt;
+    XAI_TRY(prepare(s, &stmt, err, "DELETE FROM jobs WHERE state = 6 AND expires < ?", "i", forget_ms));
+    XAI_TRY(finish_stmt(s, stmt, err));
+    XAI_TRY(prepare(s, &stmt, err, "DELETE FROM quizzes WHERE expires <= ?", "i", now_ms));
+    XAI_TRY(change(s, stmt, changed, err));
+    XAI_TRY(prepare(s, &stmt, err, "UPDATE jobs SET state = 6 WHERE state BETWEEN 2 AND 5 AND expires <= ?", "i", now_ms));
+    return drop(s, stmt, count, err);
+}
+
+static xai_status sweep_in_transaction(sqlite_store *s, int64_t now_ms, int64_t forget_ms, int *count, int *changed,
+                                       xai_error *err)
+{
+    TRANSACTION(s, err, sweep(s, now_ms, forget_ms, count, changed, err));
 }
 
 static xai_status sqlite_sweep(store *base, int64_t now_ms, int64_t forget_ms, int *count, xai_error *err)
 {
     sqlite_store *s = self_of(base);
-    sqlite3_stmt *stmt;
-    XAI_TRY(prepare(s, &stmt, err, "DELETE FROM jobs WHERE state = 6 AND expires < ?", "i", forget_ms));
-    XAI_TRY(finish_stmt(s, stmt, err));
-    XAI_TRY(prepare(s, &stmt, err, "DELETE FROM quizzes WHERE expires <= ?", "i", now_ms));
-    XAI_TRY(finish_stmt(s, stmt, err));
-    XAI_TRY(prepare(s, &stmt, err, "UPDATE jobs SET state = 6 WHERE state BETWEEN 2 AND 5 AND expires <= ?", "i", now_ms));
-    XAI_TRY(drop_in_transaction(s, stmt, count, err));
-    if (*count) scrub(s);
+    int changed = 0;
+    *count = 0;
+    XAI_TRY(sweep_in_transaction(s, now_ms, forget_ms, count, &changed, err));
+    if (*count + changed > 0) scrub(s);
     return XAI_OK;
 }
 
@@ -335,9 +361,14 @@ static xai_status sqlite_add_quiz(store *base, const store_quiz *quiz, xai_error
 {
     sqlite_store *s = self_of(base);
     sqlite3_stmt *stmt;
-    XAI_TRY(prepare(s, &stmt, err, "INSERT INTO quizzes VALUES (?, ?, ?, ?, ?, ?)", "ttiitt", quiz->id, quiz->job,
-                    quiz->created_ms, quiz->expires_ms, quiz->owner, quiz->text));
-    return finish_stmt(s, stmt, err);
+    XAI_TRY(prepare(s, &stmt, err, "INSERT INTO quizzes SELECT ?, ?, ?, ?, ?, ?"
+                    " WHERE (SELECT count(*) FROM quizzes WHERE job = ?) < ?", "ttiittti", quiz->id, quiz->job,
+                    quiz->created_ms, quiz->expires_ms, quiz->owner, quiz->text, quiz->job, (int64_t)STORE_MOST_QUIZZES));
+    int added = 0;
+    XAI_TRY(change(s, stmt, &added, err));
+    XAI_CHECK(added, err, QUOTA, "", "there are %d quizzes about this explanation already; make a new one of the picture",
+              STORE_MOST_QUIZZES);
+    return XAI_OK;
 }
 
 static xai_status read_quiz(sqlite3_stmt *stmt, store_quiz *quiz, xai_error *err)

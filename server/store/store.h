@@ -41,6 +41,8 @@ typedef struct store_job {
 
 void store_job_clear(store_job *job);
 
+enum { STORE_MOST_QUIZZES = 32 }; /* about one explanation */
+
 /* A quiz: what was asked, for its answers to be judged. */
 typedef struct store_quiz {
     char id[STORE_ID_SIZE], job[STORE_ID_SIZE]; /* its own, and the explanation's that it is about */
@@ -98,7 +100,8 @@ typedef struct store_table {
     /* Removes finished jobs and quizzes whose time is over, and forgets those that went before `forget_ms`. */
     xai_status (*sweep)(store *self, int64_t now_ms, int64_t forget_ms, int *count, xai_error *err);
 
-    /* A new quiz; the quiz by its id, *found false if there is none (any more). The caller clears *quiz. */
+    /* A new quiz (QUOTA: its job has STORE_MOST_QUIZZES already); the quiz by its id, *found false if there is none (any
+     * more). The caller clears *quiz. */
     xai_status (*add_quiz)(store *self, const store_quiz *quiz, xai_error *err);
     xai_status (*quiz)(store *self, const char *id, store_quiz *quiz, bool *found, xai_error *err);
 

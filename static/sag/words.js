@@ -79,6 +79,6 @@ export function countsInWords({ stats, nodes, edges, threshold }) {
         [t('sag.edges'), count(edges.length)],
     ];
     const known = ['evals', 'unique', 'cache_hits', 'monotonicity_violations', 'ms'];
-    for (const name of known) if (stats[name] !== undefined) rows.push([t(`sag.${name}`), number(stats[name], 6)]);
+    for (const name of known) if (stats[name] != null) rows.push([t(`sag.${name}`), number(stats[name], 6)]);
     return rows;
 }

@@ -476,7 +476,7 @@ def test_a_quiz(server):
         a, b = (scores[pair[side]["id"]] for side in "ab")
         assert len(pair["a"]["patches"]) == len(pair["b"]["patches"]) and abs(a - b) >= 0.3 - 1e-6
         assert judgement["a"]["p"] == pytest.approx(a, rel=1e-5) and judgement["b"]["p"] == pytest.approx(b, rel=1e-5)
-        assert judgement["correct"] == (a > b) and judgement["counted"]
+        assert judgement["correct"] == (a > b) and not judgement["counted"]  # the seed was ours
         wrong = (judgement["a"]["heat"] > judgement["b"]["heat"]) != (a > b)
         assert judgement["misleading"] == wrong
         misleading += wrong
@@ -488,9 +488,12 @@ def test_a_quiz(server):
         for side in "ab":
             expected = float((heat * tents(pair[side]["patches"], 5, 224)).mean())
             assert judgement[side]["heat"] == pytest.approx(expected, rel=1e-4)
-    conditions = server.get("/api/v1/quizzes/summary").json["conditions"]
-    (mine,) = [c for c in conditions if c["condition"] == quiz["condition"]]
-    assert mine["answers"] == len(quiz["pairs"]) and mine["interval"][0] <= mine["accuracy"] <= mine["interval"][1]
+    drawn = server.post(f"/api/v1/explanations/{id_}/quiz", {"pairs": 4}).json
+    judged = server.post(drawn["answers"], {"answers": [{"pair": i, "choice": "a"} for i in range(len(drawn["pairs"]))]})
+    assert all(judgement["counted"] for judgement in judged.json["answers"])
+    (mine,) = server.get("/api/v1/quizzes/summary").json["conditions"]
+    assert mine["condition"] == drawn["condition"] and mine["answers"] == len(drawn["pairs"])
+    assert mine["interval"][0] <= mine["accuracy"] <= mine["interval"][1]
     for condition in quiz["conditions"]:
         chosen = server.post(f"/api/v1/explanations/{id_}/quiz", {**wanted, "pairs": 2, "condition": condition})
         assert chosen.json["condition"] == condition

@@ -39,3 +39,9 @@ def test_auto_is_listed_for_the_viewer(server):
 def test_a_choice_of_nothing_is_refused_before_it_is_queued(server):
     answer = server.explain({"method": "auto", "params": {"candidates": "dance"}})
     assert answer.status in (400, 422) and "dance" in answer.json["detail"]
+
+
+@pytest.mark.parametrize("metrics", ["dance", "insertion?step=no", "insertion?stepp=1"])
+def test_a_measure_of_nothing_is_refused_before_it_is_queued(server, metrics):
+    answer = server.explain({"method": "auto", "params": {"metrics": metrics}}, Prefer="respond-async")
+    assert answer.status == 422 and "metrics" in answer.json["pointer"]

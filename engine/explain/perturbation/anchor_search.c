@@ -71,7 +71,7 @@ typedef struct search {
     uint32_t serials;
     candidate **kept;   /* chosen, level by level */
     size_t kept_count, kept_room;
-    bool stopped;
+    bool stopped, late; /* late: by the deadline */
 } search;
 
 /* 0 where nothing was drawn: nothing speaks for it. */
@@ -91,6 +91,20 @@ static bool counts_for(const search *s, size_t sample, const candidate *c)
         c = c->parent;
     }
     return true;
+}
+
+/* A deadline ends the search with what it has. */
+static xai_status look_at_token(search *s, xai_error *err)
+{
+    xai_error own;
+    xai_status status = xai_token_check(s->settings->token, &own);
+    if (status == XAI_OK) return XAI_OK;
+    if (status == XAI_E_DEADLINE) {
+        s->stopped = s->late = true;
+        return XAI_OK;
+    }
+    if (err) *err = own;
+    return status;
 }
 
 /* `count` samples more for each arm, arm by arm. */
@@ -159,12 +173,14 @@ static bool known(const search *s, candidate *const *list, size_t count, const u
     return false;
 }
 
-/* All children of the parents, each once. list[features * parents]. */
+/* All children of the parents, each once. list[features * parents]; empty where the time ends. */
 static xai_status propose(search *s, candidate *const *parents, size_t parent_count, candidate **list, size_t *count,
                           xai_error *err)
 {
-    *count = 0;
-    for (size_t f = 0; f < s->source->features; f++)
+    size_t found = *count = 0;
+    for (size_t f = 0; f < s->source->features; f++) {
+        XAI_TRY(look_at_token(s, err));
+        if (s->late) return XAI_OK;
         for (size_t p = 0; p < parent_count; p++) {
             if (xai_anchor_has(parents[p]->row, f)) continue;
             candidate *c = new_candidate(s);
@@ -175,15 +191,21 @@ static xai_status propose(search *s, candidate *const *parents, size_t parent_co
             c->added = f;
             c->born = s->drawn;
             c->a.size = parents[p]->a.size + 1;
-            if (!known(s, list, *count, c->row)) list[(*count)++] = c;
+            if (!known(s, list, found, c->row)) list[found++] = c;
         }
+    }
     uint8_t *covered = s->member + s->settings->most_samples;
     for (size_t p = 0; p < parent_count; p++) {
         for (size_t i = 0; i < s->drawn; i++) s->member[i] = counts_for(s, i, parents[p]);
         for (size_t i = 0; i < s->settings->coverage; i++) covered[i] = covers(s, parents[p], i);
-        for (size_t k = 0; k < *count; k++)
-            if (list[k]->parent == parents[p]) count_child(s, list[k], s->member, covered);
+        for (size_t k = 0; k < found; k++) {
+            if (list[k]->parent != parents[p]) continue;
+            XAI_TRY(look_at_token(s, err));
+            if (s->late) return XAI_OK;
+            count_child(s, list[k], s->member, covered);
+        }
     }
+    *count = found;
     return XAI_OK;
 }
 
@@ -230,6 +252,7 @@ static xai_status choose(search *s, candidate **arms, size_t count, size_t top, 
     }
     sort_arms(arms, count, sorted);
     for (size_t t = 1; !s->stopped; t++) {
+        XAI_TRY(look_at_token(s, err));
         double gap = critical(sorted, count, top, exploration(count, t, s->settings->delta), pair);
         if (gap <= s->settings->tau) break;
         XAI_TRY(draw(s, pair, 2, s->settings->batch, err));
@@ -262,6 +285,7 @@ static xai_status judge(search *s, candidate **arms, size_t count, xai_error *er
     if (!open) XAI_NO_MEMORY(err);
     for (;;) {
         size_t n = 0;
+        XAI_TRY(look_at_token(s, err));
         for (size_t i = 0; i < count; i++) {
             bound(arms[i], level);
             if (undecided(s, arms[i])) open[n++] = arms[i];
@@ -353,7 +377,7 @@ static xai_status make_room(search *s, xai_error *err)
 static xai_status give(const search *s, const candidate *best, xai_anchor_result *out, xai_error *err)
 {
     *out = (xai_anchor_result){.chosen = XAI_NEW(s->arena, xai_anchor, s->kept_count), .count = s->kept_count,
-                               .stopped = s->stopped, .samples = s->drawn, .success = best->a.valid};
+                               .stopped = s->stopped, .late = s->late, .samples = s->drawn, .success = best->a.valid};
     if (!out->chosen) XAI_NO_MEMORY(err);
     for (size_t i = 0; i < s->kept_count; i++) {
         out->chosen[i] = s->kept[i]->a;

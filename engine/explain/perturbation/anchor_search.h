@@ -16,6 +16,7 @@
 #define XAI_EXPLAIN_ANCHOR_SEARCH_H
 
 #include "base/arena.h"
+#include "base/token.h"
 
 /* The largest q >= p with KL(p, q) <= level, and the smallest q <= p, by bisection to 2^-16 of where they may lie; KL is
  * that of Bernoulli distributions. With level = log(1 / delta) / n: bounds of a precision seen as p in n samples. */
@@ -37,6 +38,7 @@ typedef struct xai_anchor_settings {
     size_t beam, batch, start; /* samples drawn at a time; of the empty anchor, first */
     size_t most_size, most_samples, coverage; /* the latter: rows */
     bool first; /* stop at the first that is precise enough */
+    const xai_token *token; /* of the counting between samples; may be NULL */
 } xai_anchor_settings;
 
 /* An anchor that was chosen on its level. */
@@ -51,7 +53,9 @@ typedef struct xai_anchor_result {
     xai_anchor *chosen; /* level by level; [0] is the empty one */
     size_t count, best;
     bool success; /* best is valid; else it is the most precise of those chosen */
-    bool stopped; /* by the source, or because most_samples were drawn: bounds are what they were then */
+    /* By the source, by a deadline of the token, or because most_samples were drawn: bounds are what they were then. */
+    bool stopped;
+    bool late;    /* it was the deadline of the token */
     size_t samples;
 } xai_anchor_result;
 

@@ -234,8 +234,10 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
     xai_anchor_settings settings = {
         .threshold = p->precision, .delta = p->delta, .tau = p->tau, .margin = p->margin, .beam = (size_t)p->beam,
         .batch = (size_t)p->batch, .start = START, .most_size = (size_t)p->max_size,
-        .most_samples = (size_t)p->max_evals, .coverage = (size_t)p->coverage_samples, .first = p->first};
+        .most_samples = (size_t)p->max_evals, .coverage = (size_t)p->coverage_samples, .first = p->first,
+        .token = task->context->token};
     XAI_TRY(xai_anchor_search(&source, &settings, task->arena, &found, err));
+    task->result->partial = task->result->partial || found.late;
     xai_token_advance(task->context->token, (double)((size_t)p->max_evals - found.samples));
     XAI_TRY(emit(&a, err));
     return finish(&a, &found, err);

@@ -156,9 +156,9 @@ static xai_doc *describe_necessity(const xai_sag_result *result, int count, xai_
 
 static xai_doc *describe_bounds(unsigned bounds, xai_arena *arena)
 {
-    static const char *const names[] = {"max_evals", "max_patches", "max_nodes", "deadline"};
+    static const char *const names[] = {"max_evals", "max_patches", "max_nodes", "deadline", "max_pairings"};
     xai_doc *list = xai_doc_array(arena);
-    for (unsigned i = 0; list && i < 4; i++)
+    for (unsigned i = 0; list && i < sizeof names / sizeof names[0]; i++)
         if (bounds >> i & 1) xai_doc_push(list, xai_doc_text(arena, names[i]));
     return list;
 }
@@ -180,7 +180,8 @@ static xai_doc *describe_stats(const xai_sag_settings *settings, const xai_sag_r
     xai_doc_put_int(doc, "evals", (int64_t)result->evals);
     xai_doc_put_int(doc, "unique", (int64_t)result->evals); /* no set is evaluated twice */
     xai_doc_put_int(doc, "cache_hits", (int64_t)result->hits);
-    xai_doc_put_int(doc, "monotonicity_violations", (int64_t)result->violations);
+    xai_doc_put(doc, "monotonicity_violations",
+                result->violations < 0 ? xai_doc_null(arena) : xai_doc_int(arena, result->violations));
     xai_doc_put_int(doc, "smallest_at", (int64_t)result->smallest_at);
     if (settings->dialect == XAI_SAG_REFERENCE) xai_doc_put(doc, "reference_forwards", describe_forwards(result, arena));
     return doc;

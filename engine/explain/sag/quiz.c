@@ -220,7 +220,9 @@ static xai_status run(quiz *q, xai_arena *arena, xai_quiz_question *questions, s
 xai_status xai_quiz_choose(const xai_quiz_settings *s, xai_sag_evaluate_fn evaluate, void *user, xai_token *token,
                            xai_arena *arena, xai_quiz_question *questions, size_t *found, xai_error *err)
 {
-    assert(s->count >= 2 && s->count <= XAI_MASK_MAX && s->pairs >= 2 && s->pairs % 2 == 0);
+    assert(s->count >= 1 && s->count <= XAI_MASK_MAX && s->pairs >= 2 && s->pairs % 2 == 0);
+    *found = 0;
+    if (s->count < 2) return XAI_OK; /* superpixels may be one: there are no two sets to compare */
     quiz q = {.settings = s, .hottest = XAI_NEW(arena, int, (size_t)s->count),
               .list = XAI_NEW(arena, candidate, MAX_DRAWS + BATCH), .room = (size_t)1 << 16};
     for (int sort = 0; sort < 2; sort++) q.pairs[sort] = XAI_NEW(arena, pair, q.room);

@@ -13,7 +13,7 @@
 #include "oracle.h"
 
 typedef struct xai_quiz_settings {
-    int count;             /* regions, 2 to XAI_MASK_MAX */
+    int count;             /* regions, 1 to XAI_MASK_MAX */
     const double *heat;    /* [count], finite */
     const xai_mask *shown; /* sets that the person has seen */
     size_t shown_count;

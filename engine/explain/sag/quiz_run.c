@@ -27,7 +27,7 @@ static xai_status find_heat(const xai_quiz_request *q, xai_pool *pool, xai_token
     xai_target target = q->target;
     target.space = XAI_SPACE_DEFAULT;
     xai_request request = {.model = q->model, .image = q->image, .calls = &call, .call_count = 1, .targets = &target,
-                           .target_count = 1, .urgent = true};
+                           .target_count = 1};
     xai_result *result = NULL;
     XAI_TRY(xai_explain(&request, pool, token, &result, err));
     const xai_explanation *gradcam = &result->explanations[0];
@@ -46,7 +46,8 @@ static xai_status find_heat(const xai_quiz_request *q, xai_pool *pool, xai_token
 }
 
 /* heat[count]: the map over the whole input, weighted by each region, summed, over the number of pixels. */
-static xai_status sum_heat(const heat_map *map, const xai_regions *r, xai_arena *arena, double *heat, xai_error *err)
+static xai_status sum_heat(const heat_map *map, const xai_regions *r, const xai_token *token, xai_arena *arena,
+                           double *heat, xai_error *err)
 {
     size_t width = (size_t)r->width, pixels = (size_t)r->height * width;
     float *fine = XAI_NEW(arena, float, pixels), *line = XAI_NEW(arena, float, width);
@@ -54,6 +55,7 @@ static xai_status sum_heat(const heat_map *map, const xai_regions *r, xai_arena 
     xai_upsample_bilinear(map->values, map->height, map->width, fine, r->height, r->width, false);
     for (int i = 0; i < r->count; i++) {
         xai_mask one = xai_mask_with((xai_mask){{0}}, i);
+        XAI_TRY(xai_token_check(token, err));
         for (int y = 0; y < r->height; y++) {
             xai_regions_line(r, one, y, line);
             for (size_t x = 0; x < width; x++) heat[i] += (double)line[x] * (double)fine[(size_t)y * width + x];
@@ -97,7 +99,7 @@ static xai_status ask(const xai_quiz_request *q, xai_sag_eyes *e, const heat_map
                            .seed = q->seed};
     if (!heat || !questions) XAI_NO_MEMORY(err);
     XAI_TRY(read_shown(q, regions->count, c->arena, &s.shown, err));
-    XAI_TRY(sum_heat(map, regions, c->arena, heat, err));
+    XAI_TRY(sum_heat(map, regions, c->token, c->arena, heat, err));
     XAI_TRY(xai_quiz_choose(&s, xai_sag_look, e, c->token, c->arena, questions, found, err));
     for (size_t i = 0; i < *found; i++) tell(&questions[i], regions->count, &pairs[i]);
     return XAI_OK;
@@ -123,8 +125,7 @@ static xai_status run_in(const xai_quiz_request *q, xai_pool *pool, xai_token *t
 {
     heat_map map = {0};
     xai_context context;
-    xai_context_spec spec = {.model = q->model, .pool = pool, .token = token, .arena = arena, .urgent = true,
-                             .image = q->image};
+    xai_context_spec spec = {.model = q->model, .pool = pool, .token = token, .arena = arena, .image = q->image};
     XAI_TRY(find_heat(q, pool, token, arena, &map, err));
     xai_token_stage(token, "quiz", MAX_EVALS + 1);
     xai_status status = xai_context_init(&context, &spec, err);

@@ -8,7 +8,9 @@
  *   - Minimising takes single regions away in rising order, each at once if the rest stays above the threshold, and goes
  *     through the set again until nothing was taken away.
  *   - After a level that leaves more than 10 roots the search ends.
- *   - Roots shown: the first of the largest sets of roots of which any two share few regions, of it the first ones.
+ *   - Roots shown: the first of the largest sets of roots of which any two share few regions, of it the first ones. That
+ *     search is exponential in the roots; after MOST_PAIRINGS comparisons the largest so far stands, and the result says
+ *     `max_pairings`.
  *
  * Left to chance there and settled here: regions of equal promise come in the order of their numbers. The code scores
  * every set anew; here each is evaluated once, minimisations of one level ask side by side, and what the code would
@@ -19,7 +21,7 @@
 
 #include "state.h"
 
-enum { SUCCESSORS = 15, ENOUGH_ROOTS = 10 };
+enum { SUCCESSORS = 15, ENOUGH_ROOTS = 10, MOST_PAIRINGS = 1 << 22, PAIRINGS_A_CHECK = 1 << 12 };
 
 typedef struct member { /* a set of a level */
     xai_mask mask;
@@ -144,8 +146,19 @@ static xai_status add_roots(xai_sag_state *state, const level *l, size_t count, 
 typedef struct clique {
     const xai_sag_state *state;
     size_t chosen[XAI_MASK_MAX], best[XAI_MASK_MAX]; /* by size there can be no more than roots */
-    size_t best_size, limit;
+    size_t best_size, limit, pairings;
+    xai_status status; /* TOO_LARGE: enough was tried */
+    xai_error *err;
 } clique;
+
+/* Whether the search goes on, before one more root is compared with those chosen. */
+static bool goes_on(clique *c)
+{
+    if (c->status == XAI_OK && c->pairings >= MOST_PAIRINGS) c->status = XAI_E_TOO_LARGE;
+    if (c->status == XAI_OK && ++c->pairings % PAIRINGS_A_CHECK == 0)
+        c->status = xai_token_check(c->state->token, c->err);
+    return c->status == XAI_OK;
+}
 
 static bool agrees(const clique *c, size_t size, size_t candidate)
 {
@@ -162,18 +175,22 @@ static void branch(clique *c, size_t size, size_t next)
         memcpy(c->best, c->chosen, size * sizeof *c->best);
         c->best_size = size;
     }
-    for (size_t i = next; i < c->limit && size + (c->limit - i) > c->best_size; i++) {
+    for (size_t i = next; i < c->limit && size + (c->limit - i) > c->best_size && goes_on(c); i++) {
         if (!agrees(c, size, i)) continue;
         c->chosen[size] = i;
         branch(c, size + 1, i + 1);
     }
 }
 
-static void choose(xai_sag_state *state)
+static xai_status choose(xai_sag_state *state, xai_error *err)
 {
-    clique c = {.state = state, .limit = state->mse_count < XAI_MASK_MAX ? state->mse_count : XAI_MASK_MAX};
+    clique c = {.state = state, .limit = state->mse_count < XAI_MASK_MAX ? state->mse_count : XAI_MASK_MAX, .err = err};
     branch(&c, 0, 0);
+    if (c.status == XAI_E_TOO_LARGE) state->bounds |= XAI_SAG_BOUND_PAIRINGS;
+    else if (c.status == XAI_E_DEADLINE) state->bounds |= XAI_SAG_BOUND_DEADLINE;
+    else if (c.status != XAI_OK) return c.status;
     for (size_t i = 0; i < c.best_size && i < (size_t)state->settings->shown; i++) state->mses[c.best[i]].root = true;
+    return XAI_OK;
 }
 
 /* ---------------------------------------------------------------- the search */
@@ -195,8 +212,8 @@ xai_status xai_sag_reference(xai_sag_state *state, xai_error *err)
         if ((status = add_roots(state, &next, above, err)) != XAI_OK) break;
         kept = (level){next.members + above, next.count - above < most ? next.count - above : most};
     }
-    choose(state);
-    return status;
+    xai_status chosen = choose(state, status == XAI_OK ? err : NULL);
+    return status == XAI_OK ? chosen : status;
 }
 
 double xai_sag_reference_tree(const xai_sag_result *result, xai_arena *arena)

@@ -123,6 +123,9 @@ static xai_status warn(xai_task *task, const xai_sag_settings *settings, const x
                               "explanations, and more of them.", result->evals));
     if (result->bounds & XAI_SAG_BOUND_EVALS)
         XAI_TRY(xai_task_warn(task, err, "The search used up its %zu evaluations (max_evals).", settings->max_evals));
+    if (result->bounds & XAI_SAG_BOUND_PAIRINGS)
+        XAI_TRY(xai_task_warn(task, err, "There are too many explanations to try all choices among them: a larger set of "
+                              "roots that share few patches may exist."));
     if (settings->table && result->mse_count && !result->table)
         XAI_TRY(xai_task_warn(task, err, "There is no probe_table: %s.", result->bounds & XAI_SAG_BOUND_DEADLINE
                               ? "the deadline came first" : "the first explanation has more than 10 patches"));

@@ -175,10 +175,13 @@ static void tell_versus(const xai_sag_state *state, xai_sag_result *result)
     if (none) result->versus_empty = (double)none->versus;
 }
 
-static size_t count_violations(const xai_sag_state *state)
+/* All pairs are looked at: a statistic is not worth more than a second. */
+static int64_t count_violations(const xai_sag_state *state)
 {
-    size_t count, violations = 0;
+    size_t count;
+    int64_t violations = 0;
     const xai_sag_entry *entries = xai_sag_oracle_entries(state->oracle, &count);
+    if (count > XAI_SAG_MOST_COMPARED) return -1;
     for (size_t s = 0; s < count; s++) {
         if (!xai_sag_reaches(state, entries[s].score)) continue;
         for (size_t t = 0; t < count; t++)
@@ -224,7 +227,8 @@ xai_status xai_sag_search(const xai_sag_settings *settings, xai_sag_evaluate_fn 
     assert(settings->count >= 1 && settings->count <= XAI_MASK_MAX && settings->shown >= 1);
     xai_sag_state *state = XAI_NEW(arena, xai_sag_state, 1);
     if (!state) XAI_NO_MEMORY(err);
-    *state = (xai_sag_state){.settings = settings, .arena = arena, .f_all = NAN, .f_empty = NAN, .tau = NAN};
+    *state = (xai_sag_state){.settings = settings, .arena = arena, .token = token, .f_all = NAN, .f_empty = NAN,
+                             .tau = NAN};
     XAI_TRY(xai_sag_oracle_new(evaluate, user, token, settings->max_evals, &state->oracle, err));
     *result = (xai_sag_result){.reason = "", .versus_all = NAN, .versus_empty = NAN};
     xai_status status = search(state, result, err);

@@ -81,7 +81,8 @@ typedef enum xai_sag_bound {
     XAI_SAG_BOUND_EVALS = 1,
     XAI_SAG_BOUND_PATCHES = 2,
     XAI_SAG_BOUND_NODES = 4,
-    XAI_SAG_BOUND_DEADLINE = 8
+    XAI_SAG_BOUND_DEADLINE = 8,
+    XAI_SAG_BOUND_PAIRINGS = 16 /* of dialect REFERENCE: the choice of roots was cut short */
 } xai_sag_bound;
 
 typedef enum xai_sag_outcome {
@@ -103,6 +104,8 @@ typedef struct xai_sag_table {
     int count, regions[XAI_SAG_MAX_TABLE]; /* ascending */
     const xai_sag_score *scores; /* [1 << count]; bit k of the index: regions[k] is kept */
 } xai_sag_table;
+
+enum { XAI_SAG_MOST_COMPARED = 20000 }; /* sets, for violations to be counted */
 
 /* Forwards that the reference code makes, which remembers nothing, for what its dialect finds. */
 typedef struct xai_sag_forwards {
@@ -132,7 +135,8 @@ typedef struct xai_sag_result {
     const xai_sag_mse *counterfactuals;
     size_t counterfactual_count;
     size_t evals, hits;
-    size_t violations; /* pairs of evaluated sets, S within T, where S reaches the threshold and T does not */
+    /* Pairs of evaluated sets, S within T, where S reaches the threshold and T does not; -1: too many sets to compare. */
+    int64_t violations;
     size_t smallest_at; /* evaluations made when the smallest MSE was found */
     xai_sag_forwards reference; /* of dialect REFERENCE; else 0 */
 } xai_sag_result;

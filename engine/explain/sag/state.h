@@ -13,6 +13,7 @@
 typedef struct xai_sag_state {
     const xai_sag_settings *settings;
     xai_sag_oracle *oracle;
+    const xai_token *token;  /* may be NULL */
     xai_arena *arena;
     double f_all, f_empty, tau;
     int order[XAI_MASK_MAX]; /* regions, the most promising first */

@@ -158,6 +158,30 @@ START_TEST(hopeless_and_hurried_searches_end_with_what_they_have)
 }
 END_TEST
 
+/* The counting between the samples is not the source's: the token reaches it. */
+START_TEST(cancel_and_deadline_reach_the_counting)
+{
+    for (int late = 0; late < 2; late++) {
+        xai_arena *arena = xai_arena_new(0);
+        xai_token *token = xai_token_new(late, NULL, NULL);
+        world w = {both, 9, 0, SIZE_MAX};
+        xai_anchor_source source = {w.features, 1, random_row, answer, &w};
+        xai_anchor_settings settings = {.threshold = 0.95, .delta = 0.1, .tau = 0.15, .margin = 0.05, .beam = 2,
+                                        .batch = 50, .start = 100, .most_size = 9, .most_samples = 100000,
+                                        .coverage = 2000, .token = token};
+        xai_anchor_result r;
+        if (!late) xai_token_cancel(token);
+        while (xai_token_check(token, NULL) == XAI_OK) continue; /* until the millisecond is over */
+        xai_status status = xai_anchor_search(&source, &settings, arena, &r, NULL);
+        ck_assert_int_eq(status, late ? XAI_OK : XAI_E_CANCELLED);
+        ck_assert_uint_eq(w.asked, 100); /* of the empty anchor; no children */
+        if (late) ck_assert(r.stopped && r.late && r.count == 1 && !r.success);
+        xai_token_free(token);
+        xai_arena_free(arena);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("anchor search");
@@ -167,6 +191,7 @@ int main(void)
     tcase_add_test(tc, bounds_hold_as_often_as_they_say);
     tcase_add_test(tc, planted_anchors_are_found);
     tcase_add_test(tc, what_is_accepted_is_precise_enough);
+    tcase_add_test(tc, cancel_and_deadline_reach_the_counting);
     tcase_add_test(tc, hopeless_and_hurried_searches_end_with_what_they_have);
     suite_add_tcase(suite, tc);
     SRunner *runner = srunner_create(suite);

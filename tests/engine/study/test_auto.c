@@ -189,19 +189,35 @@ START_TEST(what_cannot_be_chosen_is_refused)
     static const struct {
         const char *name, *value;
     } BAD[] = {{"candidates", "auto"}, {"candidates", "dance"}, {"candidates", "a?b"}, {"choose", "auto"}, {"choose", "dance"},
-               {"metrics", "dance"},   {"metrics", "infidelity?samples=no"}, {"budget_ms", "0"}};
+               {"metrics", "dance"},   {"metrics", "insertion?stepp=1"}, {"metrics", "infidelity?samples=no"}, {"budget_ms", "0"}};
     for (size_t i = 0; i < sizeof BAD / sizeof BAD[0]; i++) {
         const xai_named_value params[] = {text(BAD[i].name, BAD[i].value)};
         xai_result *r;
         xai_status status = ask("auto", params, 1, &r);
-        if (status == XAI_OK) { /* a metric that refuses its parameters leaves nothing measured, and says so */
-            ck_assert(strcmp(BAD[i].name, "metrics") == 0 && r->explanations[0].warning_count > 0);
-            xai_result_free(r);
-            continue;
-        }
         ck_assert_msg(xai_status_class(status) == XAI_CLASS_INPUT && strncmp(err.where, "params.", 7) == 0, "%s=%s: %s",
                       BAD[i].name, BAD[i].value, err.where);
     }
+}
+END_TEST
+
+/* Measuring has a least cost, the first candidate's, which counts however small the budget; a choice has none. */
+START_TEST(the_cost_is_of_what_is_measured_at_least)
+{
+    const xai_named_value params[] = {text("candidates", "saliency"), text("metrics", "insertion?step=1&random=10"),
+                                text("budget_ms", "1"), text("choose", "saliency")};
+    xai_method_call open = {"auto", params, 3}, settled = {"auto", params, 4}, saliency = {"saliency", NULL, 0};
+    const xai_named_value how[] = {text("step", "1"), text("random", "10")};
+    xai_metric_call insertion = {"insertion", how, 2};
+    xai_request request = {.model = model, .tensor = &sample, .calls = &saliency, .call_count = 1, .metrics = &insertion,
+                           .metric_count = 1};
+    double measured = xai_request_cost(&request) + xai_grade_cost(&request);
+    ck_assert_double_gt(measured, 1000);
+    request.metric_count = 0;
+    double own = xai_answer_cost(&request);
+    request.calls = &open;
+    ck_assert_double_eq_tol(xai_answer_cost(&request), measured + own + 0.1, 1e-9);
+    request.calls = &settled;
+    ck_assert_double_eq(xai_answer_cost(&request), own);
 }
 END_TEST
 
@@ -230,6 +246,7 @@ int main(void)
     tcase_add_test(tests, a_budget_of_nothing_measures_the_first);
     tcase_add_test(tests, a_candidate_that_cannot_run_says_why_and_another_is_chosen);
     tcase_add_test(tests, what_cannot_be_chosen_is_refused);
+    tcase_add_test(tests, the_cost_is_of_what_is_measured_at_least);
     tcase_add_test(tests, a_finer_layer_is_found_by_its_map);
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);

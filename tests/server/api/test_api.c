@@ -540,10 +540,9 @@ START_TEST(quizzes_ask_without_telling_and_judge)
 {
     char *id = id_of(explain("{\"method\":\"sag\",\"target\":5}"), 200), path[96];
     snprintf(path, sizeof path, "/api/v1/explanations/%s/quiz", id);
-    json_t *quiz = json_after(post(path, "{\"pairs\":4,\"seed\":7}"));
+    json_t *quiz = json_after(post(path, "{\"pairs\":4}"));
     ck_assert_str_eq(json_string_value(json_object_get(quiz, "condition")), "sag"); /* no other is served here */
     ck_assert_str_eq(json_string_value(json_object_get(quiz, "explanation")), id);
-    ck_assert_int_eq(count_of(quiz, "seed"), 7);
     const json_t *pairs = json_object_get(quiz, "pairs"), *first = json_array_get(pairs, 0);
     ck_assert_uint_eq(json_array_size(pairs), 4);
     ck_assert_uint_eq(json_object_size(first), 3); /* pair, a, b: no score, no hint */
@@ -588,6 +587,29 @@ START_TEST(quizzes_ask_without_telling_and_judge)
 }
 END_TEST
 
+/* Who chooses the seed can ask again what was told; who chooses the condition is not drawn by lot. */
+START_TEST(quizzes_to_order_are_judged_and_not_counted)
+{
+    static const char *const BODIES[] = {"{\"seed\":7}", "{\"condition\":\"sag\"}"};
+    char *id = id_of(explain("{\"method\":\"sag\",\"target\":5}"), 200), path[96];
+    snprintf(path, sizeof path, "/api/v1/explanations/%s/quiz", id);
+    for (int i = 0; i < 2; i++) {
+        json_t *quiz = json_after(post(path, BODIES[i]));
+        if (i == 0) ck_assert_int_eq(count_of(quiz, "seed"), 7);
+        json_t *judged = json_after(post(json_string_value(json_object_get(quiz, "answers")),
+                                         "{\"answers\":[{\"pair\":0,\"choice\":\"b\"}]}"));
+        const json_t *one = json_array_get(json_object_get(judged, "answers"), 0);
+        ck_assert(json_is_boolean(json_object_get(one, "correct")) && json_is_false(json_object_get(one, "counted")));
+        json_decref(judged);
+        json_decref(quiz);
+    }
+    json_t *summary = json_after(new_call("GET", "/api/v1/quizzes/summary"));
+    ck_assert_uint_eq(json_array_size(json_object_get(summary, "conditions")), 0);
+    json_decref(summary);
+    free(id);
+}
+END_TEST
+
 START_TEST(quizzes_that_cannot_be_are_refused)
 {
     char *id = id_of(explain("{\"method\":\"sag\",\"target\":5}"), 200), path[96];
@@ -602,6 +624,25 @@ START_TEST(quizzes_that_cannot_be_are_refused)
     snprintf(path, sizeof path, "/api/v1/explanations/%s/quiz", id);
     expect_problem(post(path, "{}"), 422, "bad-parameter", "");
     expect_problem(post("/api/v1/quizzes/0123456789abcdef0123456789abcdef/answers", "{}"), 404, "not-found", "");
+    free(id);
+}
+END_TEST
+
+/* What was made while its explanation was being deleted is not kept. */
+START_TEST(a_quiz_does_not_outlive_its_explanation)
+{
+    static char text[] = "{}";
+    char *id = id_of(explain("{\"method\":\"sag\",\"target\":5}"), 200);
+    for (int deleted = 0; deleted < 2; deleted++) {
+        store_quiz quiz = {.text = text}, back = {.text = NULL};
+        bool gone = false, found = false;
+        snprintf(quiz.job, sizeof quiz.job, "%s", id);
+        if (deleted) expect(about("DELETE", id, ""), 204);
+        ck_assert_int_eq(jobs_keep_quiz(j, &quiz, &gone, &err), XAI_OK);
+        ck_assert_int_eq(jobs_quiz(j, quiz.id, &back, &found, &err), XAI_OK);
+        ck_assert(gone == (deleted == 1) && found == (deleted == 0));
+        store_quiz_clear(&back);
+    }
     free(id);
 }
 END_TEST
@@ -671,6 +712,34 @@ START_TEST(a_quiz_is_answered_by_whom_it_was_asked)
 }
 END_TEST
 
+/* A key that has as many unfinished jobs as it may gets no quiz and no probe beside them. */
+START_TEST(the_quota_is_of_every_sort_of_job)
+{
+    static const char *const RESTS[] = {"/quiz", "/probe"}, *const BODIES[] = {"{\"pairs\":2}", "{\"patches\":[0,5]}"};
+    teardown();
+    start_with_keys(write_keys("ann " SECRET " 1\n"));
+    call *c = explain("{\"method\":\"sag\",\"target\":5}");
+    put_header(c, "authorization", "Bearer secret");
+    char *id = id_of(c, 200);
+    c = explain("{\"method\":\"slow\",\"params\":{\"ms\":3000}}");
+    put_header(c, "authorization", "Bearer secret");
+    put_header(c, "prefer", "respond-async");
+    char *slow = id_of(c, 202);
+    for (int i = 0; i < 2; i++) {
+        c = about("POST", id, RESTS[i]);
+        put_body(c, "application/json", BODIES[i]);
+        put_header(c, "authorization", "Bearer secret");
+        expect_problem(c, 429, "quota", "");
+    }
+    c = about("DELETE", slow, "");
+    put_header(c, "authorization", "Bearer secret");
+    expect(c, 204);
+    free(slow);
+    free(id);
+    unlink(key_file);
+}
+END_TEST
+
 START_TEST(without_the_key_only_open_resources_answer)
 {
     teardown();
@@ -719,8 +788,11 @@ int main(void)
     tcase_add_test(tc, artifacts_come_as_files);
     tcase_add_test(tc, probes_speak_of_the_patches_of_their_sag);
     tcase_add_test(tc, quizzes_ask_without_telling_and_judge);
+    tcase_add_test(tc, quizzes_to_order_are_judged_and_not_counted);
     tcase_add_test(tc, quizzes_that_cannot_be_are_refused);
     tcase_add_test(tc, a_quiz_is_answered_by_whom_it_was_asked);
+    tcase_add_test(tc, a_quiz_does_not_outlive_its_explanation);
+    tcase_add_test(tc, the_quota_is_of_every_sort_of_job);
     tcase_add_test(tc, the_openapi_document_names_every_handler_and_method);
     tcase_add_test(tc, a_model_says_what_it_serves_and_why_not);
     tcase_add_test(tc, key_files_are_checked);

@@ -108,6 +108,46 @@ START_TEST(removed_bytes_are_gone_from_the_disk)
 }
 END_TEST
 
+/* Of a job that the store never had: nothing else is deleted with them. */
+START_TEST(removed_quizzes_are_gone_from_the_disk)
+{
+    static char SECRET[] = "a quiz that must not stay on the disk";
+    char wal[128];
+    snprintf(wal, sizeof wal, "%s-wal", path);
+    for (int swept = 0; swept < 2; swept++) {
+        store *s = open_file(true);
+        int count;
+        store_quiz quiz = {.expires_ms = 1, .text = SECRET};
+        numbered(quiz.id, 1);
+        numbered(quiz.job, 2);
+        ck_assert_int_eq(s->table->add_quiz(s, &quiz, &err), XAI_OK);
+        ck_assert(file_holds(path, SECRET) || file_holds(wal, SECRET));
+        if (swept) ck_assert_int_eq(s->table->sweep(s, 2, 0, &count, &err), XAI_OK);
+        else ck_assert_int_eq(s->table->remove(s, quiz.job, &err), XAI_OK);
+        ck_assert(!file_holds(path, SECRET));
+        ck_assert(!file_holds(wal, SECRET));
+        s->table->close(s);
+    }
+    remove_files();
+}
+END_TEST
+
+START_TEST(quizzes_about_one_job_are_not_without_number)
+{
+    static char text[] = "{}";
+    store *s = open_file(true);
+    store_quiz quiz = {.expires_ms = 1, .text = text};
+    for (unsigned i = 0; i <= STORE_MOST_QUIZZES; i++) {
+        numbered(quiz.id, i);
+        ck_assert_int_eq(s->table->add_quiz(s, &quiz, &err), i < STORE_MOST_QUIZZES ? XAI_OK : XAI_E_QUOTA);
+    }
+    numbered(quiz.job, 1); /* another has its own */
+    ck_assert_int_eq(s->table->add_quiz(s, &quiz, &err), XAI_OK);
+    s->table->close(s);
+    remove_files();
+}
+END_TEST
+
 START_TEST(the_file_is_private_and_used_by_one_process_only)
 {
     store *s = open_file(true), *second = NULL;
@@ -202,6 +242,8 @@ int main(void)
     TCase *tc = tcase_create("file");
     tcase_add_test(tc, a_full_disk_is_said_so_and_loses_nothing);
     tcase_add_test(tc, removed_bytes_are_gone_from_the_disk);
+    tcase_add_test(tc, removed_quizzes_are_gone_from_the_disk);
+    tcase_add_test(tc, quizzes_about_one_job_are_not_without_number);
     tcase_add_test(tc, the_file_is_private_and_used_by_one_process_only);
     tcase_add_test(tc, an_older_file_is_brought_up);
     tcase_add_test(tc, what_is_not_a_store_is_refused);

@@ -131,6 +131,10 @@ START_TEST(nothing_to_ask_is_a_result)
     settings.max_evals = 1;
     ck_assert_uint_eq(ask(&settings, two_ways, q), 0);
     settings = usual(0);
+    settings.count = 1; /* a picture of one superpixel */
+    settings.shown_count = settings.sufficient = 0;
+    ck_assert_uint_eq(ask(&settings, two_ways, q), 0);
+    settings = usual(0);
     for (int i = 0; i < COUNT; i++) heat[i] = 1; /* flat: it predicts nothing */
     ck_assert_uint_eq(ask(&settings, two_ways, q), 0);
 }

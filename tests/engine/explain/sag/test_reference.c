@@ -159,6 +159,30 @@ START_TEST(a_budget_leaves_what_was_found)
 }
 END_TEST
 
+static float any_two(xai_mask m) { return xai_mask_count(m) >= 2 ? 0.95f : 0.1f; }
+
+/* Every pair is a root: there are 46 million ways to choose disjoint ones of 16 regions, which nobody waits for. */
+START_TEST(the_choice_of_roots_is_cut_short)
+{
+    static planted plan;
+    xai_arena *arena = xai_arena_new(0);
+    xai_sag_settings settings = planted_settings(16);
+    settings.dialect = XAI_SAG_REFERENCE;
+    settings.beam = 15;
+    settings.overlap = 0;
+    plan = (planted){.f = any_two};
+    xai_sag_result r;
+    ck_assert_int_eq(xai_sag_search(&settings, planted_evaluate, &plan, NULL, arena, &r, NULL), XAI_OK);
+    ck_assert_uint_eq(r.mse_count, 16 * 15 / 2);
+    ck_assert_uint_eq(r.bounds, XAI_SAG_BOUND_PAIRINGS);
+    ck_assert_int_eq(r.outcome, XAI_SAG_PARTIAL);
+    ck_assert_uint_eq(r.root_count, 3);
+    for (size_t i = 0; i < 3; i++)
+        for (size_t k = 0; k < i; k++) ck_assert_int_eq(xai_mask_overlap(r.mses[i].mask, r.mses[k].mask), 0);
+    xai_arena_free(arena);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("sag reference");
@@ -166,6 +190,7 @@ int main(void)
     tcase_set_timeout(all, 60);
     tcase_add_test(all, same_roots_as_the_reference_code);
     tcase_add_test(all, a_budget_leaves_what_was_found);
+    tcase_add_test(all, the_choice_of_roots_is_cut_short);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -261,14 +261,32 @@ START_TEST(claims_hold_on_rough_landscapes)
     search(rough, &settings);
     ck_assert_uint_ge(result.mse_count, 1);
     check_claims(rough, &settings);
-    size_t violations = 0;
+    int64_t violations = 0;
     for (size_t s = 0; s < plan.count; s++)
         for (size_t t = 0; t < plan.count; t++) {
             bool within = xai_mask_subset(plan.asked[s], plan.asked[t]);
             violations += within && f_of(rough, plan.asked[s]) >= settings.p_high &&
                           f_of(rough, plan.asked[t]) < settings.p_high;
         }
-    ck_assert_uint_eq(result.violations, violations);
+    ck_assert_int_eq(result.violations, violations);
+}
+END_TEST
+
+static xai_status nearly_all(void *user, const xai_mask *masks, size_t n, xai_sag_score *scores, xai_error *e)
+{
+    (void)user, (void)e;
+    for (size_t i = 0; i < n; i++) scores[i] = (xai_sag_score){.p = xai_mask_count(masks[i]) >= 20 ? 0.95f : 0.1f};
+    return XAI_OK;
+}
+
+START_TEST(violations_among_very_many_sets_are_not_counted)
+{
+    xai_sag_settings settings = planted_settings(25);
+    settings.exhaustive = 15;
+    settings.max_evals = 30000;
+    ck_assert_int_eq(xai_sag_search(&settings, nearly_all, NULL, NULL, arena, &result, NULL), XAI_OK);
+    ck_assert_uint_gt(result.evals, XAI_SAG_MOST_COMPARED);
+    ck_assert_int_eq(result.violations, -1);
 }
 END_TEST
 
@@ -626,6 +644,7 @@ int main(void)
     tcase_add_checked_fixture(all, setup, teardown);
     tcase_set_timeout(all, 60);
     tcase_add_loop_test(all, exhaustive_finds_exactly_the_planted_sets, 0, 6);
+    tcase_add_test(all, violations_among_very_many_sets_are_not_counted);
     tcase_add_test(all, exhaustive_is_exact_on_random_functions);
     tcase_add_test(all, beam_finds_three_diverse_ways);
     tcase_add_test(all, alternatives_are_found_without_the_beam);

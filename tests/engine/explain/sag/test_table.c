@@ -63,7 +63,7 @@ START_TEST(every_subset_has_its_value)
         ck_assert_int_eq(t->scores[i].top1, two_ways(m) >= 0.5f ? 7 : 3);
     }
     ck_assert_uint_eq(with.mse_count, without.mse_count);
-    ck_assert_uint_eq(with.violations, without.violations);
+    ck_assert_int_eq(with.violations, without.violations);
     ck_assert_uint_eq(with.node_count, without.node_count);
     ck_assert_uint_le(with.evals, without.evals + 64); /* planted_evaluate sees that none is asked for twice */
 }
