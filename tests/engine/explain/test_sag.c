@@ -281,6 +281,36 @@ START_TEST(necessity_is_the_share_of_explanations)
 }
 END_TEST
 
+/* A budget ends stages at their shares: what is said holds although evaluations are left. */
+START_TEST(a_share_used_up_is_not_called_the_whole)
+{
+    static const xai_named_value params[] = {{.name = "max_evals", .type = XAI_VALUE_NUMBER, .number = 60},
+                                             {.name = "max_nodes", .type = XAI_VALUE_NUMBER, .number = 1}};
+    xai_result *r = explain_with(params, 2, pool);
+    const xai_explanation *e = &r->explanations[0];
+    const xai_doc *doc = artifact(r, "sag")->doc;
+    ck_assert_int_lt(xai_doc_get(xai_doc_get(doc, "stats"), "evals")->integer, 60);
+    ck_assert_str_eq(xai_doc_get(doc, "bounded_by")->first->text, "max_evals");
+    bool told = false;
+    for (size_t i = 0; i < e->warning_count; i++) told |= strstr(e->warnings[i], "its share of the 60 evaluations") != NULL;
+    ck_assert(told);
+    xai_result_free(r);
+}
+END_TEST
+
+START_TEST(every_role_is_one_of_three)
+{
+    int seen = 0;
+    for (const xai_doc *n = xai_doc_get(graph(), "necessity")->first; n; n = n->next, seen++) {
+        const xai_doc *necessary = xai_doc_get(n, "necessary");
+        const char *rest = xai_doc_get(n, "sufficient")->boolean ? "sufficient" : "redundant";
+        bool needed = necessary->type == XAI_DOC_BOOL && necessary->boolean;
+        ck_assert_str_eq(xai_doc_get(n, "role")->text, needed ? "necessary" : rest);
+    }
+    ck_assert_int_eq(seen, GRID * GRID);
+}
+END_TEST
+
 static xai_status ask(xai_named_value param, xai_target target)
 {
     xai_method_call call = {.id = "sag", .params = &param, .param_count = param.name ? 1 : 0};
@@ -335,6 +365,8 @@ int main(void)
     tcase_add_test(all, probe_scores_what_the_graph_says);
     tcase_add_test(all, threads_leave_no_trace);
     tcase_add_test(all, necessity_is_the_share_of_explanations);
+    tcase_add_test(all, a_share_used_up_is_not_called_the_whole);
+    tcase_add_test(all, every_role_is_one_of_three);
     tcase_add_test(all, what_cannot_be_explained_is_refused);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
