@@ -131,6 +131,8 @@ studies: deps-build ## IMAGES=dir LABELS=file.tsv: SAG's coverage, methods by me
 	@mkdir -p docs/studies
 	cp $(BUILD)/study-sag/coverage.png $(BUILD)/study-sag/*.csv $(BUILD)/study-methods/methods.png $(BUILD)/study-methods/*.csv docs/studies
 	cp $(BUILD)/study-costly/methods.csv docs/studies/costly.csv
+	@printf '\n![Share of photos explained by at most k patches](studies/coverage.png)\n' >>$(BUILD)/study-sag/series.md
+	@printf '\n![Methods by metrics](studies/methods.png)\n' >>$(BUILD)/study-methods/methods.md
 	$(call into_studies,sag,$(BUILD)/study-sag/series.md)
 	$(call into_studies,methods,$(BUILD)/study-methods/methods.md)
 	$(call into_studies,percentiles,$(BUILD)/study-methods/percentiles.md)

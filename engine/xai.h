@@ -570,6 +570,8 @@ typedef struct xai_probe_request {
     size_t param_count;
     const char *const *masks; /* lower-case hex, bit i = patch i */
     size_t mask_count;
+    const int64_t *patches; /* where masks is NULL: one set, as the numbers of its patches */
+    size_t patch_count;
 } xai_probe_request;
 
 typedef struct xai_probe_value {

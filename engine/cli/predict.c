@@ -4,7 +4,6 @@
 #include "json/doc.h"
 #include "json/result.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,43 +22,54 @@ static xai_status predict_whole(const xai_request *request, xai_pool *pool, xai_
     return cli_print(root, err);
 }
 
-/* "3,4" as the mask id of a grid with `cells` patches: hex of ceil(cells / 4) digits, bit i = patch i. */
-static xai_status mask_of(cli_call *call, const char *patches, int64_t cells, const char **out, xai_error *err)
+/* "3,4" as numbers. */
+static xai_status read_patches(cli_call *call, xai_probe_request *probe, xai_error *err)
 {
     cli_values list;
-    size_t digits = (size_t)(cells + 3) / 4;
-    char *hex = xai_arena_alloc(call->arena, digits + 1, 1);
-    if (!hex) XAI_NO_MEMORY(err);
-    memset(hex, '0', digits);
-    XAI_TRY(cli_split(call, patches, &list, err));
+    XAI_TRY(cli_split(call, cli_text(call, CLI_PATCHES, ""), &list, err));
+    int64_t *patches = XAI_NEW(call->arena, int64_t, list.count + 1);
+    if (!patches) XAI_NO_MEMORY(err);
     for (size_t i = 0; i < list.count; i++) {
         char *end;
-        long patch = strtol(list.items[i], &end, 10);
-        XAI_CHECK(!*end && patch >= 0 && patch < cells, err, USAGE, "--patches",
-                  "there is no patch '%s': patches are numbered 0 to %lld", list.items[i], (long long)cells - 1);
-        char *digit = &hex[digits - 1 - (size_t)patch / 4];
-        int value = (*digit <= '9' ? *digit - '0' : *digit - 'a' + 10) | 1 << patch % 4;
-        *digit = "0123456789abcdef"[value];
+        patches[i] = strtoll(list.items[i], &end, 10);
+        XAI_CHECK(!*end, err, USAGE, "--patches", "'%s' is not the number of a patch", list.items[i]);
     }
-    *out = hex;
+    probe->patches = patches;
+    probe->patch_count = list.count;
+    return XAI_OK;
+}
+
+/* Parameters of `sag`: three have an option of their own, all can be given by --param. */
+static xai_status read_params(cli_call *call, xai_probe_request *probe, xai_error *err)
+{
+    static const struct {
+        cli_option option;
+        const char *name;
+    } OWN[] = {{CLI_GRID, "grid"}, {CLI_REGION, "region"}, {CLI_BASELINE, "baseline"}};
+    const cli_values *given = &call->options[CLI_PARAM];
+    size_t own = sizeof OWN / sizeof OWN[0], count = 0;
+    xai_named_value *params = XAI_NEW(call->arena, xai_named_value, given->count + own);
+    if (!params) XAI_NO_MEMORY(err);
+    for (size_t i = 0; i < own; i++) {
+        const char *value = cli_text(call, OWN[i].option, NULL);
+        if (value) params[count++] = (xai_named_value){.name = OWN[i].name, .type = XAI_VALUE_TEXT, .text = value};
+    }
+    for (size_t i = 0; i < given->count; i++, count++) {
+        params[count].type = XAI_VALUE_TEXT;
+        XAI_TRY(cli_pair(call, given->items[i], &params[count].name, &params[count].text, err));
+    }
+    probe->params = params;
+    probe->param_count = count;
     return XAI_OK;
 }
 
 static xai_status predict_patches(cli_call *call, const xai_request *request, xai_pool *pool, xai_error *err)
 {
-    int64_t grid;
-    const char *mask;
     xai_probe_value value;
     xai_head head = xai_model_describe(request->model)->head;
-    XAI_TRY(cli_int(call, CLI_GRID, 7, 3, 14, &grid, err));
-    XAI_TRY(mask_of(call, cli_text(call, CLI_PATCHES, ""), grid * grid, &mask, err));
-    xai_named_value params[] = {
-        {.name = "grid", .type = XAI_VALUE_NUMBER, .number = (double)grid},
-        {.name = "region", .type = XAI_VALUE_TEXT, .text = cli_text(call, CLI_REGION, "tent")},
-        {.name = "baseline", .type = XAI_VALUE_TEXT, .text = cli_text(call, CLI_BASELINE, "black")},
-    };
-    xai_probe_request probe = {.model = request->model, .image = request->image, .target = request->targets[0],
-                               .params = params, .param_count = 3, .masks = &mask, .mask_count = 1};
+    xai_probe_request probe = {.model = request->model, .image = request->image, .target = request->targets[0]};
+    XAI_TRY(read_params(call, &probe, err));
+    XAI_TRY(read_patches(call, &probe, err));
     XAI_TRY(xai_probe(&probe, pool, NULL, &value, err));
     json_t *list = json_array();
     for (int i = 0; i < 5 && value.top[i].name; i++) json_array_append_new(list, xai_json_prediction(&value.top[i], head));

@@ -4,10 +4,12 @@
 usage: sanity.py --xai build/xai [--methods ID,ID] [--seconds N]
 
 The metrics `mprt` and `randomlogit` of every method on the shipped model and the two sample photos; see the page's own
-head for the protocol. Cheap methods are measured with several seeds.
+head for the protocol. Cheap methods are measured with several seeds. With --methods only these are measured, and their
+lines replace those on the page.
 """
 import argparse
 import json
+import re
 import statistics
 import subprocess
 from pathlib import Path
@@ -25,7 +27,9 @@ SHORTER = {"rise": {"masks": 100}, "scorecam": {"channels": 32}, "sscam": {"chan
            "xrai": {"steps": 6}, "integratedgradients": {"steps": 12}, "gradientshap": {"samples": 12},
            "layergradients": {"steps": 12}, "lime": {"samples": 120}, "kernelshap": {"samples": 120},
            "shapley": {"samples": 2}, "partitionshap": {"max_evals": 120}, "sobol": {"designs": 2},
-           "hsic": {"masks": 100}, "aise": {"steps": 15}}
+           "hsic": {"masks": 100}, "aise": {"steps": 15}, "igos": {"steps": 4}, "neuronconductance": {"steps": 6}}
+
+WITHOUT = {"auto": "stands for whichever method it chooses, by the clock: see that method's line"}
 
 
 class Failed(Exception):
@@ -36,7 +40,7 @@ class Failed(Exception):
 
 
 def grades(xai: str, method: str, photo: str, seed: int, timeout: float) -> tuple:
-    """The curve over the stages and the similarity of another class's map; then what one run costs. NaN: refused."""
+    """The curve over the stages and the similarity of another class's map; then what one run costs."""
     asked = {**SHORTER.get(method, {}), "mprt.stages": STAGES, "randomlogit.similarity": "spearman"}
     command = ["evaluate", str(ROOT / f"models/samples/{photo}.png"), "--model", str(LITE0), "--method", method,
                "--evaluate", "mprt,randomlogit", "--seed", str(seed), "--quiet", "--timeout", str(timeout)]
@@ -46,9 +50,15 @@ def grades(xai: str, method: str, photo: str, seed: int, timeout: float) -> tupl
     if done.returncode:
         raise Failed(done.stderr.strip().splitlines()[-1])
     result = json.loads(done.stdout)["results"][0]
+    return read(result)
+
+
+def read(result: dict) -> tuple:
+    """What `grades` returns, of one result of `xai evaluate`. A metric that refuses the map has a reason and no value."""
     mprt, other = result["grades"]
-    if mprt.get("refusal") or other.get("refusal"):
-        raise Failed(mprt.get("refusal") or other.get("refusal"))
+    for grade in (mprt, other):
+        if grade["value"] is None:
+            raise Failed(grade["reason"])
     curve = next(a for a in result["artifacts"] if a["name"] == mprt["curve"])["data"]["series"][0]["y"]
     return curve, other["value"], result["cost"]["forwards"] + 2 * result["cost"]["backwards"]
 
@@ -95,14 +105,31 @@ def row(method: str, found: dict) -> str:
     return f"| `{method}` | {values} | {found['runs']} | {changed} |\n"
 
 
-def publish(rows: dict, without: dict, layers: int) -> None:
+def lines_of(rows: dict, without: dict) -> tuple:
+    """The page's lines by method: of the table, and of what was not measured."""
+    return {m: row(m, found) for m, found in rows.items()}, {m: f"- `{m}`: {why}\n" for m, why in without.items()}
+
+
+def lines_on(page: str) -> tuple:
+    """The same, of a page that was written before."""
+    lines = page.splitlines(keepends=True)
+    found = [{m[1]: line for line in lines if (m := re.match(start, line))} for start in (r"\| `(.+?)` \|", r"- `(.+?)`: ")]
+    return found[0], found[1]
+
+
+def merged(page: str, table: dict, without: dict) -> tuple:
+    """The lines of `page` with those of `table` and `without` in their place: a method has one line."""
+    before, before_without = lines_on(page)
+    return ({m: line for m, line in {**before, **table}.items() if m not in without},
+            {m: line for m, line in {**before_without, **without}.items() if m not in table})
+
+
+def write(table: dict, without: dict, layers: int) -> str:
+    """The page; the table begins with the highest mean."""
     runs = len(PHOTOS) * SEEDS
     text = TEXT.format(stages=STAGES, layers=layers, cheap=CHEAP, seeds=SEEDS, runs=runs, strays=(48 * runs) ** -0.5)
-    for method in sorted(rows, key=lambda m: -rows[m]["values"][1]):
-        text += row(method, rows[method])
-    if without:
-        text += "\nNot measured:\n" + "".join(f"- `{m}`: {why}\n" for m, why in without.items())
-    PAGE.write_text(text, encoding="utf-8")
+    text += "".join(sorted(table.values(), key=lambda line: -float(line.split("|")[3])))
+    return text + ("\nNot measured:\n" + "".join(without.values()) if without else "")
 
 
 def layer_count(xai: str) -> int:
@@ -117,7 +144,7 @@ def layer_count(xai: str) -> int:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--xai", default=str(ROOT / "build/xai"))
-    parser.add_argument("--methods", default="", help="only these; publishes nothing")
+    parser.add_argument("--methods", default="", help="only these; the other lines of the page stay")
     parser.add_argument("--seconds", type=float, default=600, help="deadline of one method on one photo")
     options = parser.parse_args()
     listed = json.loads(subprocess.run([options.xai, "methods"], capture_output=True, text=True, check=True).stdout)
@@ -125,13 +152,17 @@ def main() -> None:
     rows, without = {}, {}
     for method in chosen:
         try:
+            if method in WITHOUT:
+                raise Failed(WITHOUT[method])
             rows[method] = measure(options.xai, method, options.seconds)
             print(method, [round(v, 3) for v in rows[method]["values"]], f"{rows[method]['cost']:.0f} forwards", flush=True)
         except Failed as why:
             without[method] = str(why)
             print(method, why, flush=True)
-    if not options.methods:
-        publish(rows, without, layer_count(options.xai))
+    table, reasons = lines_of(rows, without)
+    if options.methods:
+        table, reasons = merged(PAGE.read_text(encoding="utf-8"), table, reasons)
+    PAGE.write_text(write(table, reasons, layer_count(options.xai)), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -120,6 +120,27 @@ def test_predict_with_all_patches_is_predict():
     assert few["id"] == "1000000000001" and few["p"] < 0.1
 
 
+@pytest.mark.parametrize("params", [["region=superpixel", "segments=16", "baseline=blur", "sigma=6"],
+                                    ["grid=5", "region=feather", "baseline=colour", "colour=#20a040"]], ids=lambda p: p[0])
+def test_an_explanation_of_any_kind_can_be_scored_again(params):
+    """The same number to the digit, superpixels, blur and colours included."""
+    params = [word for p in params for word in ("--param", p)]
+    graph = xai.artifact(ask("explain", COFFEE, "--method", "sag", *params, "--param", "max_evals=150", "--param",
+                             "max_nodes=4")["results"][0], "sag")["data"]
+    for mse in graph["mses"][:2]:
+        again = ask("predict", COFFEE, "--patches", ",".join(map(str, mse["patches"])), *params)
+        assert (again["id"], again["p"]) == (mse["id"], mse["p"])
+    assert graph["mses"]
+
+
+@pytest.mark.parametrize("args, said", [(["--patches", "49"], "numbered 0 to 48"), (["--patches", "-1"], "numbered 0 to 48"),
+                                        (["--patches", "x"], "not the number of a patch"),
+                                        (["--patches", "1", "--param", "sigmoid=1"], "sigmoid")])
+def test_patches_that_are_not_there_are_refused(args, said):
+    done = call("predict", COFFEE, *args)
+    assert done.code and said in done.stderr and done.stdout == ""
+
+
 def test_explain_gives_every_method_for_every_target(tensor):
     result = ask(*tiny(tensor, "--method", "gradcam,saliency", "--target", "3,7"))
     assert result["schema"] == 1 and result["status"] == "done"

@@ -101,6 +101,20 @@ def test_threads_change_no_byte():
 
 
 @only_here
+def test_sag_searches_in_it_without_grad_cam_and_says_so():
+    small = ["--param", "grid=4", "--param", "max_nodes=6"]
+    document = ask("explain", CHELSEA, "--method", "sag", *small, "--precision", "bf16")
+    result = document["results"][0]
+    assert document["model"]["precision"] == "bf16" and result["cost"]["backwards"] == 0
+    assert any("Grad-CAM did not help" in w and "bf16" in w for w in result["warnings"])
+    graph = artifact(result, "sag")["data"]
+    assert graph["mses"] and all(m["p"] >= graph["threshold"]["tau"] for m in graph["mses"])
+    asked = ask("explain", CHELSEA, "--method", "sag", *small, "--precision", "bf16", "--param", "gradcam=false")
+    assert artifact(asked["results"][0], "sag")["data"] == graph
+    assert not any("Grad-CAM" in w for w in asked["results"][0]["warnings"])
+
+
+@only_here
 def test_bench_measures_it():
     rows = ask("bench", "--repeat", 2, "--precision", "bf16")
     assert rows["precision"] == "bf16" and [row["what"] for row in rows["rows"]] == ["forward"]

@@ -97,9 +97,9 @@ def test_the_smallest_sets_are_enough_and_minimal_when_asked_by_themselves(photo
     record = json.loads((out / "records.jsonl").read_text().splitlines()[1])
     runs = [r for r in record["runs"] if r["name"] in ("beam 4, tent", "beam 2, hard", "occlusion order, tent")]
     assert len(runs) == 3
-    for run in runs:
-        if "id" not in run:
-            continue
+    found = [run for run in runs if "id" in run]
+    assert found
+    for run in found:
         patches = patches_of(run["id"])
         assert len(patches) == run["patches"]
         sets = [patches] + [[p for p in patches if p != left] for left in patches if len(patches) > 1]

@@ -141,7 +141,7 @@ static xai_doc *describe_necessity(const xai_sag_result *result, int count, xai_
         const xai_sag_necessity *that = &result->necessity[i];
         xai_doc *doc = xai_doc_object(arena);
         if (!doc) return NULL;
-        const char *role = that->sufficient ? "sufficient" : that->share > 0 ? "contributes" : "redundant";
+        const char *role = that->sufficient ? "sufficient" : "redundant";
         xai_doc_put_int(doc, "patch", i);
         xai_doc_put_real(doc, "share", that->share);
         xai_doc_put_real(doc, "without", that->without);

@@ -34,6 +34,9 @@ xai_status xai_sag_evidence(xai_task *task, const xai_regions *regions, const do
     const xai_model *model = task->context->model;
     const xai_method_info *gradcam = xai_method_find("gradcam");
     *out = NULL;
+    if (task->context->program->bf16)
+        return xai_task_warn(task, err, "Grad-CAM did not help to choose patches (gradcam): nothing is differentiated in "
+                             "precision bf16.");
     if (!gradcam || xai_method_served(gradcam, model, NULL) != XAI_OK) return XAI_OK;
     const xai_value *layer = xai_program_find(task->context->program, model->info.default_layer);
     if (!layer) return XAI_OK;

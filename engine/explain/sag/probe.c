@@ -30,13 +30,29 @@ static xai_status run_mask(void *user, size_t index, xai_session *session, const
     return XAI_OK;
 }
 
+static size_t set_count(const xai_probe_request *request) { return request->masks ? request->mask_count : 1; }
+
+static xai_status mask_of_patches(const xai_probe_request *request, int count, xai_mask *out, xai_error *err)
+{
+    *out = (xai_mask){{0}};
+    for (size_t i = 0; i < request->patch_count; i++) {
+        int64_t patch = request->patches[i];
+        XAI_CHECK(patch >= 0 && patch < count, err, BAD_PARAM, "patches",
+                  "there is no patch %lld: patches are numbered 0 to %d", (long long)patch, count - 1);
+        *out = xai_mask_with(*out, (int)patch);
+    }
+    return XAI_OK;
+}
+
 static xai_status read_masks(const xai_probe_request *request, const xai_regions *regions, xai_arena *arena,
                              const xai_mask **out, xai_probe_value *values, xai_error *err)
 {
-    xai_mask *masks = XAI_NEW(arena, xai_mask, request->mask_count);
+    size_t count = set_count(request);
+    xai_mask *masks = XAI_NEW(arena, xai_mask, count);
     if (!masks) XAI_NO_MEMORY(err);
-    for (size_t i = 0; i < request->mask_count; i++) {
-        XAI_TRY(xai_mask_from_hex(request->masks[i], regions->count, &masks[i], err));
+    for (size_t i = 0; i < count; i++) {
+        XAI_TRY(request->masks ? xai_mask_from_hex(request->masks[i], regions->count, &masks[i], err)
+                               : mask_of_patches(request, regions->count, &masks[i], err));
         values[i] = (xai_probe_value){0};
         xai_mask_to_hex(masks[i], regions->count, values[i].id);
     }
@@ -62,7 +78,7 @@ static xai_status run_probe(const xai_probe_request *request, const xai_target *
     XAI_TRY(xai_sag_aim_at(&job.aim, c, target, err));
     job.f_all = (double)(float)xai_aim_value(&job.aim, c->base_logits);
     XAI_TRY(xai_context_lanes(c, &lanes, err));
-    return xai_lanes_run(lanes, request->mask_count, run_mask, &job, 1, c->token, NULL, err);
+    return xai_lanes_run(lanes, set_count(request), run_mask, &job, 1, c->token, NULL, err);
 }
 
 xai_status xai_probe(const xai_probe_request *request, xai_pool *pool, xai_token *token, xai_probe_value *values,
@@ -77,7 +93,7 @@ xai_status xai_probe(const xai_probe_request *request, xai_pool *pool, xai_token
     xai_context_spec spec = {.model = request->model, .pool = pool, .token = token, .arena = arena, .urgent = true,
                              .image = request->image};
     xai_context context;
-    xai_token_stage(token, "probe", (double)request->mask_count + 1);
+    xai_token_stage(token, "probe", (double)set_count(request) + 1);
     xai_status status = xai_context_init(&context, &spec, err);
     if (status == XAI_OK) status = run_probe(request, &target, &context, values, err);
     xai_context_deinit(&context);

@@ -122,7 +122,8 @@ static xai_status warn(xai_task *task, const xai_sag_settings *settings, const x
         XAI_TRY(xai_task_warn(task, err, "The deadline came after %zu evaluations: there may be smaller "
                               "explanations, and more of them.", result->evals));
     if (result->bounds & XAI_SAG_BOUND_EVALS)
-        XAI_TRY(xai_task_warn(task, err, "The search used up its %zu evaluations (max_evals).", settings->max_evals));
+        XAI_TRY(xai_task_warn(task, err, "A stage of the search used up its share of the %zu evaluations (max_evals): there may "
+                              "be smaller explanations, and more of them.", settings->max_evals));
     if (result->bounds & XAI_SAG_BOUND_PAIRINGS)
         XAI_TRY(xai_task_warn(task, err, "There are too many explanations to try all choices among them: a larger set of "
                               "roots that share few patches may exist."));
@@ -251,7 +252,7 @@ static xai_status run(xai_task *task, const void *params, xai_error *err)
 const xai_method xai_method_sag = {
     .info = {.id = "sag", .title = "Structured attention graph", .family = "perturbation",
              .summary = "Which combinations of patches are each enough for the class, and what every patch adds.",
-             .paper = "arXiv:2011.06733", .version = 2, .needs = "forward",
+             .paper = "arXiv:2011.06733", .version = 3, .needs = "forward",
              .cost = "about 400 forwards, at most 1200",
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(xai_sag_options),

@@ -99,27 +99,31 @@ static xai_status run_stages(xai_sag_state *state, xai_error *err)
     return XAI_OK;
 }
 
-static bool holds_another(const xai_sag_state *state, size_t at)
+/* Lowers what is claimed of each MSE by one set that was scored and is enough, listed as an MSE or not. */
+static void contradict(xai_sag_state *state, xai_mask enough)
 {
-    for (size_t i = 0; i < state->mse_count; i++)
-        if (i != at && xai_mask_subset(state->mses[i].mask, state->mses[at].mask)) return true;
-    return false;
+    int size = xai_mask_count(enough);
+    for (size_t i = 0; i < state->mse_count; i++) {
+        xai_sag_mse *mse = &state->mses[i];
+        if (size >= mse->size) continue;
+        mse->cardinality = XAI_SAG_FALSE;
+        if (xai_mask_subset(enough, mse->mask)) mse->subset = XAI_SAG_FALSE;
+    }
 }
 
-/* What follows for each MSE from the sets that were scored, without scoring more. */
+/* What follows for each MSE from the sets that were scored, at any stage, without scoring more. */
 static void certify(xai_sag_state *state)
 {
-    int smallest = XAI_MASK_MAX + 1;
-    for (size_t i = 0; i < state->mse_count; i++)
-        if (state->mses[i].size < smallest) smallest = state->mses[i].size;
     for (size_t i = 0; i < state->mse_count; i++) {
         xai_sag_mse *mse = &state->mses[i];
         bool swept = mse->size <= state->exhausted + 1 && xai_mask_subset(mse->mask, state->pool);
         if (swept || mse->size <= 2) mse->subset = XAI_SAG_TRUE;
-        if (holds_another(state, i)) mse->subset = XAI_SAG_FALSE;
-        if (mse->size > smallest) mse->cardinality = XAI_SAG_FALSE;
-        else if (swept || mse->size == 1) mse->cardinality = XAI_SAG_TRUE;
+        if (swept || mse->size == 1) mse->cardinality = XAI_SAG_TRUE;
     }
+    size_t count;
+    const xai_sag_entry *entries = xai_sag_oracle_entries(state->oracle, &count);
+    for (size_t s = 0; s < count; s++)
+        if (xai_sag_reaches(state, entries[s].score)) contradict(state, entries[s].mask);
 }
 
 static int compare_for_listing(const xai_sag_mse *a, const xai_sag_mse *b, bool as_found)
@@ -205,7 +209,6 @@ static xai_status search(xai_sag_state *state, xai_sag_result *result, xai_error
     XAI_TRY(run_stage(state, score_ends, 1, err));
     if (hopeless(state, result)) return XAI_OK;
     XAI_TRY(run_stages(state, err));
-    certify(state);
     list_mses(state, result);
     xai_sag_oracle_limit(state->oracle, state->settings->max_evals);
     if (!(state->bounds & XAI_SAG_BOUND_DEADLINE)) XAI_TRY(tolerate(state, xai_sag_dag(state, result, err)));
@@ -218,7 +221,9 @@ static xai_status search(xai_sag_state *state, xai_sag_result *result, xai_error
         result->reference.tree = xai_sag_reference_tree(result, state->arena);
     result->violations = count_violations(state);
     XAI_TRY(tell_necessity(state, result, err));
-    return state->settings->table ? tabulate(state, result, err) : XAI_OK;
+    if (state->settings->table) XAI_TRY(tabulate(state, result, err));
+    certify(state);
+    return XAI_OK;
 }
 
 xai_status xai_sag_search(const xai_sag_settings *settings, xai_sag_evaluate_fn evaluate, void *user,

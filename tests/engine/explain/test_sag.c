@@ -60,10 +60,13 @@ static const xai_doc *graph(void) { return artifact(shared, "sag")->doc; }
 
 /* ---------------------------------------------------------------- another way to the same numbers */
 
-/* Weight of the band at `index` along an axis: a tent whose top is on a pixel, or a rectangle with soft edges. */
-static double weight_of_band(bool soft_edges, int index, int pixel)
+typedef enum edges { TENTS, SOFT, HARD } edges;
+
+/* Weight of the band at `index` along an axis: a tent whose top is on a pixel, or a rectangle, with soft edges or hard. */
+static double weight_of_band(edges kind, int index, int pixel)
 {
-    if (!soft_edges) return fmax(0, 1 - fabs(pixel * (GRID - 1) / (SIDE - 1.0) - index));
+    if (kind == HARD) return pixel * GRID / SIDE == index; /* a band begins at ceil(index * SIDE / GRID) */
+    if (kind == TENTS) return fmax(0, 1 - fabs(pixel * (GRID - 1) / (SIDE - 1.0) - index));
     double at = (pixel + 0.5) * GRID / SIDE - index, left = index ? (at + 0.25) / 0.5 : 1;
     double right = index < GRID - 1 ? (1.25 - at) / 0.5 : 1;
     return fmin(fmax(left, 0), 1) * fmin(fmax(right, 0), 1);
@@ -71,7 +74,7 @@ static double weight_of_band(bool soft_edges, int index, int pixel)
 
 /* How pictures are put together here, and what is read from them. */
 static struct {
-    bool soft_edges;
+    edges kind;
     double hidden[3]; /* a hidden pixel, as RGB bytes */
     int64_t class_index;
     int64_t top1;     /* out */
@@ -115,7 +118,7 @@ static void compose(xai_mask mask, float *input)
             double w = 0;
             for (int i = 0; i < GRID * GRID; i++)
                 if (xai_mask_has(mask, i))
-                    w += weight_of_band(eye.soft_edges, i / GRID, y) * weight_of_band(eye.soft_edges, i % GRID, x);
+                    w += weight_of_band(eye.kind, i / GRID, y) * weight_of_band(eye.kind, i % GRID, x);
             for (int c = 0; c < 3; c++) {
                 double value = eye.hidden[c] + w * (shared->view[3 * (y * SIDE + x) + c] - eye.hidden[c]);
                 input[c * PLANE + y * SIDE + x] = (float)((value - 127) / 128);
@@ -186,7 +189,7 @@ START_TEST(other_regions_and_classes_measured_again)
     const xai_doc *versus = xai_doc_get(threshold, "versus"), *turns = xai_doc_get(other, "counterfactuals");
     int64_t target = r->explanations[0].target.class_index, second = xai_doc_get(versus, "class")->integer;
     ck_assert_int_eq(second, r->predictions[1].class_index);
-    eye.soft_edges = true;
+    eye.kind = SOFT;
     memcpy(eye.hidden, (double[]){0x20, 0xA0, 0x40}, sizeof eye.hidden);
     ck_assert_double_eq_tol(measure((xai_mask){{0}}), xai_doc_get(threshold, "f_empty")->real, 2e-5);
     ck_assert_uint_ge(xai_doc_get(other, "mses")->count, 1);
@@ -281,6 +284,57 @@ START_TEST(necessity_is_the_share_of_explanations)
 }
 END_TEST
 
+/* A budget ends stages at their shares: what is said holds although evaluations are left. */
+START_TEST(a_share_used_up_is_not_called_the_whole)
+{
+    static const xai_named_value params[] = {{.name = "max_evals", .type = XAI_VALUE_NUMBER, .number = 60},
+                                             {.name = "max_nodes", .type = XAI_VALUE_NUMBER, .number = 1}};
+    xai_result *r = explain_with(params, 2, pool);
+    const xai_explanation *e = &r->explanations[0];
+    const xai_doc *doc = artifact(r, "sag")->doc;
+    ck_assert_int_lt(xai_doc_get(xai_doc_get(doc, "stats"), "evals")->integer, 60);
+    ck_assert_str_eq(xai_doc_get(doc, "bounded_by")->first->text, "max_evals");
+    bool told = false;
+    for (size_t i = 0; i < e->warning_count; i++) told |= strstr(e->warnings[i], "its share of the 60 evaluations") != NULL;
+    ck_assert(told);
+    xai_result_free(r);
+}
+END_TEST
+
+START_TEST(every_role_is_one_of_three)
+{
+    int seen = 0;
+    for (const xai_doc *n = xai_doc_get(graph(), "necessity")->first; n; n = n->next, seen++) {
+        const xai_doc *necessary = xai_doc_get(n, "necessary");
+        const char *rest = xai_doc_get(n, "sufficient")->boolean ? "sufficient" : "redundant";
+        bool needed = necessary->type == XAI_DOC_BOOL && necessary->boolean;
+        ck_assert_str_eq(xai_doc_get(n, "role")->text, needed ? "necessary" : rest);
+    }
+    ck_assert_int_eq(seen, GRID * GRID);
+}
+END_TEST
+
+/* Nothing to see: a result of its own kind, never NaN, or explanations that are enough like any other's. */
+START_TEST(a_picture_of_one_colour_ends_truly)
+{
+    static uint8_t gray[64 * 64 * 3];
+    memset(gray, 127, sizeof gray);
+    xai_image *photo = image;
+    ck_assert_int_eq(xai_image_from_rgb(gray, 64, 64, 1, &image, NULL), XAI_OK);
+    xai_result *r = explain(pool);
+    xai_image_free(image);
+    image = photo;
+    const xai_doc *doc = artifact(r, "sag")->doc, *mses = xai_doc_get(doc, "mses");
+    double tau = xai_doc_get(xai_doc_get(doc, "threshold"), "tau")->real;
+    ck_assert(isfinite(tau));
+    if (!mses->count) ck_assert_uint_ge(r->explanations[0].warning_count, 1);
+    for (const xai_doc *mse = mses->first; mse; mse = mse->next) ck_assert(xai_doc_get(mse, "p")->real >= tau);
+    for (const xai_doc *n = xai_doc_get(doc, "nodes")->first; n; n = n->next)
+        ck_assert_int_eq(xai_doc_get(n, "p")->type, XAI_DOC_REAL);
+    xai_result_free(r);
+}
+END_TEST
+
 static xai_status ask(xai_named_value param, xai_target target)
 {
     xai_method_call call = {.id = "sag", .params = &param, .param_count = param.name ? 1 : 0};
@@ -335,6 +389,9 @@ int main(void)
     tcase_add_test(all, probe_scores_what_the_graph_says);
     tcase_add_test(all, threads_leave_no_trace);
     tcase_add_test(all, necessity_is_the_share_of_explanations);
+    tcase_add_test(all, a_picture_of_one_colour_ends_truly);
+    tcase_add_test(all, a_share_used_up_is_not_called_the_whole);
+    tcase_add_test(all, every_role_is_one_of_three);
     tcase_add_test(all, what_cannot_be_explained_is_refused);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
