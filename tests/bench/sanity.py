@@ -89,7 +89,8 @@ random. Shown is Spearman's rank correlation with the first map, of magnitudes f
 the mean over the photos and, for methods of at most {cheap} forward-equivalents, {seeds} seeds. The fewer cells a map has
 the more a single correlation is chance: of two maps of 7 x 7 that have nothing to do with each other it strays by 0.14, a
 mean of {runs} by {strays:.2f}. Methods that draw masks draw the same ones again, and where there are few the masks
-themselves show in both maps: read RISE's and extremal perturbation's numbers as upper bounds. A map that became constant counts as 0.
+themselves show in both maps: read RISE's and extremal perturbation's numbers as upper bounds. A map that became
+constant counts as 0.
 
 Near 0 is as it should be, 1 is a map that did not notice. Whether a map is a *good* explanation is not said here. The
 table begins with those that notice least.

@@ -65,7 +65,7 @@ typedef enum edges { TENTS, SOFT, HARD } edges;
 /* Weight of the band at `index` along an axis: a tent whose top is on a pixel, or a rectangle, with soft edges or hard. */
 static double weight_of_band(edges kind, int index, int pixel)
 {
-    if (kind == HARD) return pixel * GRID / SIDE == index; /* a band begins at ceil(index * SIDE / GRID) */
+    if (kind == HARD) return pixel >= index * SIDE / GRID && pixel < (index + 1) * SIDE / GRID;
     if (kind == TENTS) return fmax(0, 1 - fabs(pixel * (GRID - 1) / (SIDE - 1.0) - index));
     double at = (pixel + 0.5) * GRID / SIDE - index, left = index ? (at + 0.25) / 0.5 : 1;
     double right = index < GRID - 1 ? (1.25 - at) / 0.5 : 1;
@@ -169,6 +169,24 @@ START_TEST(every_explanation_is_sufficient_and_minimal_when_measured_again)
         ck_assert(p >= tau - 2e-5);
         for (int i = 0; i < n; i++) ck_assert(measure(xai_mask_without(mask_of(mse), list[i])) < tau + 2e-5);
     }
+}
+END_TEST
+
+START_TEST(hard_patches_measured_again)
+{
+    static const xai_named_value params[] = {
+        {.name = "grid", .type = XAI_VALUE_NUMBER, .number = GRID},
+        {.name = "region", .type = XAI_VALUE_TEXT, .text = "hard"},
+        {.name = "max_evals", .type = XAI_VALUE_NUMBER, .number = 300},
+        {.name = "max_nodes", .type = XAI_VALUE_NUMBER, .number = 4}};
+    xai_result *r = explain_with(params, sizeof params / sizeof params[0], pool);
+    const xai_doc *mses = xai_doc_get(artifact(r, "sag")->doc, "mses");
+    ck_assert_uint_ge(mses->count, 1);
+    eye.kind = HARD;
+    for (const xai_doc *mse = mses->first; mse; mse = mse->next)
+        ck_assert_double_eq_tol(measure(mask_of(mse)), xai_doc_get(mse, "p")->real, 2e-5);
+    look_as_usual();
+    xai_result_free(r);
 }
 END_TEST
 
@@ -384,6 +402,7 @@ int main(void)
     tcase_add_unchecked_fixture(all, set_up, tear_down);
     tcase_set_timeout(all, 240);
     tcase_add_test(all, every_explanation_is_sufficient_and_minimal_when_measured_again);
+    tcase_add_test(all, hard_patches_measured_again);
     tcase_add_test(all, other_regions_and_classes_measured_again);
     tcase_add_test(all, every_node_has_the_score_that_is_measured_again);
     tcase_add_test(all, probe_scores_what_the_graph_says);
