@@ -13,21 +13,6 @@
 #include <math.h>
 #include <string.h>
 
-typedef struct completeness_params {
-    XAI_METRIC_COMMON;
-} completeness_params;
-
-static const xai_param PARAMS[] = {
-    XAI_METRIC_PARAM(completeness_params),
-};
-
-static xai_metric_cost cost(const xai_model *model, const void *params)
-{
-    (void)model;
-    (void)params;
-    return (xai_metric_cost){0};
-}
-
 static const double *find(const xai_explanation *e, const char *name)
 {
     for (size_t i = 0; e && i < e->metric_count; i++)
@@ -56,8 +41,7 @@ const xai_metric xai_metric_completeness = {
     .info = {.id = "completeness", .title = "Completeness", .family = "faithfulness",
              .summary = "How far the parts are from the whole that they shall sum to, as a share of the score.",
              .paper = "arXiv:1703.01365", .version = 1, .needs = "a method that promises a sum", .cost = "none",
-             .better = XAI_BETTER_LOWER, .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
-    .params_size = sizeof(completeness_params),
-    .cost = cost,
+             .better = XAI_BETTER_LOWER, .params = XAI_METRIC_PLAIN, .param_count = 1},
+    .params_size = sizeof(xai_metric_plain),
     .run = run,
 };

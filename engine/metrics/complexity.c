@@ -10,21 +10,6 @@
 
 #include <math.h>
 
-typedef struct complexity_params {
-    XAI_METRIC_COMMON;
-} complexity_params;
-
-static const xai_param PARAMS[] = {
-    XAI_METRIC_PARAM(complexity_params),
-};
-
-static xai_metric_cost cost(const xai_model *model, const void *params)
-{
-    (void)model;
-    (void)params;
-    return (xai_metric_cost){0};
-}
-
 static xai_status run(const xai_grading *g, const void *params, const void *state, const xai_graded *map,
                       xai_finding *out, xai_error *err)
 {
@@ -50,8 +35,7 @@ const xai_metric xai_metric_complexity = {
     .info = {.id = "complexity", .title = "Complexity", .family = "complexity",
              .summary = "How many pixels share what the map says: the entropy of its magnitudes, in nats.",
              .paper = "arXiv:2005.00631", .version = 1, .needs = "map", .cost = "none", .better = XAI_BETTER_LOWER,
-             .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
-    .params_size = sizeof(complexity_params),
-    .cost = cost,
+             .params = XAI_METRIC_PLAIN, .param_count = 1},
+    .params_size = sizeof(xai_metric_plain),
     .run = run,
 };

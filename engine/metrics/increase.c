@@ -7,29 +7,12 @@
  */
 #include "masked.h"
 
-typedef struct increase_params {
-    XAI_METRIC_COMMON;
-    int baseline;
-} increase_params;
-
-static const xai_param PARAMS[] = {
-    XAI_METRIC_PARAM(increase_params),
-    XAI_P_ENUM(increase_params, baseline, XAI_BASELINE_MEAN, XAI_BASELINE_CHOICES, XAI_MASKED_HELP),
-};
-
-static xai_metric_cost cost(const xai_model *model, const void *params)
-{
-    (void)model;
-    (void)params;
-    return (xai_metric_cost){.each = 1};
-}
-
 static xai_status run(const xai_grading *g, const void *params, const void *state, const xai_graded *map,
                       xai_finding *out, xai_error *err)
 {
     (void)state;
     double seen;
-    XAI_TRY(xai_masked_value(g, (xai_baseline)((const increase_params *)params)->baseline, map, &seen, err));
+    XAI_TRY(xai_masked_value(g, params, map, &seen, err));
     out->value = seen > g->base;
     return XAI_OK;
 }
@@ -38,11 +21,12 @@ const xai_metric xai_metric_increase = {
     .info = {.id = "increase", .title = "Increase in confidence", .family = "faithfulness",
              .summary = "Whether the probability is higher when the picture is seen through its map: 1 or 0.",
              .paper = "arXiv:1710.11063", .version = 1, .needs = "forward", .cost = "1 forward",
-             .better = XAI_BETTER_HIGHER, .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
-    .params_size = sizeof(increase_params),
+             .better = XAI_BETTER_HIGHER, .params = XAI_MASKED_METRIC_PARAMS,
+             .param_count = XAI_MASKED_METRIC_PARAM_COUNT},
+    .params_size = sizeof(xai_masked_metric_params),
     .needs = XAI_METRIC_PROBABILITY,
     .lanes = 1U << XAI_PLAN_FORWARD,
     .space = XAI_SPACE_PROBABILITY,
-    .cost = cost,
+    .cost = xai_masked_metric_cost,
     .run = run,
 };

@@ -7,21 +7,6 @@
  */
 #include "expected.h"
 
-typedef struct iou_params {
-    XAI_METRIC_COMMON;
-} iou_params;
-
-static const xai_param PARAMS[] = {
-    XAI_METRIC_PARAM(iou_params),
-};
-
-static xai_metric_cost cost(const xai_model *model, const void *params)
-{
-    (void)model;
-    (void)params;
-    return (xai_metric_cost){0};
-}
-
 static xai_status run(const xai_grading *g, const void *params, const void *state, const xai_graded *map,
                       xai_finding *out, xai_error *err)
 {
@@ -47,9 +32,8 @@ const xai_metric xai_metric_iou = {
              .summary = "How far the strongest pixels, as many as are expected, are the expected ones: intersection over "
                         "union.",
              .paper = "arXiv:2003.07258", .version = 1, .needs = "expected", .cost = "none", .better = XAI_BETTER_HIGHER,
-             .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
-    .params_size = sizeof(iou_params),
+             .params = XAI_METRIC_PLAIN, .param_count = 1},
+    .params_size = sizeof(xai_metric_plain),
     .needs = XAI_METRIC_EXPECTED,
-    .cost = cost,
     .run = run,
 };

@@ -45,13 +45,25 @@ static void make(const void *user, size_t index, float *values)
     memcpy(values, k->input, k->count * sizeof *values);
 }
 
-xai_status xai_masked_value(const xai_grading *g, xai_baseline baseline, const xai_graded *map, double *value,
-                            xai_error *err)
+const xai_param XAI_MASKED_METRIC_PARAMS[XAI_MASKED_METRIC_PARAM_COUNT] = {
+    XAI_METRIC_PARAM(xai_masked_metric_params),
+    XAI_P_ENUM(xai_masked_metric_params, baseline, XAI_BASELINE_MEAN, XAI_BASELINE_CHOICES, XAI_MASKED_HELP),
+};
+
+xai_metric_cost xai_masked_metric_cost(const xai_model *model, const void *params)
+{
+    (void)model;
+    (void)params;
+    return (xai_metric_cost){.each = 1};
+}
+
+xai_status xai_masked_value(const xai_grading *g, const xai_masked_metric_params *params, const xai_graded *map,
+                            double *value, xai_error *err)
 {
     float score = 0, *scaled = XAI_NEW(g->scratch, float, (size_t)g->height * (size_t)g->width), *input;
     if (!scaled) XAI_NO_MEMORY(err);
     xai_masked_scale(g, map->values, scaled);
-    XAI_TRY(xai_masked_input(g, baseline, scaled, &input, err));
+    XAI_TRY(xai_masked_input(g, (xai_baseline)params->baseline, scaled, &input, err));
     copy k = {input, g->context->input_count};
     xai_scores scores = {.values = &score};
     XAI_TRY(xai_evaluate(g->context, &g->aim, &(xai_variants){.count = 1, .make = make, .user = &k}, &scores, err));

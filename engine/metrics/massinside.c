@@ -8,21 +8,6 @@
  */
 #include "expected.h"
 
-typedef struct massinside_params {
-    XAI_METRIC_COMMON;
-} massinside_params;
-
-static const xai_param PARAMS[] = {
-    XAI_METRIC_PARAM(massinside_params),
-};
-
-static xai_metric_cost cost(const xai_model *model, const void *params)
-{
-    (void)model;
-    (void)params;
-    return (xai_metric_cost){0};
-}
-
 static xai_status run(const xai_grading *g, const void *params, const void *state, const xai_graded *map,
                       xai_finding *out, xai_error *err)
 {
@@ -46,9 +31,8 @@ const xai_metric xai_metric_massinside = {
     .info = {.id = "massinside", .title = "Mass inside", .family = "localisation",
              .summary = "What share of what the map says lies where it is expected.",
              .paper = "arXiv:2003.07258", .version = 1, .needs = "expected", .cost = "none", .better = XAI_BETTER_HIGHER,
-             .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
-    .params_size = sizeof(massinside_params),
+             .params = XAI_METRIC_PLAIN, .param_count = 1},
+    .params_size = sizeof(xai_metric_plain),
     .needs = XAI_METRIC_EXPECTED,
-    .cost = cost,
     .run = run,
 };

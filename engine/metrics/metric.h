@@ -82,7 +82,7 @@ typedef struct xai_metric {
     xai_space space; /* of the target by default */
     /* What the table cannot say: relations between parameters, or with the model. May be NULL. */
     xai_status (*check)(const xai_model *model, const void *params, xai_error *err);
-    xai_metric_cost (*cost)(const xai_model *model, const void *params);
+    xai_metric_cost (*cost)(const xai_model *model, const void *params); /* NULL: it runs nothing */
     /* What it needs to know of picture and target, whatever the map: *state goes to every run. May be NULL. */
     xai_status (*prepare)(const xai_grading *grading, const void *params, void **state, xai_error *err);
     xai_status (*run)(const xai_grading *grading, const void *params, const void *state, const xai_graded *map,
@@ -97,6 +97,12 @@ static inline const xai_metric *xai_metric_of(const xai_metric_info *info) { ret
 #define XAI_METRIC_COMMON int64_t random
 #define XAI_METRIC_PARAM(s) \
     XAI_P_INT(s, random, 20, 0, 1000, "Random maps to compare with: the percentile is among them. 0: nothing is compared, the edges neither.")
+
+/* Those of a metric that has no other. */
+typedef struct xai_metric_plain {
+    XAI_METRIC_COMMON;
+} xai_metric_plain;
+extern const xai_param XAI_METRIC_PLAIN[1];
 
 /* What is different when a method runs again; NULL: as it was. */
 typedef struct xai_rerun {

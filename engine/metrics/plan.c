@@ -51,7 +51,7 @@ static xai_status read_item(xai_metric_plan *plan, size_t index, xai_arena *aren
     if (!(m->needs & XAI_METRIC_METHOD))
         memcpy(&item->random, item->params, sizeof item->random); /* XAI_METRIC_COMMON comes first */
     item->compared = item->random > 0;
-    item->cost = m->cost(r->model, item->params);
+    if (m->cost) item->cost = m->cost(r->model, item->params);
     plan->lanes |= m->lanes;
     return XAI_OK;
 }

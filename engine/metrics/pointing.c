@@ -17,13 +17,6 @@ static const xai_param PARAMS[] = {
     XAI_P_INT(pointing_params, tolerance, 15, 0, 1024, "Pixels that the strongest one may lie outside."),
 };
 
-static xai_metric_cost cost(const xai_model *model, const void *params)
-{
-    (void)model;
-    (void)params;
-    return (xai_metric_cost){0};
-}
-
 static xai_status run(const xai_grading *g, const void *params, const void *state, const xai_graded *map,
                       xai_finding *out, xai_error *err)
 {
@@ -49,6 +42,5 @@ const xai_metric xai_metric_pointing = {
              .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
     .params_size = sizeof(pointing_params),
     .needs = XAI_METRIC_EXPECTED,
-    .cost = cost,
     .run = run,
 };

@@ -13,6 +13,8 @@ static const xai_metric *const METRICS[] = {
 #undef XAI_METRIC
 };
 
+const xai_param XAI_METRIC_PLAIN[1] = {XAI_METRIC_PARAM(xai_metric_plain)};
+
 size_t xai_metric_count(void) { return sizeof METRICS / sizeof METRICS[0]; }
 const xai_metric_info *xai_metric_at(size_t index) { return &METRICS[index]->info; }
 

@@ -13,21 +13,6 @@
 
 static const double ADDED = 1e-7;
 
-typedef struct sparseness_params {
-    XAI_METRIC_COMMON;
-} sparseness_params;
-
-static const xai_param PARAMS[] = {
-    XAI_METRIC_PARAM(sparseness_params),
-};
-
-static xai_metric_cost cost(const xai_model *model, const void *params)
-{
-    (void)model;
-    (void)params;
-    return (xai_metric_cost){0};
-}
-
 static xai_status run(const xai_grading *g, const void *params, const void *state, const xai_graded *map,
                       xai_finding *out, xai_error *err)
 {
@@ -53,8 +38,7 @@ const xai_metric xai_metric_sparseness = {
     .info = {.id = "sparseness", .title = "Sparseness", .family = "complexity",
              .summary = "How much of the map is said by a few pixels: the Gini index of its magnitudes, 0 to 1.",
              .paper = "arXiv:1810.06583", .version = 1, .needs = "map", .cost = "none", .better = XAI_BETTER_HIGHER,
-             .params = PARAMS, .param_count = sizeof PARAMS / sizeof PARAMS[0]},
-    .params_size = sizeof(sparseness_params),
-    .cost = cost,
+             .params = XAI_METRIC_PLAIN, .param_count = 1},
+    .params_size = sizeof(xai_metric_plain),
     .run = run,
 };
