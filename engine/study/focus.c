@@ -63,7 +63,7 @@ static xai_status measure_all(const xai_methods_study *s, const mosaic *m, xai_d
         if (xai_record_failed(rows[i])) continue;
         xai_error why = {0};
         xai_status status = measure(s, m, &s->methods[i].call, &values[i], &why);
-        if (status != XAI_OK && (xai_status_class(status) == XAI_CLASS_CANCELLED || status == XAI_E_NO_MEMORY)) {
+        if (xai_study_ends(status)) {
             if (err) *err = why;
             return status;
         }

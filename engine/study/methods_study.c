@@ -38,33 +38,16 @@ static xai_request request_of(const subject *u)
 static xai_status look(subject *u, xai_error *err)
 {
     const xai_study_photo *p = u->photo;
-    int64_t label = p->photo->class_index;
-    XAI_CHECK(!u->study->label || label >= 0, err, BAD_REQUEST, p->photo->file, "the photo has no label");
-    u->target = (xai_target){.class_index = u->study->label ? label : -1, .contrast = -1};
-    xai_request request = request_of(u);
-    xai_result *result;
-    XAI_TRY(xai_explain(&request, u->study->pool, u->study->token, &result, err));
-    int64_t first = result->predictions[0].class_index;
-    double probability = (double)result->predictions[0].probability;
-    xai_status status = xai_photo_expected(p->set, p->photo, p->image, result->crop, result->view_height,
-                                           result->view_width, p->arena, &u->expected, &u->has_expected, err);
-    xai_result_free(result);
-    XAI_TRY(status);
-    if (u->target.class_index < 0) u->target.class_index = first;
-    xai_doc_put_int(p->record, "class", u->target.class_index);
-    xai_doc_put_int(p->record, "top1", first);
-    xai_doc_put_real(p->record, "top1_probability", probability);
-    if (label >= 0) xai_doc_put_bool(p->record, "right", label == first);
-    return XAI_OK;
+    xai_study_look look = {u->study->model, u->study->pool, u->study->token, u->study->label};
+    xai_result *seen;
+    XAI_TRY(xai_study_target(&look, p, &u->target, &seen, err));
+    xai_status status = xai_photo_expected(p->set, p->photo, p->image, seen->crop, seen->view_height, seen->view_width,
+                                           p->arena, &u->expected, &u->has_expected, err);
+    xai_result_free(seen);
+    return status;
 }
 
 /* ---------------------------------------------------------------- explain */
-
-/* What the study passes on; all else is the method's own failure. */
-static bool ends_the_study(xai_status status)
-{
-    return xai_status_class(status) == XAI_CLASS_CANCELLED || status == XAI_E_NO_MEMORY;
-}
 
 static xai_status explain(subject *u, size_t i, xai_error *err)
 {
@@ -91,7 +74,7 @@ static xai_status explain_all(subject *u, xai_error *err)
         xai_doc_put_text(u->rows[i], "name", u->study->methods[i].name);
         xai_status status = explain(u, i, &why);
         if (status == XAI_OK) continue;
-        if (ends_the_study(status)) {
+        if (xai_study_ends(status)) {
             if (err) *err = why;
             return status;
         }
@@ -205,7 +188,7 @@ static xai_status focus_all(subject *u, xai_error *err)
         if (!is_focus(u->study, m)) continue;
         xai_error why = {0};
         xai_status status = xai_study_focus(u->study, u->photo, u->rows, values, &why);
-        if (ends_the_study(status)) {
+        if (xai_study_ends(status)) {
             if (err) *err = why;
             return status;
         }
@@ -341,14 +324,8 @@ static xai_doc *metrics_doc(const xai_methods_study *s, xai_arena *arena)
 
 xai_doc *xai_methods_study_protocol(const xai_methods_study *s, xai_arena *arena)
 {
-    const xai_model_info *model = xai_model_describe(s->model);
-    xai_doc *doc = xai_doc_object(arena);
+    xai_doc *doc = xai_study_protocol("methods", s->model, arena);
     if (!doc) return NULL;
-    xai_doc_put_text(doc, "study", "methods");
-    xai_doc_put_text(doc, "model", model->id);
-    xai_doc_put_text(doc, "model_sha256", model->sha256);
-    xai_doc_put_text(doc, "engine", XAI_VERSION);
-    xai_doc_put_text(doc, "isa", xai_isa_name());
     xai_doc_put_int(doc, "seed", (int64_t)s->seed);
     xai_doc_put_bool(doc, "label", s->label);
     xai_doc_put(doc, "methods", methods_doc(s, arena));

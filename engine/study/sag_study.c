@@ -262,7 +262,7 @@ static xai_doc *begin_run(const subject *u, const char *kind, const char *name, 
 /* What fails is a run too, with its reason; only what ends the study is passed on. */
 static xai_status end_run(const subject *u, xai_doc *run, xai_status status, const xai_error *why, xai_error *err)
 {
-    if (xai_status_class(status) == XAI_CLASS_CANCELLED || status == XAI_E_NO_MEMORY) {
+    if (xai_study_ends(status)) {
         if (err) *err = *why;
         return status;
     }
@@ -330,31 +330,14 @@ static xai_status run_all(const subject *u, xai_error *err)
     return XAI_OK;
 }
 
-/* The class that is explained, and whether the model is right. */
-static xai_status choose_target(subject *u, xai_error *err)
-{
-    const xai_study_photo *p = u->photo;
-    int64_t label = p->photo->class_index;
-    xai_result *result;
-    XAI_CHECK(!u->study->options.label || label >= 0, err, BAD_REQUEST, p->photo->file, "the photo has no label");
-    u->target = (xai_target){.class_index = u->study->options.label ? label : -1, .contrast = -1};
-    XAI_TRY(explain(u, NULL, &result, err));
-    int64_t first = result->predictions[0].class_index;
-    double probability = (double)result->predictions[0].probability;
-    xai_result_free(result);
-    if (u->target.class_index < 0) u->target.class_index = first;
-    xai_doc_put_int(p->record, "class", u->target.class_index);
-    xai_doc_put_int(p->record, "top1", first);
-    xai_doc_put_real(p->record, "top1_probability", probability);
-    if (label >= 0) xai_doc_put_bool(p->record, "right", label == first);
-    return XAI_OK;
-}
-
 xai_status xai_sag_study_work(void *user, const xai_study_photo *photo, xai_error *err)
 {
     subject u = {.study = user, .photo = photo, .runs = xai_doc_array(photo->arena)};
     if (!u.runs || !(u.baseline = baseline_name(u.study, photo->arena))) XAI_NO_MEMORY(err);
-    XAI_TRY(choose_target(&u, err));
+    xai_study_look look = {u.study->model, u.study->pool, u.study->token, u.study->options.label};
+    xai_result *seen;
+    XAI_TRY(xai_study_target(&look, photo, &u.target, &seen, err));
+    xai_result_free(seen);
     XAI_TRY(run_all(&u, err));
     xai_doc_put(photo->record, "runs", u.runs);
     return XAI_OK;
@@ -415,15 +398,9 @@ xai_status xai_sag_study_prepare(xai_sag_study *s, xai_error *err)
 
 xai_doc *xai_sag_study_protocol(const xai_sag_study *s, xai_arena *arena)
 {
-    const xai_model_info *model = xai_model_describe(s->model);
     const xai_method_info *sag = xai_method_find("sag");
-    xai_doc *doc = xai_doc_object(arena);
+    xai_doc *doc = xai_study_protocol("sag", s->model, arena);
     if (!doc) return NULL;
-    xai_doc_put_text(doc, "study", "sag");
-    xai_doc_put_text(doc, "model", model->id);
-    xai_doc_put_text(doc, "model_sha256", model->sha256);
-    xai_doc_put_text(doc, "engine", XAI_VERSION);
-    xai_doc_put_text(doc, "isa", xai_isa_name());
     xai_doc_put_int(doc, "sag_version", sag ? sag->version : 0);
     xai_doc_put_int(doc, "seed", (int64_t)s->seed);
     xai_doc_put(doc, "params", xai_params_doc(XAI_SAG_STUDY_PARAMS, XAI_SAG_STUDY_PARAM_COUNT, &s->options, arena));

@@ -75,6 +75,41 @@ xai_status xai_study_run(const xai_study *s, xai_error *err)
     return XAI_OK;
 }
 
+bool xai_study_ends(xai_status status)
+{
+    return xai_status_class(status) == XAI_CLASS_CANCELLED || status == XAI_E_NO_MEMORY;
+}
+
+xai_status xai_study_target(const xai_study_look *look, const xai_study_photo *p, xai_target *target, xai_result **seen,
+                            xai_error *err)
+{
+    int64_t label = p->photo->class_index;
+    XAI_CHECK(!look->label || label >= 0, err, BAD_REQUEST, p->photo->file, "the photo has no label");
+    *target = (xai_target){.class_index = look->label ? label : -1, .contrast = -1};
+    xai_request request = {.model = look->model, .image = p->image, .targets = target, .target_count = 1, .top = 1};
+    XAI_TRY(xai_explain(&request, look->pool, look->token, seen, err));
+    const xai_prediction *first = &(*seen)->predictions[0];
+    if (target->class_index < 0) target->class_index = first->class_index;
+    xai_doc_put_int(p->record, "class", target->class_index);
+    xai_doc_put_int(p->record, "top1", first->class_index);
+    xai_doc_put_real(p->record, "top1_probability", (double)first->probability);
+    if (label >= 0) xai_doc_put_bool(p->record, "right", label == first->class_index);
+    return XAI_OK;
+}
+
+xai_doc *xai_study_protocol(const char *study, const xai_model *model, xai_arena *arena)
+{
+    const xai_model_info *info = xai_model_describe(model);
+    xai_doc *doc = xai_doc_object(arena);
+    if (!doc) return NULL;
+    xai_doc_put_text(doc, "study", study);
+    xai_doc_put_text(doc, "model", info->id);
+    xai_doc_put_text(doc, "model_sha256", info->sha256);
+    xai_doc_put_text(doc, "engine", XAI_VERSION);
+    xai_doc_put_text(doc, "isa", xai_isa_name());
+    return doc;
+}
+
 xai_doc *xai_study_failures(const xai_doc *const *records, size_t count, xai_arena *arena)
 {
     xai_doc *list = xai_doc_array(arena);

@@ -36,6 +36,26 @@ typedef struct xai_study {
  * CANCELLED and DEADLINE end it, with what is kept staying kept; so does the keeper's own failure. */
 xai_status xai_study_run(const xai_study *study, xai_error *err);
 
+/* ---- what the work on a photo begins with, and what it passes on */
+
+/* Whether a failure ends the study; any other is a line of the record, with its reason. */
+bool xai_study_ends(xai_status status);
+
+typedef struct xai_study_look {
+    xai_model *model;
+    xai_pool *pool;
+    xai_token *token;
+    bool label; /* explain the class of the label, not the model's first */
+} xai_study_look;
+
+/* The class that is explained. The record gets `class`, `top1`, `top1_probability`, and `right` where there is a label.
+ * *seen: what the model says of the photo, the caller's to free. BAD_REQUEST for a photo without the label. */
+xai_status xai_study_target(const xai_study_look *look, const xai_study_photo *photo, xai_target *target,
+                            xai_result **seen, xai_error *err);
+
+/* A protocol's beginning: the study's name, the model and its hash, the engine, the instruction set. NULL: no memory. */
+xai_doc *xai_study_protocol(const char *study, const xai_model *model, xai_arena *arena);
+
 /* ---- what a study ends as */
 
 enum { XAI_REPORT_MOST = 4 };

@@ -20,3 +20,10 @@ xai_token *late_token(late *l, double after)
     xai_token_report_all(token);
     return token;
 }
+
+void cancel_at(void *user, const xai_progress *p)
+{
+    watch *w = user;
+    w->done = p->done;
+    if (p->done >= w->at) xai_token_cancel(w->token);
+}

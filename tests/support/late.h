@@ -15,4 +15,13 @@ typedef struct late {
 /* `l` must outlive the token, which is the caller's to free. */
 xai_token *late_token(late *l, double after);
 
+/* The same by a cancel: a listener's `user` that cancels once `at` forward-equivalents are done, and knows how many are. */
+typedef struct watch {
+    xai_token *token;
+    double at, done;
+} watch;
+
+/* An xai_progress_fn; `user` is a watch. */
+void cancel_at(void *user, const xai_progress *p);
+
 #endif

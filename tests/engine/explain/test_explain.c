@@ -242,18 +242,13 @@ START_TEST(rise_of_constant_grids_is_the_score)
 }
 END_TEST
 
-static void cancel_soon(void *user, const xai_progress *p)
-{
-    if (p->done >= 100) xai_token_cancel(*(xai_token **)user);
-}
-
 START_TEST(cancel_reaches_a_running_method)
 {
     xai_method_call call = {.id = "rise"};
     xai_request q = {.model = model, .tensor = &sample, .calls = &call, .call_count = 1};
     xai_result *r = NULL;
-    xai_token *token = NULL;
-    token = xai_token_new(0, cancel_soon, &token);
+    watch w = {.at = 100};
+    xai_token *token = w.token = xai_token_new(0, cancel_at, &w);
     xai_token_report_all(token);
     ck_assert_int_eq(xai_explain(&q, pool, token, &r, NULL), XAI_E_CANCELLED);
     ck_assert_ptr_null(r);

@@ -7,6 +7,7 @@
 #include "base/token.h"
 #include "metrics/impute.h"
 #include "metrics/metric.h"
+#include "support/late.h"
 #include "support/onnx_builder.h"
 
 #include <check.h>
@@ -252,18 +253,6 @@ START_TEST(invalid_parameters_are_refused_by_name)
     }
 }
 END_TEST
-
-typedef struct watch {
-    xai_token *token;
-    double at, done;
-} watch;
-
-static void cancel_at(void *user, const xai_progress *p)
-{
-    watch *w = user;
-    w->done = p->done;
-    if (p->done >= w->at) xai_token_cancel(w->token);
-}
 
 /* A batch is eight variants a thread (graph/lanes.c), and a metric looks at the token before each map. */
 START_TEST(cancel_ends_it_within_a_batch)

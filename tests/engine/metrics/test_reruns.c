@@ -6,6 +6,7 @@
 #include "graph/model.h"
 #include "metrics/metric.h"
 #include "metrics/similarity.h"
+#include "support/late.h"
 #include "support/onnx_builder.h"
 
 #include <check.h>
@@ -416,18 +417,6 @@ START_TEST(too_many_cells_of_all_subsets_are_refused)
     xai_model_unref(m);
 }
 END_TEST
-
-typedef struct watch {
-    xai_token *token;
-    double at, done;
-} watch;
-
-static void cancel_at(void *user, const xai_progress *p)
-{
-    watch *w = user;
-    w->done = p->done;
-    if (p->done >= w->at) xai_token_cancel(w->token);
-}
 
 /* Noise is drawn again for every map, after all forwards: a cancel ends that too. */
 START_TEST(a_cancel_ends_the_drawing_of_noise)
